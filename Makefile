@@ -1,0 +1,47 @@
+# Each target sets up .venv by itself. ARGS adds arguments: make test ARGS="-m 'not slow'"
+PYTHON ?= python3
+ARGS ?=
+
+export HF_HUB_DISABLE_TELEMETRY = 1
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export DVC_NO_ANALYTICS = 1
+export TOKENIZERS_PARALLELISM = false
+
+# The stages are started as `python -m stages.<name>`: that must be this project's Python.
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
+
+# Written so that any older Python can read it and answer.
+VERSION_CHECK := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else \
+	"reprotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)
+
+.PHONY: help repro test check bench
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+repro: .venv/.installed ## run the pipeline (only what changed) and end with a summary
+	@$(IN_VENV) python -m reprotune.cli check
+	@$(IN_VENV) dvc repro $(ARGS)
+	@$(IN_VENV) python -m reprotune.cli summary
+
+test: .venv/.installed ## run the tests
+	@$(IN_VENV) python -m pytest $(ARGS)
+
+check: .venv/.installed ## format, lint, types and the walls between packages
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) mypy
+	@$(IN_VENV) lint-imports
+
+bench: .venv/.installed ## run the benchmarks
+	@$(IN_VENV) python -m benchmarks $(ARGS)
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c '$(VERSION_CHECK)'
+	@echo "Installing the pinned packages into .venv: this takes a minute or two, and only now."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Prefect flows over the DVC pipeline: they ask DVC for its stages and name none."""

@@ -1,0 +1,85 @@
+"""Labels, duplicates and conflicts that deserve a look."""
+
+import numpy as np
+import pandas as pd
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from reprotune.data.duplicates import normalize
+
+
+def judge() -> Pipeline:
+    """The model whose doubts are listed: TF-IDF and logistic regression."""
+    return make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000),
+    )
+
+
+def probabilities(rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Probability of each class for each row, from models that never saw the row or its group.
+
+    Test rows are judged, but teach no model. ``rows`` has text, group and role; ``codes`` are
+    the labels as integers. Shape (rows, classes).
+    """
+    result = np.zeros((len(rows), codes.max() + 1))
+    taught = np.flatnonzero((rows["role"] != "test").to_numpy())
+    texts, groups = rows["text"].to_numpy(), rows["group"].to_numpy()
+    cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for fit, held in cuts.split(taught, codes[taught], groups[taught]):
+        model = judge().fit(texts[taught[fit]], codes[taught[fit]])
+        result[taught[held]] = model.predict_proba(texts[taught[held]])
+    test = np.flatnonzero((rows["role"] == "test").to_numpy())
+    if len(test):
+        model = judge().fit(texts[taught], codes[taught])
+        result[test] = model.predict_proba(texts[test])
+    return result
+
+
+def doubtful_labels(
+    ids: pd.Series, codes: np.ndarray, probability: np.ndarray, classes: list[str]
+) -> pd.DataFrame:
+    """Rows whose label the judge doubts, by cleanlab (Northcutt et al. 2021, confident learning).
+
+    Columns id, issue, score in [0, 1] (low is doubtful) and suggested.
+    """
+    doubted = find_label_issues(codes, probability, filter_by="prune_by_noise_rate", n_jobs=1)
+    score = get_label_quality_scores(codes, probability)
+    suggested = np.array(classes)[probability.argmax(axis=1)]
+    table = pd.DataFrame({"id": ids, "issue": "label", "score": score, "suggested": suggested})
+    return table.loc[np.asarray(doubted)]
+
+
+def repeated_texts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Equal texts: duplicates (all but the first) and conflicts; near-duplicates by group.
+
+    ``rows`` has id, text, label and group. Texts are equal if their words are.
+    """
+    text = rows["text"].map(normalize)
+    labels = rows.groupby(text)["label"].transform("nunique")
+    near = rows.groupby("group")["id"].transform("size") > 1
+    kinds = {
+        "conflict": labels > 1,
+        "duplicate": text.duplicated() & (labels == 1),
+        "near_duplicate": near & ~text.duplicated(keep=False),
+    }
+    parts = [
+        pd.DataFrame({"id": rows.loc[mask, "id"], "issue": kind, "score": 0.0, "suggested": ""})
+        for kind, mask in kinds.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def review_queue(rows: pd.DataFrame, findings: pd.DataFrame, length: int) -> pd.DataFrame:
+    """What a person should look at first: conflicts, then labels from the most doubtful on.
+
+    Columns id, issue, score, label, suggested, text, as in a decisions file's preparation.
+    """
+    asked = findings[findings["issue"].isin(["conflict", "label"])]
+    queue = asked.merge(rows[["id", "text", "label"]], on="id")
+    queue = queue.sort_values(["issue", "score", "id"]).head(length)
+    return queue[["id", "issue", "score", "label", "suggested", "text"]].round({"score": 6})

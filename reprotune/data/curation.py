@@ -1,0 +1,60 @@
+"""People's decisions, then a policy; rows that leave are kept in quarantine."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reprotune.data import schemas
+from reprotune.params import Curate, InputError
+
+COLUMNS = ["id", "action", "label", "reviewer", "note"]
+
+
+def read_decisions(path: Path) -> pd.DataFrame:
+    """The decisions file: CSV with the header ``id,action,label,reviewer,note``."""
+    try:
+        table = pd.read_csv(path, dtype="str", encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as UTF-8 CSV: {error}") from None
+    return schemas.check(table.astype("str").where(table.notna()), schemas.Decisions, path)
+
+
+def decide(
+    rows: pd.DataFrame, decisions: pd.DataFrame, classes: list[str], where: Path
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Relabelled rows, and the reason to quarantine a row where a person gave one."""
+    strangers = sorted(set(decisions["id"]) - set(rows["id"]))
+    if strangers:
+        raise InputError(f"{where}: no example has the ids {strangers[:5]}; remove these decisions")
+    relabel = decisions[decisions["action"] == "relabel"]
+    schemas.check_labels(relabel["label"], classes, where)
+    labels = rows["id"].map(relabel.set_index("id")["label"]).fillna(rows["label"])
+    out = decisions.loc[decisions["action"] == "quarantine", "id"]
+    reason = pd.Series("decision", index=rows.index).where(rows["id"].isin(out))
+    return rows.assign(label=labels), reason
+
+
+def policy(
+    rows: pd.DataFrame, findings: pd.DataFrame, decided: pd.Series, curate: Curate
+) -> pd.Series:
+    """The issue for which a row leaves, by ``params.curate``; no decided row, no test row.
+
+    ``rows`` has id and role. A row with several issues leaves for the first of conflict,
+    duplicate and label.
+    """
+    reason = pd.Series(None, index=rows.index, dtype="object")
+    limit = int(curate.doubtful_share * rows["role"].eq("train").sum())
+    chosen = {
+        "label": curate.doubtful == "quarantine",
+        "duplicate": curate.duplicates == "quarantine",
+        "conflict": curate.conflicts == "quarantine",
+    }
+    open_rows = ~rows["id"].isin(decided) & (rows["role"] != "test")
+    for issue in (issue for issue, applies in chosen.items() if applies):
+        found = findings[findings["issue"] == issue]
+        found = found[found["id"].isin(rows.loc[open_rows, "id"])].sort_values(["score", "id"])
+        ids = found["id"].head(limit) if issue == "label" else found["id"]
+        reason[rows["id"].isin(ids)] = issue
+    return reason

@@ -1,0 +1,115 @@
+"""Which rows may be test, validation and train."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from reprotune.data.identity import digest
+from reprotune.params import InputError, Roles
+
+Quotas = dict[str, dict[str, int]]  # role: class: rows
+PUBLISHED_SEED = 42  # of the Financial PhraseBank split behind the published results
+
+
+def group_ids(ids: pd.Series, groups: np.ndarray) -> pd.Series:
+    """Name each group after its smallest id, so that it keeps its name when rows are added."""
+    return ids.groupby(groups).transform("min")
+
+
+def assign(
+    rows: pd.DataFrame, settings: Roles, classes: Sequence[str], seed: int
+) -> tuple[pd.Series, pd.Series]:
+    """Role and rank of each row; ``rows`` has id, group, label and split."""
+    if settings.strategy == "published" and rows["split"].notna().all():
+        return rows["split"], rows.groupby("label").cumcount()
+    counts = {name: int((rows["label"] == name).sum()) for name in classes}
+    limits = quotas(counts, settings)
+    if settings.strategy == "published":
+        return published(rows, limits)
+    return hashed(rows, limits, seed)
+
+
+def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
+    """Rows of each class for each role.
+
+    Test and train come first, in full or not at all; validation takes what is left up to its
+    count. A count of None means all that is left.
+
+    Raises:
+        InputError: a class has too few rows; says which, how many there are and are needed.
+    """
+    test, train = settings.test_per_class, settings.train_per_class
+    needed = (test or 0) + (train or 1)
+    short = {name: count for name, count in counts.items() if count < needed}
+    if short:
+        raise InputError(
+            f"roles: test_per_class {test} and train_per_class {train} need {needed} rows of "
+            f"each class, but there are {short}; lower them or add rows"
+        )
+    result: Quotas = {"test": {}, "validation": {}, "train": {}}
+    for name, count in counts.items():
+        result["test"][name] = count - (train or 0) if test is None else test
+        left = count - result["test"][name] - (train or 0)
+        wanted = settings.validation_per_class
+        result["validation"][name] = left if wanted is None else min(wanted, left)
+        result["train"][name] = left - result["validation"][name] if train is None else train
+    return result
+
+
+def hashed(rows: pd.DataFrame, limits: Quotas, seed: int) -> tuple[pd.Series, pd.Series]:
+    """Role and rank of each row; ``rows`` has id, group and label.
+
+    Groups are ordered by a keyed hash and go whole to the first role that has room for them, so
+    near-duplicates never straddle roles and an added row moves few others. All rows without a
+    place in test or validation are train.
+    """
+    order = rows["group"].map({g: digest(str(seed), g) for g in rows["group"].unique()})
+    ranked = rows.assign(order=order).sort_values(["order", "id"], kind="stable")
+    room = {role: Counter(limits[role]) for role in ("test", "validation")}
+    role_of: dict[str, str] = {}
+    labels = ranked.groupby("group", sort=False)["label"].agg(list)
+    for group, wanted in labels.items():
+        need = Counter(wanted)
+        role = next((r for r in room if all(room[r][c] >= n for c, n in need.items())), "train")
+        role_of[str(group)] = role
+        if role in room:
+            room[role].subtract(need)
+    check_full(room["test"])
+    rank = ranked.groupby("label").cumcount()
+    return rows["group"].map(role_of), rank.reindex(rows.index)
+
+
+def check_full(room: Counter[str]) -> None:
+    missing = {name: n for name, n in room.items() if n > 0}
+    if missing:
+        raise InputError(
+            f"roles: the test set lacks {missing} rows, for the rest of these classes are in "
+            "groups of near-duplicates that do not fit; lower roles.test_per_class"
+        )
+
+
+def published(rows: pd.DataFrame, limits: Quotas) -> tuple[pd.Series, pd.Series]:
+    """Role and rank of each row in the split of Financial PhraseBank's published results.
+
+    For each class ``RandomState(42).permutation(n)``: first test, then train, then validation;
+    what remains is spare. Near-duplicates may straddle it.
+    """
+    role = pd.Series("spare", index=rows.index)
+    rank = pd.Series(0, index=rows.index)
+    for name in limits["test"]:
+        members = rows.index[rows["label"] == name].to_numpy()
+        drawn = members[np.random.RandomState(PUBLISHED_SEED).permutation(len(members))]
+        rank[drawn] = np.arange(len(drawn))
+        start = 0
+        for part in ("test", "train", "validation"):
+            role[drawn[start : start + limits[part][name]]] = part
+            start += limits[part][name]
+    return role, rank
+
+
+def leaks(rows: pd.DataFrame) -> int:
+    """Test rows that have a near-duplicate in train or validation; ``rows`` has group and role."""
+    taught = set(rows.loc[rows["role"].isin(["train", "validation"]), "group"])
+    return int(((rows["role"] == "test") & rows["group"].isin(taught)).sum())

@@ -1,0 +1,91 @@
+"""Resolve, check and pin a base model, without loading it."""
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from reprotune.params import InputError
+from reprotune.stage import write_json
+
+MANIFEST = "base.json"
+NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json")
+BLOCK = 1 << 20
+
+
+def resolve(location: str, folder: Path) -> Path:
+    """The folder of a local model; it must lie in ``folder``, which is tracked."""
+    path = Path(location) if Path(location).is_relative_to(folder) else folder / location
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"model.location {location}: must lie under {folder}; copy it there")
+    if not path.is_dir():
+        present = sorted(p.name for p in folder.iterdir() if p.is_dir())
+        raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")
+    names = {p.name for p in path.iterdir()}
+    missing = [need for need in NEEDED if not names & set(need.split("|"))]
+    if not any(name.endswith(".safetensors") for name in names):
+        missing.append("*.safetensors")
+    if missing:
+        raise InputError(
+            f"{path}: not a model folder, for it lacks {', '.join(missing).replace('|', ' or ')}; "
+            "save one there with save_pretrained()"
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def parameter_count(path: Path) -> int:
+    """Number of weights in a safetensors file, from its header."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    total = 0
+    for name, tensor in header.items():
+        size = 1
+        for side in tensor["shape"] if name != "__metadata__" else [0]:
+            size *= side
+        total += size
+    return total
+
+
+def pin(path: Path, kind: str) -> dict[str, Any]:
+    """What is known of a model folder: architecture, size, and every file's size and hash."""
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    return {
+        "kind": kind,
+        "location": path.as_posix(),
+        "architecture": config.get("architectures", ["unknown"])[0],
+        "parameters": sum(parameter_count(p) for p in files if p.suffix == ".safetensors"),
+        "files": [
+            {
+                "name": p.relative_to(path).as_posix(),
+                "bytes": p.stat().st_size,
+                "sha256": sha256(p),
+            }
+            for p in files
+        ],
+    }
+
+
+def write_manifest(manifest: dict[str, Any], base: Path) -> None:
+    write_json(base / MANIFEST, manifest)
+
+
+def located(base: Path) -> Path:
+    """The folder that a manifest pins; its files must have the sizes that were pinned."""
+    manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
+    folder = Path(manifest["location"])
+    for file in manifest["files"]:
+        path = folder / file["name"]
+        if not path.is_file() or path.stat().st_size != file["bytes"]:
+            raise InputError(f"{path}: not the file that was pinned; run dvc repro base_model")
+    return folder

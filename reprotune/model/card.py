@@ -1,0 +1,43 @@
+"""The card of an exported model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+CARD = """\
+---
+pipeline_tag: text-classification
+library_name: transformers
+---
+# A text classifier made with reprotune
+
+Classes: {classes}. It answers with the next word after its prompt; `reprotune.json` holds prompt
+and answers. Label a text with `reprotune predict --model FOLDER "some text"`.
+
+| test rows | accuracy | 95 % interval | macro-F1 |
+|---|---|---|---|
+| {rows} | {accuracy:.3f} | {low:.3f} to {high:.3f} | {macro_f1:.3f} |
+
+| class | recall |
+|---|---|
+{recall}
+
+These figures hold for texts like the test rows and for no others. Data, parameters and code that
+made this model are in the repository whose `dvc.lock` names this folder's hash.
+"""
+
+
+def write_card(folder: Path, classes: Sequence[str], test: dict[str, Any]) -> None:
+    """Write ``README.md`` from the figures of ``metrics/evaluate.json``."""
+    low, high = test["interval"]["accuracy"]
+    recall = "\n".join(f"| {name} | {test['recall'][name]:.3f} |" for name in classes)
+    card = CARD.format(
+        classes=", ".join(classes),
+        rows=test["rows"],
+        accuracy=test["accuracy"],
+        low=low,
+        high=high,
+        macro_f1=test["macro_f1"],
+        recall=recall,
+    )
+    (folder / "README.md").write_text(card, encoding="utf-8")

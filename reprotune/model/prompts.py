@@ -1,0 +1,93 @@
+"""How a text becomes tokens, and a class an answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from transformers import PreTrainedTokenizerBase
+
+from reprotune.params import InputError, Prompt
+
+IGNORED = -100  # labels that carry no loss
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A prompt template, one answer for each class, and the tokenizer that reads them."""
+
+    tokenizer: PreTrainedTokenizerBase
+    template: str
+    verbalizers: Mapping[str, str]  # class name: answer, in class order
+    max_length: int  # tokens of prompt, answer and end token together
+
+    @cached_property
+    def answers(self) -> dict[str, tuple[int, ...]]:
+        """The tokens of each class's answer, as they follow a prompt.
+
+        Raises:
+            InputError: two classes have the same answer there, or answers change the prompt.
+        """
+        prompt = self.template.format(text="x")
+        head = self.tokens(prompt)
+        answers: dict[str, tuple[int, ...]] = {}
+        for name, verbalizer in self.verbalizers.items():
+            whole = self.tokens(prompt + verbalizer)
+            if whole[: len(head)] != head or len(whole) == len(head):
+                raise InputError(
+                    f"prompt.verbalizers.{name} {verbalizer!r} merges with the end of the "
+                    "template; start it with a space and end the template without one"
+                )
+            answers[name] = tuple(whole[len(head) :])
+        if len(set(answers.values())) < len(answers):
+            raise InputError(f"prompt.verbalizers: two classes have the same tokens: {answers}")
+        return answers
+
+    @property
+    def room(self) -> int:
+        """Tokens that a prompt may take."""
+        return self.max_length - max(map(len, self.answers.values())) - 1
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids with the tokenizer's own start token, without an end token."""
+        ids: list[int] = self.tokenizer(text)["input_ids"]
+        if ids and ids[-1] == self.tokenizer.eos_token_id:
+            ids = ids[:-1]
+        return ids
+
+    def prompt(self, text: str) -> list[int]:
+        """The tokens before the answer; of an over-long text the end is cut, never the template.
+
+        Raises:
+            InputError: the template alone is too long.
+        """
+        ids = self.tokens(self.template.format(text=text))
+        while len(ids) > self.room:
+            if not text:
+                raise InputError(
+                    f"prompt.max_length {self.max_length} is too short for the template, which "
+                    f"takes {len(ids)} tokens"
+                )
+            excess = (len(ids) - self.room) / len(ids)
+            text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]
+            ids = self.tokens(self.template.format(text=text))
+        return ids
+
+    def is_cut(self, text: str) -> bool:
+        return len(self.tokens(self.template.format(text=text))) > self.room
+
+    def example(self, text: str, label: str) -> dict[str, list[int]]:
+        """One training sequence: the loss is on the answer and the end token alone."""
+        prompt = self.prompt(text)
+        target = [*self.answers[label], self.tokenizer.eos_token_id]
+        return {
+            "input_ids": [*prompt, *target],
+            "labels": [*[IGNORED] * len(prompt), *target],
+        }
+
+
+def encoder_for(
+    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, classes: Sequence[str]
+) -> Encoder:
+    """The encoder that ``params.prompt`` describes, its answers in class order."""
+    verbalizers = {name: prompt.verbalizers[name] for name in classes}
+    return Encoder(tokenizer, prompt.template, verbalizers, prompt.max_length)

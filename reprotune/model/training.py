@@ -1,0 +1,130 @@
+"""QLoRA training through trl (Hu et al. 2021; Dettmers et al. 2023)."""
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel
+from transformers import PreTrainedModel, set_seed
+from trl import SFTConfig, SFTTrainer
+
+from reprotune.model.loading import DEVICE, Precision
+from reprotune.model.prompts import Encoder
+from reprotune.params import InputError, Lora, Train
+
+ATTENTION = ["q_proj", "v_proj"]
+
+
+def lora_config(lora: Lora) -> LoraConfig:
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear" if lora.targets == "all-linear" else ATTENTION,
+        bias="none",
+    )
+
+
+def trainer_config(train: Train, precision: Precision, validate: bool, work: str) -> SFTConfig:
+    return SFTConfig(
+        output_dir=work,
+        seed=train.seed,
+        num_train_epochs=train.epochs,
+        learning_rate=train.learning_rate,
+        lr_scheduler_type=train.schedule,
+        warmup_steps=train.warmup,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        per_device_train_batch_size=train.batch,
+        per_device_eval_batch_size=train.batch,
+        gradient_accumulation_steps=train.accumulation,
+        optim=train.optimizer,
+        gradient_checkpointing=train.activation_checkpointing,
+        bf16=precision.compute_dtype == "bfloat16",
+        fp16=precision.compute_dtype == "float16",
+        eval_strategy="epoch" if validate else "no",
+        save_strategy="no",
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        use_cpu=DEVICE == "cpu",
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+
+
+def dataset(encoder: Encoder, rows: pd.DataFrame) -> Dataset:
+    pairs = zip(rows["text"], rows["label"], strict=True)
+    return Dataset.from_list([encoder.example(text, label) for text, label in pairs])
+
+
+def tune(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    train_rows: pd.DataFrame,
+    validation_rows: pd.DataFrame,
+    train: Train,
+    precision: Precision,
+) -> tuple[PeftModel, pd.DataFrame]:
+    """Train an adapter; rows have text and label.
+
+    Returns the model with its adapter, and the learning curve: step, epoch, train_loss,
+    validation_loss, learning_rate (losses in nats a target token).
+
+    Raises:
+        InputError: the loss is no longer a number.
+    """
+    set_seed(train.seed)
+    validate = len(validation_rows) > 0
+    with tempfile.TemporaryDirectory() as work:
+        trainer = SFTTrainer(
+            model=model,
+            args=trainer_config(train, precision, validate, work),
+            train_dataset=dataset(encoder, train_rows),
+            eval_dataset=dataset(encoder, validation_rows) if validate else None,
+            processing_class=encoder.tokenizer,
+            peft_config=lora_config(train.lora),
+        )
+        tuned = cast(PeftModel, trainer.model)
+        restore_adapter_precision(tuned)
+        trainer.train()
+    curve = learning_curve(trainer.state.log_history)
+    if not curve["train_loss"].dropna().map(math.isfinite).all():
+        raise InputError(
+            "train: the loss is no longer a number; lower train.learning_rate, or use "
+            "model.compute_dtype bfloat16 or float32 instead of float16"
+        )
+    return tuned, curve
+
+
+def restore_adapter_precision(model: torch.nn.Module) -> None:
+    """Train adapters in fp32: trl casts them to bf16 on quantized bases, slow on most CPUs."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+def learning_curve(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    names = {"loss": "train_loss", "eval_loss": "validation_loss"}
+    columns = ["step", "epoch", "train_loss", "validation_loss", "learning_rate"]
+    logs = [entry for entry in history if names.keys() & entry.keys()]
+    frame = pd.DataFrame(logs).rename(columns=names).reindex(columns=columns)
+    return frame.groupby("step", as_index=False).first().round(6)
+
+
+def save_adapter(model: PeftModel, target: Path) -> None:
+    """Write the adapter so that equal adapters are equal files."""
+    model.save_pretrained(str(target))
+    (target / "README.md").unlink(missing_ok=True)  # a form to fill in; the export has the card
+    config = target / "adapter_config.json"
+    values = json.loads(config.read_text())
+    for key, value in values.items():
+        if isinstance(value, list):  # peft writes sets in no fixed order
+            values[key] = sorted(value)
+    config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,269 @@
+"""Every value of ``params.yaml``, typed and checked.
+
+No default lives here: DVC could not see it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from reprotune import paths
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+PositiveReal = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class InputError(ValueError):
+    """Something that the user handed in is wrong; the message says what, where and what to do."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Builtin(Section):
+    """The generated headlines."""
+
+    rows: Annotated[int, Field(ge=100)]
+    wrong_labels: Share
+    repeated: Share
+
+
+class SourceFile(Section):
+    """One file of examples."""
+
+    location: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+    label: str | None
+    split: Literal["train", "validation", "test"] | None
+
+
+class Download(Section):
+    """Where the examples come from."""
+
+    kind: Literal["builtin", "file", "url", "hub"]
+    builtin: Builtin
+    files: list[SourceFile]
+    repository: str | None
+    revision: str | None
+    encoding: Name
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)]
+    header: bool
+    text_column: Name | Count
+    label_column: Name | Count | None
+    labels: Annotated[dict[str, Name], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        if self.kind != "builtin" and not self.files:
+            raise ValueError(f"kind {self.kind} needs at least one entry in download.files")
+        if self.kind == "url" and any(file.sha256 is None for file in self.files):
+            raise ValueError("kind url needs a sha256 for every file")
+        if self.kind == "hub" and not (self.repository and self.revision):
+            raise ValueError("kind hub needs download.repository and download.revision")
+        if self.label_column is None and any(file.label is None for file in self.files):
+            raise ValueError("without label_column every file needs a label of its own")
+        if not self.header and not isinstance(self.text_column, int):
+            raise ValueError("without a header row text_column is a position: 0 is the first")
+        if len(set(self.labels.values())) < 2:
+            raise ValueError("labels must name at least two classes")
+        return self
+
+
+class Model(Section):
+    """The base model and the form in which it is loaded."""
+
+    kind: Literal["builtin", "path", "hub"]
+    location: Name
+    revision: str | None
+    task: Literal["causal", "classification"]
+    quantization: Literal["nf4", "int8", "none"]
+    double_quantization: bool
+    compute_dtype: Literal["float32", "bfloat16", "float16"]
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        if self.kind == "hub" and not self.revision:
+            raise ValueError("kind hub needs model.revision")
+        if self.kind == "builtin" and self.location != paths.BUILTIN_MODEL.as_posix():
+            raise ValueError(f"kind builtin has the location {paths.BUILTIN_MODEL}")
+        return self
+
+
+class Prompt(Section):
+    """How a text is put to a causal model and how its answers are spelt."""
+
+    template: str
+    verbalizers: dict[str, Name]
+    max_length: Annotated[int, Field(ge=8)]
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        if self.template.count("{text}") != 1:
+            raise ValueError("template must contain {text} exactly once")
+        if len(set(self.verbalizers.values())) < len(self.verbalizers):
+            raise ValueError("verbalizers must differ from one another")
+        return self
+
+
+class Roles(Section):
+    """Who may be test, validation and train; null means all that is left."""
+
+    strategy: Literal["hashed", "published"]
+    near_duplicate: Annotated[float, Field(gt=0, le=1)]
+    test_per_class: Positive | None
+    validation_per_class: Count | None
+    train_per_class: Positive | None
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        counts = (self.test_per_class, self.validation_per_class, self.train_per_class)
+        if self.strategy == "hashed" and counts.count(None) > 1:
+            raise ValueError("one of the three counts may be null (all that is left), not more")
+        return self
+
+
+class Audit(Section):
+    """How doubtful labels are looked for."""
+
+    folds: Annotated[int, Field(ge=2)]
+    review_rows: Positive
+
+
+class Curate(Section):
+    """People's decisions, then the policy for rows that nobody decided on."""
+
+    decisions: Name
+    duplicates: Literal["keep", "quarantine"]
+    conflicts: Literal["keep", "quarantine"]
+    doubtful: Literal["keep", "quarantine"]
+    doubtful_share: Share
+
+
+class Baseline(Section):
+    """The classical baseline and the batches of the zero-shot one."""
+
+    folds: Annotated[int, Field(ge=2)]
+    ngrams: Positive
+    batch: Positive
+
+
+class Lora(Section):
+    rank: Positive
+    alpha: Positive
+    dropout: Share
+    targets: Literal["all-linear", "attention"]
+
+
+class Train(Section):
+    """How the model is tuned."""
+
+    method: Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
+    seed: int
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    epochs: PositiveReal
+    learning_rate: PositiveReal
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"]
+    warmup: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: PositiveReal
+    batch: Positive
+    accumulation: Positive
+    optimizer: Literal["adamw_torch", "paged_adamw_32bit"]
+    activation_checkpointing: bool
+    lora: Lora
+
+
+class Evaluate(Section):
+    """Intervals and batches of the evaluation."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+    batch: Positive
+
+
+class Export(Section):
+    """What the merged model is stored as, and how far it may be from the tuned one."""
+
+    dtype: Literal["float32", "bfloat16", "float16"]
+    agreement: Probability
+    log_likelihood_tolerance: PositiveReal
+
+
+class Params(Section):
+    """All of ``params.yaml``."""
+
+    seed: int
+    threads: Positive
+    download: Download
+    model: Model
+    prompt: Prompt
+    roles: Roles
+    audit: Audit
+    curate: Curate
+    baseline: Baseline
+    train: Train
+    evaluate: Evaluate
+    export: Export
+
+    @model_validator(mode="after")
+    def agree(self) -> Self:
+        classes = class_names(self.download.labels)
+        if set(self.prompt.verbalizers) != set(classes):
+            raise ValueError(f"prompt.verbalizers must have exactly the classes {classes}")
+        if self.model.task == "classification":
+            raise ValueError("model.task classification is not available yet; use causal")
+        if self.train.method != "lora" or self.model.quantization == "int8":
+            raise ValueError(
+                "only train.method lora with model.quantization nf4 or none is available yet"
+            )
+        return self
+
+
+def class_names(labels: Mapping[str, str]) -> list[str]:
+    """The class names in class order, from ``download.labels``."""
+    return list(dict.fromkeys(labels.values()))
+
+
+def load_params(path: Path = paths.PARAMS) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        InputError: names every key that is wrong, its value and what is allowed.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run this in the folder that holds it") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as YAML 1.2: {error}") from None
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from None
+
+
+def explain(error: ValidationError) -> str:
+    """One line for each violation: key, value and what is allowed."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+        kind = problem["type"]
+        if kind == "missing":
+            lines.append(f"{key} is missing; no parameter has a default")
+        elif kind == "extra_forbidden":
+            lines.append(f"{key} is no parameter; check its spelling")
+        elif kind == "value_error":
+            lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
+        else:
+            lines.append(f"{key} is {problem['input']!r}; {problem['msg']}")
+    count = f"{len(lines)} parameters are wrong" if len(lines) > 1 else "a parameter is wrong"
+    return "\n  ".join([f"{count}:", *lines])

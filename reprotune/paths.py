@@ -1,0 +1,45 @@
+"""Where artefacts live, relative to the repository root."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+PROFILES = Path("profiles")
+
+SOURCE_DATA = Path("data/source")
+SOURCE_MODELS = Path("models/source")
+DECISIONS = Path("data/decisions.csv")
+BUILTIN_MODEL = SOURCE_MODELS / "builtin"
+PRETRAINING = BUILTIN_MODEL / "pretraining.yaml"
+
+RAW = Path("data/raw/examples.parquet")
+ROLES = Path("data/roles.parquet")
+FINDINGS = Path("data/audited/findings.parquet")
+REVIEW = Path("data/audited/review.csv")
+CURATED = Path("data/curated/examples.parquet")
+QUARANTINE = Path("data/curated/quarantine.parquet")
+TRAIN = Path("data/splits/train.parquet")
+VALIDATION = Path("data/splits/validation.parquet")
+TEST = Path("data/splits/test.parquet")
+ROWS = Path("reports/rows.csv")
+
+BASE = Path("models/base")
+TUNED = Path("models/tuned")
+MERGED = Path("models/merged")
+
+BASELINE_PREDICTIONS = Path("reports/predictions/baseline.csv")
+PREDICTIONS = Path("reports/predictions/evaluate.csv")
+CURVES = Path("reports/plots/training.csv")
+CONFUSION = Path("reports/plots/confusion.csv")
+RECALL = Path("reports/plots/recall.csv")
+RUN = Path("reports/run.json")
+
+DOWNLOAD_METRICS = Path("metrics/download.json")
+BASE_METRICS = Path("metrics/base_model.json")
+ROLES_METRICS = Path("metrics/roles.json")
+AUDIT_METRICS = Path("metrics/audit.json")
+CURATE_METRICS = Path("metrics/curate.json")
+SPLIT_METRICS = Path("metrics/split.json")
+BASELINE_METRICS = Path("metrics/baseline.json")
+TRAIN_METRICS = Path("metrics/train.json")
+EVALUATE_METRICS = Path("metrics/evaluate.json")
+EXPORT_METRICS = Path("metrics/export.json")

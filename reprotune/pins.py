@@ -1,0 +1,49 @@
+"""Write `pins.yaml`: the versions of the packages that compute numbers, as DVC parameters.
+
+A stage lists in `dvc.yaml` the ones that it imports, by import name, so that a new version
+re-runs exactly the stages whose numbers it could change.
+"""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = ROOT / "requirements.lock"
+PINS = ROOT / "pins.yaml"
+
+# By import name. Tools that compute no number (dvc, prefect, ruff, …) stay out on purpose.
+NUMERIC = (
+    "accelerate",
+    "bitsandbytes",
+    "cleanlab",
+    "datasets",
+    "numpy",
+    "pandas",
+    "peft",
+    "pyarrow",
+    "rensa",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "trl",
+)
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # import name -> name in the lock, where they differ
+
+
+def locked_versions(lock: str) -> dict[str, str]:
+    """Return name -> version for every `name==version` line of a lock file's text."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, flags=re.MULTILINE))
+
+
+def render(lock: str) -> str:
+    """Return the text of `pins.yaml`; raises KeyError for a numeric package not in the lock."""
+    versions = locked_versions(lock)
+    pins = (f'{name}: "{versions[DISTRIBUTIONS.get(name, name)]}"\n' for name in NUMERIC)
+    return "# Generated from requirements.lock by `python -m reprotune.pins`.\n" + "".join(pins)
+
+
+if __name__ == "__main__":
+    PINS.write_text(render(LOCK.read_text("utf-8")), "utf-8")

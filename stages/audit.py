@@ -1,0 +1,49 @@
+"""Find doubtful labels, duplicates and conflicts; change nothing."""
+
+from pathlib import Path
+
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from reprotune import paths
+from reprotune.data import schemas
+from reprotune.data.audit import doubtful_labels, probabilities, repeated_texts, review_queue
+from reprotune.params import Params, class_names
+from reprotune.stage import main, whole_file, write_json
+
+
+def hit_rate(rows: pd.DataFrame, findings: pd.DataFrame) -> dict[str, float]:
+    """How well the doubted labels match the wrong ones, where the truth is known."""
+    wrong = set(rows.loc[rows["label"] != rows["reference_label"], "id"])
+    doubted = set(findings.loc[findings["issue"] == "label", "id"])
+    found = len(wrong & doubted)
+    return {"precision": found / max(len(doubted), 1), "recall": found / max(len(wrong), 1)}
+
+
+def run(
+    params: Params,
+    raw: Path = paths.RAW,
+    roles: Path = paths.ROLES,
+    findings: Path = paths.FINDINGS,
+    review: Path = paths.REVIEW,
+    metrics: Path = paths.AUDIT_METRICS,
+) -> None:
+    rows = schemas.read(raw, schemas.Raw).merge(schemas.read(roles, schemas.Roles), on="id")
+    classes = class_names(params.download.labels)
+    codes = pd.Categorical(rows["label"], categories=classes).codes
+    with threadpool_limits(1):  # sparse and small: more threads wait for one another
+        probability = probabilities(rows, codes, params.audit.folds, params.seed)
+    found = pd.concat(
+        [repeated_texts(rows), doubtful_labels(rows["id"], codes, probability, classes)]
+    )
+    schemas.write(found, findings, schemas.Findings)
+    with whole_file(review) as partial:
+        review_queue(rows, found, params.audit.review_rows).to_csv(partial, index=False)
+    figures: dict[str, object] = {"findings": found["issue"].value_counts().to_dict()}
+    if rows["reference_label"].notna().all():
+        figures["against_reference"] = hit_rate(rows, found)
+    write_json(metrics, figures)
+
+
+if __name__ == "__main__":
+    main(run)

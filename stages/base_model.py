@@ -1,0 +1,32 @@
+"""Resolve, check and pin the base model."""
+
+from pathlib import Path
+
+from reprotune import paths
+from reprotune.model.base import pin, resolve, write_manifest
+from reprotune.params import InputError, Params
+from reprotune.stage import main, write_json
+
+
+def run(
+    params: Params,
+    source: Path = paths.SOURCE_MODELS,
+    base: Path = paths.BASE,
+    metrics: Path = paths.BASE_METRICS,
+) -> None:
+    if params.model.kind == "hub":
+        raise InputError("model.kind hub is not available yet; use builtin or path")
+    manifest = pin(resolve(params.model.location, source), params.model.kind)
+    write_manifest(manifest, base)
+    write_json(
+        metrics,
+        {
+            "architecture": manifest["architecture"],
+            "parameters": manifest["parameters"],
+            "bytes": sum(file["bytes"] for file in manifest["files"]),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,67 @@
+"""Majority, classical and zero-shot predictions for the test rows."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from reprotune import paths
+from reprotune.data import schemas
+from reprotune.evidence import classical, predictions
+from reprotune.evidence.metrics import scores
+from reprotune.model.base import located
+from reprotune.model.loading import Precision, load_model, load_tokenizer
+from reprotune.model.prompts import encoder_for
+from reprotune.model.scoring import log_likelihoods, probabilities
+from reprotune.params import Params, class_names
+from reprotune.stage import main, write_json
+
+
+def run(
+    params: Params,
+    train: Path = paths.TRAIN,
+    test: Path = paths.TEST,
+    base: Path = paths.BASE,
+    predicted: Path = paths.BASELINE_PREDICTIONS,
+    metrics: Path = paths.BASELINE_METRICS,
+) -> None:
+    torch.set_num_threads(params.threads)
+    train_rows, rows = schemas.read(train, schemas.Split), schemas.read(test, schemas.Split)
+    classes = class_names(params.download.labels)
+    with threadpool_limits(1):
+        tfidf = classical.tfidf(
+            train_rows,
+            rows["text"],
+            classes,
+            params.baseline.ngrams,
+            params.baseline.folds,
+            params.seed,
+        )
+    precision = Precision(
+        params.model.quantization, params.model.double_quantization, params.model.compute_dtype
+    )
+    folder = located(base)
+    encoder = encoder_for(load_tokenizer(folder), params.prompt, classes)
+    zero_shot = log_likelihoods(
+        load_model(folder, precision), encoder, rows["text"], params.baseline.batch, "zero-shot"
+    )
+    probability = {
+        "majority": classical.majority(train_rows["label"], classes, len(rows)),
+        "tfidf": tfidf,
+        "zero_shot": probabilities(zero_shot),
+    }
+    tables = {name: predictions.table(rows, p, classes) for name, p in probability.items()}
+    stacked = [table.assign(predictor=name) for name, table in tables.items()]
+    predictions.write(pd.concat(stacked), predicted)
+    interval = (params.evaluate.confidence, params.evaluate.resamples, params.seed)
+    figures = {name: scores(table, classes, *interval) for name, table in tables.items()}
+    if rows["reference_label"].notna().all():
+        for name, table in tables.items():
+            truth = table.assign(label=rows["reference_label"])
+            figures[name]["reference"] = scores(truth, classes, *interval)
+    write_json(metrics, {"baselines": figures})
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,43 @@
+"""Apply people's decisions, then the policy; what leaves is kept in quarantine."""
+
+from pathlib import Path
+
+from reprotune import paths
+from reprotune.data import schemas
+from reprotune.data.curation import decide, policy, read_decisions
+from reprotune.params import Params, class_names
+from reprotune.stage import main, write_json
+
+
+def run(
+    params: Params,
+    raw: Path = paths.RAW,
+    roles: Path = paths.ROLES,
+    findings: Path = paths.FINDINGS,
+    curated: Path = paths.CURATED,
+    quarantine: Path = paths.QUARANTINE,
+    metrics: Path = paths.CURATE_METRICS,
+) -> None:
+    before = schemas.read(raw, schemas.Raw).merge(schemas.read(roles, schemas.Roles), on="id")
+    file = Path(params.curate.decisions)
+    decisions = read_decisions(file)
+    rows, decided = decide(before, decisions, class_names(params.download.labels), file)
+    found = schemas.read(findings, schemas.Findings)
+    automatic = policy(rows, found, decisions["id"], params.curate)
+    reason = decided.fillna(automatic)
+    kept = rows[reason.isna()]
+    left = rows.assign(reason=reason)[reason.notna()]
+    schemas.write(kept[["id", "text", "label", "reference_label"]], curated, schemas.Curated)
+    schemas.write(left[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
+    write_json(
+        metrics,
+        {
+            "kept": len(kept),
+            "quarantined": left["reason"].value_counts().to_dict(),
+            "relabelled": int((rows["label"] != before["label"]).sum()),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main(run)

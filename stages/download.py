@@ -1,0 +1,55 @@
+"""Fetch the examples and give each an id."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reprotune import paths
+from reprotune.data import headlines, schemas
+from reprotune.data.files import read_files
+from reprotune.data.identity import add_ids
+from reprotune.params import Download, InputError, Params, class_names
+from reprotune.stage import main, write_json
+
+
+def fetch(download: Download, source: Path, seed: int) -> pd.DataFrame:
+    """The examples as they came: text, label and, where known, reference_label and split."""
+    if download.kind == "builtin":
+        builtin = download.builtin
+        table = headlines.examples(builtin.rows, builtin.wrong_labels, builtin.repeated, seed)
+        return table.replace({"label": download.labels, "reference_label": download.labels})
+    if download.kind == "file":
+        return read_files(download, source)
+    raise InputError(f"download.kind {download.kind} is not available yet; use builtin or file")
+
+
+def as_raw(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the contract ``schemas.Raw``; what is not known is missing."""
+    columns = {"reference_label": None, "split": None} | {name: table[name] for name in table}
+    raw = pd.DataFrame(columns).assign(row=range(len(table)))
+    raw = raw.astype({"reference_label": "str", "split": "str"})
+    return add_ids(raw[["text", "label", "reference_label", "split", "row"]])
+
+
+def run(
+    params: Params,
+    source: Path = paths.SOURCE_DATA,
+    raw: Path = paths.RAW,
+    metrics: Path = paths.DOWNLOAD_METRICS,
+) -> None:
+    examples = as_raw(fetch(params.download, source, params.seed))
+    schemas.check_labels(examples["label"], class_names(params.download.labels), source)
+    schemas.write(examples, raw, schemas.Raw)
+    counts = examples["label"].value_counts().sort_index()
+    write_json(
+        metrics,
+        {
+            "rows": len(examples),
+            "classes": counts.to_dict(),
+            "characters": {"median": float(examples["text"].str.len().median())},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,75 @@
+"""Score the tuned model on the test rows, beside every baseline."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from reprotune import paths
+from reprotune.data import schemas
+from reprotune.evidence import predictions
+from reprotune.evidence.metrics import accuracy_gain, scores
+from reprotune.model.base import located
+from reprotune.model.loading import Precision, load_tokenizer, load_tuned
+from reprotune.model.prompts import encoder_for
+from reprotune.model.scoring import log_likelihoods, probabilities
+from reprotune.params import Params, class_names
+from reprotune.stage import main, whole_file, write_json
+
+
+def recall_bars(figures: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Columns class and recall, for a bar chart."""
+    return pd.DataFrame({"class": figures["recall"].keys(), "recall": figures["recall"].values()})
+
+
+def run(
+    params: Params,
+    test: Path = paths.TEST,
+    base: Path = paths.BASE,
+    tuned: Path = paths.TUNED,
+    baseline: Path = paths.BASELINE_PREDICTIONS,
+    predicted: Path = paths.PREDICTIONS,
+    confusion: Path = paths.CONFUSION,
+    recall: Path = paths.RECALL,
+    metrics: Path = paths.EVALUATE_METRICS,
+) -> None:
+    torch.set_num_threads(params.threads)
+    rows = schemas.read(test, schemas.Split)
+    classes = class_names(params.download.labels)
+    precision = Precision(
+        params.model.quantization, params.model.double_quantization, params.model.compute_dtype
+    )
+    folder = located(base)
+    log_likelihood = log_likelihoods(
+        load_tuned(folder, tuned, precision),
+        encoder_for(load_tokenizer(folder), params.prompt, classes),
+        rows["text"],
+        params.evaluate.batch,
+        "tuned model",
+    )
+    table = predictions.table(rows, probabilities(log_likelihood), classes)
+    predictions.write(table, predicted)
+    interval = (params.evaluate.confidence, params.evaluate.resamples, params.seed)
+    figures = {"test": scores(table, classes, *interval)}
+    if rows["reference_label"].notna().all():
+        figures["reference"] = scores(
+            table.assign(label=rows["reference_label"]), classes, *interval
+        )
+    right = (table["predicted"] == table["label"]).to_numpy()
+    figures["gain_over"] = {
+        str(name): accuracy_gain(
+            right, (other["predicted"] == other["label"]).to_numpy(), *interval
+        )
+        for name, other in predictions.read(baseline).groupby("predictor", sort=False)
+    }
+    for path, plot in (
+        (confusion, table[["label", "predicted"]]),
+        (recall, recall_bars(figures["test"])),
+    ):
+        with whole_file(path) as partial:
+            plot.to_csv(partial, index=False)
+    write_json(metrics, figures)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,83 @@
+"""Merge the tuned model, and prove that the merged one says the same."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from reprotune import paths
+from reprotune.data import schemas
+from reprotune.model.base import located
+from reprotune.model.card import write_card
+from reprotune.model.loading import Precision, load_tokenizer, load_tuned
+from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.model.prompts import encoder_for
+from reprotune.model.scoring import log_likelihoods
+from reprotune.params import Export, InputError, Params, class_names
+from reprotune.stage import main, write_json
+
+
+def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Agreement of the predictions and change of the label's log-likelihood, in nats.
+
+    Both scores have shape (rows, classes), ``labels`` are column numbers.
+    """
+    change = np.abs(tuned - merged)[np.arange(len(labels)), labels]
+    return {
+        "agreement": float((tuned.argmax(1) == merged.argmax(1)).mean()),
+        "log_likelihood_change": float(change.mean()),
+        "log_likelihood_change_max": float(change.max()),
+    }
+
+
+def require(figures: dict[str, float], export: Export) -> None:
+    """Raise InputError if the merged model is further from the tuned one than allowed."""
+    if figures["agreement"] < export.agreement:
+        raise InputError(
+            f"merged and tuned model agree on {figures['agreement']:.4f} of the test rows, "
+            f"export.agreement asks for {export.agreement}; try export.dtype float32"
+        )
+    if figures["log_likelihood_change"] > export.log_likelihood_tolerance:
+        raise InputError(
+            f"merging changed the labels' log-likelihood by "
+            f"{figures['log_likelihood_change']:.5f}, "
+            f"more than export.log_likelihood_tolerance {export.log_likelihood_tolerance}; try "
+            "export.dtype float32"
+        )
+
+
+def run(
+    params: Params,
+    test: Path = paths.TEST,
+    base: Path = paths.BASE,
+    tuned: Path = paths.TUNED,
+    evaluation: Path = paths.EVALUATE_METRICS,
+    merged: Path = paths.MERGED,
+    metrics: Path = paths.EXPORT_METRICS,
+) -> None:
+    torch.set_num_threads(params.threads)
+    rows = schemas.read(test, schemas.Split)
+    classes = class_names(params.download.labels)
+    precision = Precision(
+        params.model.quantization, params.model.double_quantization, params.model.compute_dtype
+    )
+    folder = located(base)
+    tokenizer = load_tokenizer(folder)
+    encoder = encoder_for(tokenizer, params.prompt, classes)
+    save_merged(merge(folder, tuned, precision), tokenizer, params.export.dtype, merged)
+    save_classifier(encoder, merged)
+    before = log_likelihoods(
+        load_tuned(folder, tuned, precision), encoder, rows["text"], params.evaluate.batch, "tuned"
+    )
+    model, reread = load_classifier(merged)
+    after = log_likelihoods(model, reread, rows["text"], params.evaluate.batch, "merged")
+    figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
+    require(figures, params.export)
+    write_card(merged, classes, json.loads(evaluation.read_text())["test"])
+    size = sum(file.stat().st_size for file in merged.iterdir())
+    write_json(metrics, figures | {"rows": len(rows), "bytes": size})
+
+
+if __name__ == "__main__":
+    main(run)
