@@ -86,9 +86,9 @@ def reached(root: Path, stage: str) -> Source:
         source.modules.add(file)
         tree = ast.parse((root / file).read_text())
         for name in imports(tree):
-            inner = module_file(root, name)
-            if inner:
-                todo.append(inner)
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):  # a package's __init__ is executed too
+                todo += filter(None, [module_file(root, ".".join(parts[:length]))])
             source.packages.add(name.split(".")[0])
         source.literals |= literal_reads(tree, file)
         if not file.startswith("stages/"):
@@ -102,18 +102,19 @@ def reached(root: Path, stage: str) -> Source:
 
 def path_names(tree: ast.AST, inner: bool = False) -> set[str]:
     """Names taken from ``paths``; with ``inner``, not as the default of an argument."""
-    found = set()
     defaults = {
         id(default)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
         for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "paths" and not (inner and id(node) in defaults):
-                found.add(node.attr)
-    return found
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and getattr(node.value, "id", "") == "paths"
+        and not (inner and id(node) in defaults)
+    }
 
 
 def literal_reads(tree: ast.AST, file: str) -> set[str]:
@@ -133,7 +134,7 @@ def parameter_reads(tree: ast.AST) -> set[str]:
     chains = set()
 
     class Visitor(ast.NodeVisitor):
-        def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+        def visit_Attribute(self, node: ast.Attribute) -> None:
             parts: list[str] = []
             inner: ast.expr = node
             while isinstance(inner, ast.Attribute):
@@ -196,5 +197,5 @@ def parameters(entry: dict[str, list[str | dict[str, list[str]]]]) -> tuple[set[
 def path_values(root: Path) -> list[tuple[str, str]]:
     """The constants of ``paths.py``, by executing it: it has nothing but paths."""
     scope: dict[str, object] = {}
-    exec((root / "reprotune/paths.py").read_text(), scope)  # noqa: S102
+    exec((root / "reprotune/paths.py").read_text(), scope)
     return [(name, value.as_posix()) for name, value in scope.items() if isinstance(value, Path)]

@@ -1,0 +1,11 @@
+"""What we train, and how it is asked."""
+
+import logging
+import os
+import warnings
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Advice to others: to install a package that fetches code from the hub; to rename arguments.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

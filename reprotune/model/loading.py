@@ -1,6 +1,5 @@
 """Load tokenizers, base models and adapters, in the precision that was asked for."""
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ from transformers import (
 
 from reprotune.params import InputError
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 

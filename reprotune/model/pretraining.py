@@ -1,14 +1,23 @@
 """How the built-in base model was made: a tokenizer, a small Llama, next-token prediction."""
 
 import itertools
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from torch.utils.data import Dataset
 from transformers import (
     LlamaConfig,
@@ -93,6 +102,10 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
             show_progress=False,
         ),
     )
+    start = tokenizer.token_to_id(BOS)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", special_tokens=[(BOS, start)]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD
     )
@@ -102,11 +115,11 @@ def token_ids(
     texts: Iterator[str], tokenizer: PreTrainedTokenizerFast, count: int, chunk: int = 20_000
 ) -> np.ndarray:
     """The first ``count`` token ids of the texts, each between BOS and EOS."""
-    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    eos = tokenizer.eos_token_id
     parts: list[np.ndarray] = []
     while sum(map(len, parts)) < count:
         encoded = tokenizer(list(itertools.islice(texts, chunk)))["input_ids"]
-        parts.append(np.concatenate([[bos, *ids, eos] for ids in encoded]).astype(np.int32))
+        parts.append(np.concatenate([[*ids, eos] for ids in encoded]).astype(np.int32))
     return np.concatenate(parts)[:count]
 
 
@@ -128,11 +141,10 @@ def build_model(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast) -> 
     )
 
 
-def training_arguments(settings: Settings, work: Path) -> TrainingArguments:
+def training_arguments(settings: Settings, work: str) -> TrainingArguments:
     training = settings.training
-    options: dict[str, Any] = {"bf16": training.precision == "bfloat16"}
     return TrainingArguments(
-        output_dir=str(work),
+        output_dir=work,
         seed=settings.seed,
         num_train_epochs=1,
         per_device_train_batch_size=training.batch,
@@ -146,11 +158,11 @@ def training_arguments(settings: Settings, work: Path) -> TrainingArguments:
         save_strategy="no",
         report_to="none",
         use_cpu=not torch.cuda.is_available(),
-        **options,
+        bf16=training.precision == "bfloat16",
     )
 
 
-def pretrain(settings: Settings, texts: Iterator[str], target: Path, work: Path) -> float:
+def pretrain(settings: Settings, texts: Iterator[str], target: Path) -> float:
     """Make the tokenizer and the model from a stream of texts and write both to ``target``.
 
     Weights are stored in fp16. Returns the last training loss, in nats a token.
@@ -161,12 +173,13 @@ def pretrain(settings: Settings, texts: Iterator[str], target: Path, work: Path)
     tokenizer = train_tokenizer(sample, settings.tokenizer.vocabulary)
     ids = token_ids(texts, tokenizer, settings.training.tokens)
     model = build_model(settings.model, tokenizer)
-    trainer = Trainer(
-        model=model,
-        args=training_arguments(settings, work),
-        train_dataset=Blocks(ids, settings.training.block),
-    )
-    trainer.train()
+    with tempfile.TemporaryDirectory() as work:
+        trainer = Trainer(
+            model=model,
+            args=training_arguments(settings, work),
+            train_dataset=Blocks(ids, settings.training.block),
+        )
+        trainer.train()
     model.half().save_pretrained(target)
     tokenizer.save_pretrained(target)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]

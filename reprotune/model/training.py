@@ -21,6 +21,16 @@ from reprotune.params import InputError, Lora, Train
 ATTENTION = ["q_proj", "v_proj"]
 
 
+class Trainer(SFTTrainer):
+    """trl's trainer, whose evaluations leave the training as it would be without them."""
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Evaluate without drawing from the generators that dropout draws from."""
+        with torch.random.fork_rng():
+            figures: dict[str, float] = super().evaluate(*args, **kwargs)
+        return figures
+
+
 def lora_config(lora: Lora) -> LoraConfig:
     return LoraConfig(
         task_type="CAUSAL_LM",
@@ -46,7 +56,7 @@ def trainer_config(train: Train, precision: Precision, validate: bool, work: str
         per_device_eval_batch_size=train.batch,
         gradient_accumulation_steps=train.accumulation,
         optim=train.optimizer,
-        gradient_checkpointing=train.activation_checkpointing,
+        activation_checkpointing=train.activation_checkpointing,
         bf16=precision.compute_dtype == "bfloat16",
         fp16=precision.compute_dtype == "float16",
         eval_strategy="epoch" if validate else "no",
@@ -83,7 +93,7 @@ def tune(
     set_seed(train.seed)
     validate = len(validation_rows) > 0
     with tempfile.TemporaryDirectory() as work:
-        trainer = SFTTrainer(
+        trainer = Trainer(
             model=model,
             args=trainer_config(train, precision, validate, work),
             train_dataset=dataset(encoder, train_rows),
@@ -94,13 +104,13 @@ def tune(
         tuned = cast(PeftModel, trainer.model)
         restore_adapter_precision(tuned)
         trainer.train()
-    curve = learning_curve(trainer.state.log_history)
-    if not curve["train_loss"].dropna().map(math.isfinite).all():
+    history = trainer.state.log_history
+    if not all(math.isfinite(entry.get("loss", 0)) for entry in history):
         raise InputError(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"
         )
-    return tuned, curve
+    return tuned, learning_curve(history)
 
 
 def restore_adapter_precision(model: torch.nn.Module) -> None:

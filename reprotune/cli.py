@@ -1,0 +1,152 @@
+"""The front door: ``reprotune COMMAND``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from reprotune import paths
+from reprotune.params import InputError, load_params
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = (".csv", ".jsonl", ".parquet")
+
+
+def check(_: argparse.Namespace) -> None:
+    load_params()
+    print(f"{paths.PARAMS}: every parameter is in order")
+
+
+def use(args: argparse.Namespace) -> None:
+    from reprotune import profiles
+
+    profiles.use(args.profile)
+    print(f"{paths.PARAMS} now holds the profile {args.profile}; see git diff, then dvc repro")
+
+
+def summary(_: argparse.Namespace) -> None:
+    from reprotune.evidence.summary import summary as table
+
+    Console(width=None if sys.stdout.isatty() else 140).print(table())
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Label texts from the command line, or a column of a file."""
+    if len(args.input) == 1 and args.input[0].endswith(TABLES):
+        table = label(args, read_table(Path(args.input[0]), args.text_column))
+        if args.output:
+            from reprotune.stage import whole_file
+
+            with whole_file(args.output) as partial:
+                table.to_csv(partial, index=False)
+        else:
+            table.to_csv(sys.stdout, index=False)
+    else:
+        import pandas as pd
+
+        show(label(args, pd.DataFrame({"text": args.input})))
+
+
+def read_table(path: Path, column: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        if path.suffix == ".csv":
+            table = pd.read_csv(path)
+        elif path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_json(path, lines=True)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: not readable as {path.suffix}: {error}") from None
+    if column not in table:
+        raise InputError(f"{path}: no column {column!r}; it has {list(table)}; see --text-column")
+    return table.rename(columns={column: "text"})
+
+
+def label(args: argparse.Namespace, table: "pd.DataFrame") -> "pd.DataFrame":
+    """The texts with their label and a probability for each class."""
+    import pandas as pd
+
+    from reprotune.model.merging import load_classifier
+    from reprotune.model.scoring import log_likelihoods, probabilities
+
+    if not args.model.is_dir():
+        raise InputError(f"{args.model}: no exported model here; `dvc repro` makes one")
+    model, encoder = load_classifier(args.model)
+    texts = table["text"].fillna("").astype("str")
+    scores = log_likelihoods(model, encoder, texts, args.batch, "texts")
+    frame = pd.DataFrame(probabilities(scores), columns=list(encoder.verbalizers)).round(6)
+    labels = frame.idxmax(axis=1)
+    return pd.concat([table.reset_index(drop=True), labels.rename("predicted"), frame], axis=1)
+
+
+def show(table: "pd.DataFrame") -> None:
+    grid = Table(box=None, header_style="bold")
+    for column in table:
+        grid.add_column(str(column), justify="left" if column in {"text", "predicted"} else "right")
+    for row in table.itertuples(index=False):
+        grid.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 140).print(grid)
+
+
+def pretrain(args: argparse.Namespace) -> None:
+    """Rebuild the built-in base model from its settings."""
+    from ruamel.yaml import YAML
+
+    from reprotune.data import news
+    from reprotune.model.pretraining import Settings, pretrain
+
+    values = YAML(typ="safe", pure=True).load(args.settings.read_text(encoding="utf-8"))
+    settings = Settings.model_validate(values)
+    loss = pretrain(settings, news.items(settings.seed), args.target)
+    print(f"{args.target}: rebuilt; last training loss {loss:.3f} nats a token")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="reprotune", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("check", help="check params.yaml")
+    one.set_defaults(run=check)
+
+    one = commands.add_parser("use", help="put a ready-made set of parameters into params.yaml")
+    one.add_argument("profile", help="a file of profiles/, without .yaml")
+    one.set_defaults(run=use)
+
+    one = commands.add_parser("summary", help="what ran, what it found and where the files are")
+    one.set_defaults(run=summary)
+
+    one = commands.add_parser("predict", help="label texts with the exported model")
+    one.add_argument("input", nargs="+", help=f"texts, or one file ({', '.join(TABLES)})")
+    one.add_argument("--model", type=Path, default=paths.MERGED, help="folder (%(default)s)")
+    one.add_argument("--text-column", default="text", help="column of the file (%(default)s)")
+    one.add_argument("--output", type=Path, help="CSV to write (otherwise to the terminal)")
+    one.add_argument("--batch", type=int, default=64, help="texts at once (%(default)s)")
+    one.set_defaults(run=predict)
+
+    one = commands.add_parser("pretrain", help="rebuild the built-in base model (about an hour)")
+    one.add_argument("--settings", type=Path, default=paths.PRETRAINING, help="(%(default)s)")
+    one.add_argument("--target", type=Path, default=paths.BUILTIN_MODEL, help="(%(default)s)")
+    one.set_defaults(run=pretrain)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except InputError as error:
+        sys.exit(f"reprotune: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The repository's parameters, and changed copies of them that pass the same checks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from reprotune.params import Params, load_params
+
+PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    return load_params(PARAMS)
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[[dict[str, Any]], Params]:
+    """``changed({"train.seed": 2})``: the repository's parameters with these values, checked."""
+
+    def change(values: dict[str, Any]) -> Params:
+        tree = YAML(typ="safe", pure=True).load(PARAMS.read_text("utf-8"))
+        for key, value in values.items():
+            *sections, name = key.split(".")
+            section = tree
+            for part in sections:
+                section = section[part]
+            section[name] = value
+        path = tmp_path / "changed.yaml"
+        with path.open("w", encoding="utf-8") as file:
+            YAML(typ="safe", pure=True).dump(tree, file)
+        return load_params(path)
+
+    return change

@@ -1,0 +1,102 @@
+"""The audit finds planted faults, and test rows teach it nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reprotune.data import headlines
+from reprotune.data.audit import doubtful_labels, probabilities, repeated_texts, review_queue
+
+CLASSES = list(headlines.CLASSES)
+
+
+def with_codes(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Each row a group of its own, every fifth one a test row."""
+    numbers = np.arange(len(table))
+    rows = table.assign(
+        id=[f"{n:016x}" for n in numbers],
+        group=numbers.astype(str),
+        role=np.where(numbers % 5, "train", "test"),
+    )
+    return rows, pd.Categorical(rows["label"], categories=CLASSES).codes.astype(int)
+
+
+@pytest.fixture(scope="module")
+def audited() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    rows, codes = with_codes(headlines.examples(800, wrong=0.1, repeated=0.0, seed=1))
+    return rows, codes, probabilities(rows, codes, folds=4, seed=1)
+
+
+def test_every_row_is_judged_by_a_distribution_over_the_classes(
+    audited: tuple[pd.DataFrame, np.ndarray, np.ndarray],
+) -> None:
+    rows, _, probability = audited
+    assert probability.shape == (len(rows), len(CLASSES))
+    assert np.allclose(probability.sum(axis=1), 1)
+
+
+def test_changing_test_rows_changes_no_other_probability(
+    audited: tuple[pd.DataFrame, np.ndarray, np.ndarray],
+) -> None:
+    rows, codes, probability = audited
+    test = (rows["role"] == "test").to_numpy()
+    other_text = rows.assign(text=rows["text"].where(~test, "quite other words"))
+    again = probabilities(other_text, np.where(test, (codes + 1) % 3, codes), folds=4, seed=1)
+    assert np.array_equal(probability[~test], again[~test])
+    assert not np.array_equal(probability[test], again[test])
+
+
+def test_a_group_is_judged_by_a_model_that_never_saw_it() -> None:
+    rows, codes = with_codes(headlines.examples(300, wrong=0.0, repeated=0.0, seed=1))
+    mine = np.arange(1, 300, 15)
+    rows.loc[mine, ["text", "group", "role"]] = ["zyx wvu tsr", "mine", "train"]
+    codes[mine] = 0
+    probability = probabilities(rows, codes, folds=4, seed=1)[mine]
+    stranger = probabilities(rows.assign(role=rows["role"].where(rows.index != mine[0], "test")),
+                             codes, folds=4, seed=1)[mine[0]]  # fmt: skip
+    assert probability[:, 0].max() < 0.6 < stranger[0]
+
+
+def test_planted_wrong_labels_are_found_better_than_by_chance(
+    audited: tuple[pd.DataFrame, np.ndarray, np.ndarray],
+) -> None:
+    rows, codes, probability = audited
+    found = doubtful_labels(rows["id"], codes, probability, CLASSES)
+    wrong = rows.set_index("id")["label"] != rows.set_index("id")["reference_label"]
+    assert wrong[found["id"]].mean() > 2 * wrong.mean()
+    assert wrong[found.nsmallest(40, "score")["id"]].mean() > 3 * wrong.mean()
+    assert (rows.set_index("id").loc[found["id"], "label"].to_numpy() != found["suggested"]).all()
+
+
+def test_a_class_too_rare_for_the_folds_does_not_stop_the_audit() -> None:
+    rows, codes = with_codes(headlines.examples(100, wrong=0.0, repeated=0.0, seed=1))
+    codes[:] = codes == 2
+    codes[[1, 2]] = 2
+    rows.loc[[1, 2], "group"] = "one"
+    assert np.allclose(probabilities(rows, codes, folds=4, seed=1).sum(axis=1), 1)
+
+
+def test_equal_and_nearly_equal_texts_are_told_apart() -> None:
+    texts = ["Up 5 %", "up 5 %.", "UP 5 %", "down", "Down", "near", "nearly", "alone"]
+    labels = ["good"] * 3 + ["good", "bad"] + ["good"] * 3
+    rows = pd.DataFrame(
+        {"id": list("abcdefgh"), "text": texts, "label": labels, "group": list("aaaddffh")}
+    )
+    found = repeated_texts(rows).groupby("issue")["id"].agg("".join).to_dict()
+    assert found == {"duplicate": "bc", "conflict": "de", "near_duplicate": "fg"}
+
+
+def test_the_queue_has_conflicts_first_then_the_most_doubtful_labels() -> None:
+    rows = pd.DataFrame({"id": list("abcde"), "text": list("vwxyz"), "label": "good"})
+    findings = pd.DataFrame(
+        {
+            "id": list("eadcb"),
+            "issue": ["label", "label", "duplicate", "label", "conflict"],
+            "score": [0.5, 0.1, 0.0, 0.1, 0.0],
+            "suggested": ["bad", "bad", "", "bad", ""],
+        }
+    )
+    queue = review_queue(rows, findings, 3)
+    assert queue["id"].tolist() == ["b", "a", "c"]
+    assert list(queue) == ["id", "issue", "score", "label", "suggested", "text"]
+    assert queue["text"].tolist() == ["w", "v", "x"]

@@ -1,0 +1,54 @@
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reprotune.model.base import located, pin, resolve, write_manifest
+from reprotune.params import InputError
+from tests import tiny
+
+
+@pytest.fixture
+def models(base: Path, tmp_path: Path) -> Path:
+    shutil.copytree(base, tmp_path / "models" / "tiny")
+    return tmp_path / "models"
+
+
+def test_a_manifest_pins_every_file_by_its_hash(models: Path) -> None:
+    files = {file["name"]: file["sha256"] for file in pin(models / "tiny", "path")["files"]}
+    assert files == {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in (models / "tiny").iterdir()
+    }
+
+
+def test_the_parameter_count_is_that_of_the_model(models: Path) -> None:
+    expected = sum(p.numel() for p in tiny.model().parameters())
+    assert pin(models / "tiny", "path")["parameters"] == expected
+
+
+def test_a_model_that_changed_after_it_was_pinned_is_refused(models: Path, tmp_path: Path) -> None:
+    write_manifest(pin(models / "tiny", "path"), tmp_path / "base")
+    assert located(tmp_path / "base") == models / "tiny"
+    (models / "tiny/config.json").write_text("{}")
+    with pytest.raises(InputError, match="not the file that was pinned"):
+        located(tmp_path / "base")
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [("absent", r"no such folder; .* holds \['tiny'\]"), ("..", "must lie under")],
+)
+def test_a_model_elsewhere_is_refused(models: Path, location: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(location, models)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_folder_that_is_no_model_is_refused_and_told_what_it_lacks(
+    models: Path, missing: str
+) -> None:
+    (models / "tiny" / missing).unlink()
+    with pytest.raises(InputError, match=f"lacks .*{missing.removeprefix('model')}"):
+        resolve("tiny", models)

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from reprotune.model.prompts import IGNORED, Encoder
+from reprotune.params import InputError
+
+
+def test_the_loss_is_on_the_answer_and_the_end_token_alone(encoder: Encoder) -> None:
+    example = encoder.example("Net sales rose.", "positive")
+    target = [i for i, label in zip(*example.values(), strict=True) if label != IGNORED]
+    assert target == [*encoder.answers["positive"], encoder.tokenizer.eos_token_id]
+    assert example["labels"][-len(target) :] == target
+
+
+def test_a_sequence_starts_with_one_start_token_and_ends_with_one_end_token(
+    encoder: Encoder,
+) -> None:
+    ids = encoder.example("Net sales rose.", "neutral")["input_ids"]
+    assert ids.count(encoder.tokenizer.bos_token_id) == 1
+    assert ids.count(encoder.tokenizer.eos_token_id) == 1
+    assert (ids[0], ids[-1]) == (encoder.tokenizer.bos_token_id, encoder.tokenizer.eos_token_id)
+
+
+@pytest.mark.parametrize("text", ["word " * 500, "x" * 3000, "שלום 🎉 " * 200])
+def test_an_overlong_text_is_cut_and_the_template_and_label_never(
+    encoder: Encoder, text: str
+) -> None:
+    assert encoder.is_cut(text)
+    ids = encoder.example(text, "negative")["input_ids"]
+    assert encoder.max_length - 40 < len(ids) <= encoder.max_length
+    assert encoder.tokenizer.decode(ids).endswith("\nSentiment: negative</s>")
+
+
+def test_a_text_that_fits_is_not_cut(encoder: Encoder) -> None:
+    assert not encoder.is_cut("Net sales rose.")
+    assert "Net sales rose." in encoder.tokenizer.decode(encoder.prompt("Net sales rose."))
+
+
+def test_braces_in_a_text_are_text(encoder: Encoder) -> None:
+    assert "{text} {0}" in encoder.tokenizer.decode(encoder.prompt("{text} {0}"))
+
+
+def test_a_template_longer_than_the_limit_is_refused(encoder: Encoder) -> None:
+    with pytest.raises(InputError, match=r"prompt\.max_length 128 is too short"):
+        replace(encoder, template="long " * 200 + "{text}").prompt("Net sales rose.")
+
+
+@pytest.mark.parametrize(
+    ("template", "verbalizers"),
+    [
+        ("{text} Sentiment", {"a": "al", "b": "s"}),
+        ("{text}:", {"a": "", "b": " b"}),
+    ],
+)
+def test_an_answer_that_merges_with_the_template_is_refused(
+    encoder: Encoder, template: str, verbalizers: dict[str, str]
+) -> None:
+    bad = replace(encoder, template=template, verbalizers=verbalizers)
+    with pytest.raises(InputError, match=r"prompt\.verbalizers"):
+        _ = bad.answers

@@ -1,0 +1,112 @@
+"""``dvc.yaml``, ``params.yaml`` and the code say the same, and saying otherwise is noticed."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reprotune.params import load_params
+from tests import contract
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = sorted(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for folder in ("reprotune", "stages"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for file in ("dvc.yaml", "pins.yaml"):
+        shutil.copy(ROOT / file, tmp_path)
+    return tmp_path
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dvc_yaml_lists_exactly_what_a_stage_reads_writes_and_executes(stage: str) -> None:
+    assert contract.problems(ROOT, stage) == []
+
+
+def test_every_stage_module_is_a_stage_and_every_stage_a_module() -> None:
+    modules = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert modules == set(STAGES)
+
+
+def test_no_two_stages_write_one_file() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    written = [
+        name
+        for stage in stages
+        for key in ("outs", "metrics")
+        for name in contract.names(stage.get(key, []))
+    ]
+    assert len(written) == len(set(written))
+
+
+def test_every_parameter_is_read_by_a_stage() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    listed = {key for stage in stages for key in contract.parameters(stage)[0]}
+    everything = load_params(ROOT / "params.yaml").model_dump()
+    keys = {
+        f"{section}.{key}" if isinstance(value, dict) else section
+        for section, value in everything.items()
+        for key in (value if isinstance(value, dict) else [""])
+    }
+    unread = {key for key in keys if key not in listed and key.split(".")[0] not in listed}
+    assert unread <= {"model.task", "model.revision"}, "no stage depends on these"
+
+
+def test_a_new_import_is_noticed(copy: Path) -> None:
+    edit(copy / "stages/curate.py", "from pathlib", "import scipy.stats\nfrom pathlib")
+    edit(
+        copy / "stages/curate.py",
+        "from reprotune.data import schemas",
+        "from reprotune.data import headlines, schemas",
+    )
+    found = contract.problems(copy, "curate")
+    assert "code reprotune/data/headlines.py is used, but not in dvc.yaml" in found
+    assert "pin scipy is used, but not in dvc.yaml" in found
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("stages/split.py", "    extra = paths.FINDINGS.read_bytes()"),
+        ("stages/split.py", '    extra = Path("data/extra.csv").read_text()'),
+        ("stages/split.py", '    extra = pd.read_csv("data/extra.csv")'),
+        ("reprotune/data/balance.py", '    extra = open("data/extra.csv")'),
+    ],
+)
+def test_a_new_file_read_is_noticed(copy: Path, file: str, line: str) -> None:
+    marker = "    classes = class_names" if "stages" in file else "    counts = rows"
+    edit(copy / file, marker, f"{line}\n{marker}")
+    assert len(contract.problems(copy, "split")) == 1
+
+
+def test_a_new_parameter_read_is_noticed(copy: Path) -> None:
+    edit(copy / "stages/split.py", "    classes =", "    print(params.train.seed)\n    classes =")
+    assert contract.problems(copy, "split") == ["parameter train.seed is used, but not in dvc.yaml"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "      - data/splits/test.parquet\n",
+        "      - reprotune/model/merging.py\n",
+        "      - export\n",
+        "          - peft\n",
+    ],
+)
+def test_a_removed_dependency_is_noticed(copy: Path, line: str) -> None:
+    file = copy / "dvc.yaml"
+    head, tail = re.split(r"(?=\n  export:\n)", file.read_text())
+    assert line in tail
+    file.write_text(head + tail.replace(line, "", 1))
+    assert len(contract.problems(copy, "export")) == 1

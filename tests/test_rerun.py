@@ -1,0 +1,143 @@
+"""`dvc repro` after a change recomputes exactly what depends on it: the real stages, really run.
+
+A tiny random model and a few hundred rows keep it short. The tests share one repository and run
+in their order: each changes one thing and names the stages that must run.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from reprotune.data import headlines
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
+SMALL = {
+    "threads: 2": "threads: 1",
+    "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
+    "files: []": "files: [{location: own.csv, sha256: null, label: null, split: null}]",
+    "kind: builtin             # builtin | path": "kind: path  # builtin | path",
+    "location: models/source/builtin": "location: tiny",
+    "test_per_class: 200": "test_per_class: 10",
+    "validation_per_class: 50": "validation_per_class: 5",
+    "train_per_class: 300": "train_per_class: 10",
+    "resamples: 2000": "resamples: 100",
+    "epochs: 5": "epochs: 1",
+    "agreement: 1.0": "agreement: 0.9",
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with data and a model of its own, reproduced once."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in ("reprotune", "stages", ".dvc"):
+        skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp")
+        shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
+    for file in ("dvc.yaml", "params.yaml", "pins.yaml", ".gitignore"):
+        shutil.copy(ROOT / file, root)
+    change(root / "params.yaml", **SMALL)
+    (root / "data/source").mkdir(parents=True)
+    shutil.copy(ROOT / "data/decisions.csv", root / "data")
+    examples = headlines.examples(rows=300, wrong=0.06, repeated=0.02, seed=1)
+    examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
+    tiny.save(root / "models/source/tiny")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    assert reproduce(root) == set(STAGES)
+    return root
+
+
+def change(file: Path, **replacements: str) -> None:
+    text = file.read_text()
+    for old, new in replacements.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    file.write_text(text)
+
+
+def reproduce(root: Path, *options: str) -> set[str]:
+    """Run `dvc repro` and return the stages that it ran."""
+    bin_folder = Path(sys.executable).parent
+    result = subprocess.run(
+        [bin_folder / "dvc", "repro", *options],
+        cwd=root,
+        env=os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}", "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return set(re.findall(r"^Running stage '(\w+)'", result.stdout, flags=re.MULTILINE))
+
+
+def test_nothing_runs_when_nothing_changed(project: Path) -> None:
+    assert reproduce(project) == set()
+
+
+def test_a_comment_in_the_parameters_runs_nothing(project: Path) -> None:
+    change(project / "params.yaml", **{"train:\n": "# a thought\ntrain:   # another\n"})
+    assert reproduce(project) == set()
+
+
+def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None:
+    change(project / "params.yaml", **{"learning_rate: 1e-3": "learning_rate: 2e-3"})
+    assert reproduce(project) == {"train", "evaluate", "export"}
+
+
+def test_the_prompt_runs_baseline_train_evaluate_and_export(project: Path) -> None:
+    change(project / "params.yaml", **{r"{text}\nSentiment:": r"{text}\nMood:"})
+    assert reproduce(project) == {"baseline", "train", "evaluate", "export"}
+
+
+def test_an_export_parameter_runs_export(project: Path) -> None:
+    change(project / "params.yaml", **{"dtype: float16\n": "dtype: float32\n"})
+    assert reproduce(project) == {"export"}
+
+
+def test_a_new_export_parameter_in_file_and_code_runs_export(project: Path) -> None:
+    change(project / "params.yaml", **{"export:\n": "export:\n  shout: true\n"})
+    change(
+        project / "reprotune/params.py",
+        **{"    agreement: Prob": "    shout: bool\n    agreement: Prob"},
+    )
+    assert reproduce(project) == {"export"}
+
+
+def test_the_code_of_a_stage_runs_that_stage(project: Path) -> None:
+    change(project / "stages/export.py", **{"    require(": "    print(figures)\n    require("})
+    assert reproduce(project) == {"export"}
+
+
+@pytest.mark.parametrize(("package", "stage"), [("cleanlab", "audit"), ("trl", "train")])
+def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_it(
+    project: Path, package: str, stage: str
+) -> None:
+    pins = yaml.safe_load((project / "pins.yaml").read_text())
+    change(project / "pins.yaml", **{f'{package}: "{pins[package]}"': f'{package}: "99.0"'})
+    assert reproduce(project) == {stage}, "its outputs came out the same, so nothing after it runs"
+
+
+def test_a_row_of_a_source_file_runs_download_and_what_depends_on_it(project: Path) -> None:
+    file = project / "data/source/own.csv"
+    table = pd.read_csv(file)
+    table.loc[0, "text"] = "Net sales of Other Corp rose by 7 % in the second quarter."
+    table.to_csv(file, index=False)
+    ran = reproduce(project)
+    assert {"download", "roles", "audit", "curate", "split"} <= ran
+    assert "base_model" not in ran
+
+
+def test_forcing_runs_everything_and_gives_the_same_lock(project: Path) -> None:
+    before = (project / "dvc.lock").read_text()
+    assert reproduce(project, "--force") == set(STAGES)
+    assert (project / "dvc.lock").read_text() == before
