@@ -39,7 +39,7 @@ def summary(_: argparse.Namespace) -> None:
 def predict(args: argparse.Namespace) -> None:
     """Label texts from the command line, or a column of a file."""
     if len(args.input) == 1 and args.input[0].endswith(TABLES):
-        table = label(args, read_table(Path(args.input[0]), args.text_column))
+        table = label(args, read_table(Path(args.input[0]), args.text_column), args.text_column)
         if args.output:
             from reprotune.stage import whole_file
 
@@ -50,7 +50,7 @@ def predict(args: argparse.Namespace) -> None:
     else:
         import pandas as pd
 
-        show(label(args, pd.DataFrame({"text": args.input})))
+        show(label(args, pd.DataFrame({"text": args.input}), "text"))
 
 
 def read_table(path: Path, column: str) -> "pd.DataFrame":
@@ -69,20 +69,20 @@ def read_table(path: Path, column: str) -> "pd.DataFrame":
         raise InputError(f"{path}: not readable as {path.suffix}: {error}") from None
     if column not in table:
         raise InputError(f"{path}: no column {column!r}; it has {list(table)}; see --text-column")
-    return table.rename(columns={column: "text"})
+    return table
 
 
-def label(args: argparse.Namespace, table: "pd.DataFrame") -> "pd.DataFrame":
+def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.DataFrame":
     """The texts with their label and a probability for each class."""
+    if not args.model.is_dir():  # said at once: the imports below take seconds
+        raise InputError(f"{args.model}: no exported model here; `dvc repro` makes one")
     import pandas as pd
 
     from reprotune.model.merging import load_classifier
     from reprotune.model.scoring import log_likelihoods, probabilities
 
-    if not args.model.is_dir():
-        raise InputError(f"{args.model}: no exported model here; `dvc repro` makes one")
     model, encoder = load_classifier(args.model)
-    texts = table["text"].fillna("").astype("str")
+    texts = table[column].fillna("").astype("str")
     scores = log_likelihoods(model, encoder, texts, args.batch, "texts")
     frame = pd.DataFrame(probabilities(scores), columns=list(encoder.verbalizers)).round(6)
     labels = frame.idxmax(axis=1)

@@ -18,6 +18,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 PositiveReal = Annotated[float, Field(gt=0)]
+RESERVED = {"id", "text", "label", "predicted", "predictor"}  # columns of a prediction file
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -26,14 +27,21 @@ class InputError(ValueError):
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def refuse(*rules: tuple[bool, str]) -> None:
+    """Raise ValueError with the message of every rule that is broken."""
+    broken = [message for is_broken, message in rules if is_broken]
+    if broken:
+        raise ValueError("; ".join(broken))
 
 
 class Builtin(Section):
     """The generated headlines."""
 
     rows: Annotated[int, Field(ge=100)]
-    wrong_labels: Share
+    wrong_labels: Annotated[float, Field(ge=0, le=0.8)]
     repeated: Share
 
 
@@ -63,18 +71,25 @@ class Download(Section):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        if self.kind != "builtin" and not self.files:
-            raise ValueError(f"kind {self.kind} needs at least one entry in download.files")
-        if self.kind == "url" and any(file.sha256 is None for file in self.files):
-            raise ValueError("kind url needs a sha256 for every file")
-        if self.kind == "hub" and not (self.repository and self.revision):
-            raise ValueError("kind hub needs download.repository and download.revision")
-        if self.label_column is None and any(file.label is None for file in self.files):
-            raise ValueError("without label_column every file needs a label of its own")
-        if not self.header and not isinstance(self.text_column, int):
-            raise ValueError("without a header row text_column is a position: 0 is the first")
-        if len(set(self.labels.values())) < 2:
-            raise ValueError("labels must name at least two classes")
+        named = any(isinstance(c, str) for c in (self.text_column, self.label_column))
+        unhashed = any(file.sha256 is None for file in self.files)
+        unlabelled = self.label_column is None and any(file.label is None for file in self.files)
+        classes = set(self.labels.values())
+        refuse(
+            (self.kind != "builtin" and not self.files, "download.files has no entry"),
+            (self.kind == "url" and unhashed, "kind url needs a sha256 for every file"),
+            (
+                self.kind == "hub" and not (self.repository and self.revision),
+                "kind hub needs download.repository and download.revision",
+            ),
+            (unlabelled, "without download.label_column every file needs a label of its own"),
+            (
+                not self.header and named,
+                "without a header row text_column and label_column are positions: 0 is the first",
+            ),
+            (len(classes) < 2, "download.labels must name at least two classes"),
+            (not RESERVED.isdisjoint(classes), f"no class may be called {sorted(RESERVED)}"),
+        )
         return self
 
 
@@ -91,10 +106,14 @@ class Model(Section):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        if self.kind == "hub" and not self.revision:
-            raise ValueError("kind hub needs model.revision")
-        if self.kind == "builtin" and self.location != paths.BUILTIN_MODEL.as_posix():
-            raise ValueError(f"kind builtin has the location {paths.BUILTIN_MODEL}")
+        elsewhere = self.location != paths.BUILTIN_MODEL.as_posix()
+        refuse(
+            (self.kind == "hub" and not self.revision, "kind hub needs model.revision"),
+            (
+                self.kind == "builtin" and elsewhere,
+                f"kind builtin has the model.location {paths.BUILTIN_MODEL}",
+            ),
+        )
         return self
 
 
@@ -107,10 +126,11 @@ class Prompt(Section):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        if self.template.count("{text}") != 1:
-            raise ValueError("template must contain {text} exactly once")
-        if len(set(self.verbalizers.values())) < len(self.verbalizers):
-            raise ValueError("verbalizers must differ from one another")
+        answers = list(self.verbalizers.values())
+        refuse(
+            (self.template.count("{text}") != 1, "template must contain {text} exactly once"),
+            (len(set(answers)) < len(answers), "verbalizers must differ from one another"),
+        )
         return self
 
 
@@ -217,14 +237,21 @@ class Params(Section):
     @model_validator(mode="after")
     def agree(self) -> Self:
         classes = class_names(self.download.labels)
-        if set(self.prompt.verbalizers) != set(classes):
-            raise ValueError(f"prompt.verbalizers must have exactly the classes {classes}")
-        if self.model.task == "classification":
-            raise ValueError("model.task classification is not available yet; use causal")
-        if self.train.method != "lora" or self.model.quantization == "int8":
-            raise ValueError(
-                "only train.method lora with model.quantization nf4 or none is available yet"
-            )
+        unready = self.train.method != "lora" or self.model.quantization == "int8"
+        refuse(
+            (
+                set(self.prompt.verbalizers) != set(classes),
+                f"prompt.verbalizers must have exactly the classes {classes}",
+            ),
+            (
+                self.model.task != "causal",
+                "model.task classification is not available yet; use causal",
+            ),
+            (
+                unready,
+                "only train.method lora with model.quantization nf4 or none is available yet",
+            ),
+        )
         return self
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from reprotune import paths
 from reprotune.params import InputError, load_params
@@ -24,6 +26,7 @@ def use(name: str, folder: Path = paths.PROFILES, target: Path = paths.PARAMS) -
     yaml = YAML()
     yaml.width = 100
     yaml.preserve_quotes = True
+    yaml.representer.add_representer(type(None), spell_null)
     values = yaml.load((folder / "builtin.yaml").read_text(encoding="utf-8"))
     if name != "builtin":
         overlay(values, yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8")), name)
@@ -31,6 +34,10 @@ def use(name: str, folder: Path = paths.PROFILES, target: Path = paths.PARAMS) -
         with partial.open("w", encoding="utf-8") as file:
             yaml.dump(values, file)
         load_params(partial)
+
+
+def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def overlay(values: CommentedMap, changes: dict[str, Any], name: str) -> None:

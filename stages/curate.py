@@ -26,7 +26,7 @@ def run(
     automatic = policy(rows, found, decisions["id"], params.curate)
     reason = decided.fillna(automatic)
     kept = rows[reason.isna()]
-    left = rows.assign(reason=reason)[reason.notna()]
+    left = rows.assign(reason=reason.astype("str"))[reason.notna()]
     schemas.write(kept[["id", "text", "label", "reference_label"]], curated, schemas.Curated)
     schemas.write(left[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
     write_json(

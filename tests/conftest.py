@@ -17,8 +17,8 @@ def params() -> Params:
     return load_params(PARAMS)
 
 
-@pytest.fixture
-def changed(tmp_path: Path) -> Callable[[dict[str, Any]], Params]:
+@pytest.fixture(scope="session")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], Params]:
     """``changed({"train.seed": 2})``: the repository's parameters with these values, checked."""
 
     def change(values: dict[str, Any]) -> Params:
@@ -29,7 +29,7 @@ def changed(tmp_path: Path) -> Callable[[dict[str, Any]], Params]:
             for part in sections:
                 section = section[part]
             section[name] = value
-        path = tmp_path / "changed.yaml"
+        path = tmp_path_factory.mktemp("params") / "changed.yaml"
         with path.open("w", encoding="utf-8") as file:
             YAML(typ="safe", pure=True).dump(tree, file)
         return load_params(path)

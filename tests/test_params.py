@@ -64,6 +64,7 @@ def test_a_wrong_value_is_refused_with_its_key_and_what_is_allowed(
         ({"download.labels": {"a": "same", "b": "same"}}, "at least two classes"),
         ({"model.kind": "hub"}, "model.revision"),
         ({"model.location": "elsewhere"}, "models/source/builtin"),
+        ({"roles.test_per_class": None, "roles.train_per_class": None}, "roles"),
         ({"prompt.template": "no place for it"}, "{text} exactly once"),
         ({"prompt.verbalizers": {"negative": " a", "positive": " b"}}, "'neutral'"),
         (

@@ -23,8 +23,8 @@ def judge() -> Pipeline:
 def probabilities(rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Probability of each class for each row, from models that never saw the row or its group.
 
-    Test rows are judged, but teach no model. ``rows`` has text, group and role; ``codes`` are
-    the labels as integers. Shape (rows, classes).
+    Test rows are judged, but teach no model; in a published split a test row's group may.
+    ``rows`` has text, group and role; ``codes`` are the labels as integers. Shape (rows, classes).
     """
     result = np.zeros((len(rows), codes.max() + 1))
     taught = np.flatnonzero((rows["role"] != "test").to_numpy())
@@ -32,11 +32,11 @@ def probabilities(rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int) 
     cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for fit, held in cuts.split(taught, codes[taught], groups[taught]):
         model = judge().fit(texts[taught[fit]], codes[taught[fit]])
-        result[taught[held]] = model.predict_proba(texts[taught[held]])
+        result[np.ix_(taught[held], model.classes_)] = model.predict_proba(texts[taught[held]])
     test = np.flatnonzero((rows["role"] == "test").to_numpy())
     if len(test):
         model = judge().fit(texts[taught], codes[taught])
-        result[test] = model.predict_proba(texts[test])
+        result[np.ix_(test, model.classes_)] = model.predict_proba(texts[test])
     return result
 
 

@@ -13,7 +13,9 @@ COLUMNS = ["id", "action", "label", "reviewer", "note"]
 def read_decisions(path: Path) -> pd.DataFrame:
     """The decisions file: CSV with the header ``id,action,label,reviewer,note``."""
     try:
-        table = pd.read_csv(path, dtype="str", encoding="utf-8")
+        table = pd.read_csv(
+            path, dtype="str", encoding="utf-8", keep_default_na=False, na_values=[""]
+        )
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -29,8 +31,12 @@ def decide(
     if strangers:
         raise InputError(f"{where}: no example has the ids {strangers[:5]}; remove these decisions")
     relabel = decisions[decisions["action"] == "relabel"]
+    empty = relabel.loc[relabel["label"].isna(), "id"]
+    if len(empty):
+        raise InputError(f"{where}: relabel without a label: {list(empty)}; allowed are {classes}")
     schemas.check_labels(relabel["label"], classes, where)
-    labels = rows["id"].map(relabel.set_index("id")["label"]).fillna(rows["label"])
+    labels, chosen = rows["label"].copy(), rows["id"].isin(relabel["id"])
+    labels[chosen] = rows.loc[chosen, "id"].map(relabel.set_index("id")["label"])
     out = decisions.loc[decisions["action"] == "quarantine", "id"]
     reason = pd.Series("decision", index=rows.index).where(rows["id"].isin(out))
     return rows.assign(label=labels), reason
@@ -45,7 +51,8 @@ def policy(
     duplicate and label.
     """
     reason = pd.Series(None, index=rows.index, dtype="object")
-    limit = int(curate.doubtful_share * rows["role"].eq("train").sum())
+    train = rows["role"] == "train"
+    limit = int(curate.doubtful_share * train.sum())
     chosen = {
         "label": curate.doubtful == "quarantine",
         "duplicate": curate.duplicates == "quarantine",
@@ -53,8 +60,9 @@ def policy(
     }
     open_rows = ~rows["id"].isin(decided) & (rows["role"] != "test")
     for issue in (issue for issue, applies in chosen.items() if applies):
-        found = findings[findings["issue"] == issue]
-        found = found[found["id"].isin(rows.loc[open_rows, "id"])].sort_values(["score", "id"])
+        asked = rows.loc[open_rows & train if issue == "label" else open_rows, "id"]
+        found = findings[(findings["issue"] == issue) & findings["id"].isin(asked)]
+        found = found.sort_values(["score", "id"])
         ids = found["id"].head(limit) if issue == "label" else found["id"]
         reason[rows["id"].isin(ids)] = issue
     return reason

@@ -14,8 +14,9 @@ from rensa import RMinHash
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-PERMUTATIONS = 64
-ROWS_A_BAND = 4  # 16 bands of 4: a pair at similarity 0.8 is missed once in 5,000 times
+PERMUTATIONS = 128
+MISSED = 1e-4  # highest probability that a pair at the threshold shares no band
+NEIGHBOURS = 64  # of its bucket, with which a text is compared at most
 SHINGLE = 2
 NOISE = re.compile(r"https?://\S+|[^\w%.,+-]+")
 
@@ -32,25 +33,36 @@ def shingles(text: str) -> set[str]:
     return pairs or {" ".join(words)}
 
 
-def candidates(sets: Sequence[set[str]], seed: int) -> np.ndarray:
+def band_rows(threshold: float) -> int:
+    """Signature rows in a band: the most that keep the probability of a miss below ``MISSED``."""
+    sizes = range(1, PERMUTATIONS // 4)
+    kept = [r for r in sizes if (1 - threshold**r) ** (PERMUTATIONS // r) <= MISSED]
+    return max(kept, default=1)
+
+
+def candidates(sets: Sequence[frozenset[str]], threshold: float, seed: int) -> np.ndarray:
     """Pairs of rows that share a band of their signatures; shape (pairs, 2).
 
-    Within a band a row is paired with the first and the previous row of its bucket: their number
-    grows with the rows, not with the square of a bucket.
+    In a bucket a row is paired with its ``NEIGHBOURS`` next ones: the number of pairs grows with
+    the rows, not with the square of a bucket.
     """
     digests = RMinHash.digest_matrix_from_token_sets([sorted(s) for s in sets], PERMUTATIONS, seed)
     matrix = pd.DataFrame(np.array(digests.to_rows(), dtype=np.uint32))
-    rows = pd.Series(matrix.index)
-    pairs = []
-    for start in range(0, PERMUTATIONS, ROWS_A_BAND):
-        bucket = matrix.groupby([matrix[start + i] for i in range(ROWS_A_BAND)]).ngroup()
-        for other in (rows.groupby(bucket).transform("min"), rows.groupby(bucket).shift()):
-            linked = other.notna() & (other != rows)
-            pairs.append(np.column_stack([other[linked].astype(int), rows[linked]]))
+    width = band_rows(threshold)
+    pairs = [np.empty((0, 2), dtype=np.int64)]
+    for start in range(0, PERMUTATIONS - width + 1, width):
+        band = [matrix[start + i] for i in range(width)]
+        bucket = matrix.groupby(band).ngroup().to_numpy()
+        order = np.argsort(bucket, kind="stable")
+        for step in range(1, NEIGHBOURS + 1):
+            shared = bucket[order[step:]] == bucket[order[:-step]]
+            if not shared.any():
+                break
+            pairs.append(np.column_stack([order[:-step][shared], order[step:][shared]]))
     return np.unique(np.concatenate(pairs), axis=0)
 
 
-def jaccard(a: set[str], b: set[str]) -> float:
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / len(a | b)
 
 
@@ -60,9 +72,11 @@ def near_duplicate_groups(texts: Iterable[str], threshold: float, seed: int) -> 
     Two texts whose word shingles have a Jaccard similarity of ``threshold`` or more, in (0, 1],
     are in one group, directly or through others.
     """
-    sets = [shingles(text) for text in texts]
-    pairs = candidates(sets, seed)
+    unique: dict[frozenset[str], int] = {}
+    row_set = [unique.setdefault(frozenset(shingles(text)), len(unique)) for text in texts]
+    sets = list(unique)
+    pairs = candidates(sets, threshold, seed)
     close = np.array([jaccard(sets[a], sets[b]) >= threshold for a, b in pairs], dtype=bool)
-    left, right = pairs[close].T if close.any() else (np.empty(0, int), np.empty(0, int))
+    left, right = pairs[close].T
     graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(len(sets), len(sets)))
-    return np.asarray(connected_components(graph, directed=False)[1])
+    return np.asarray(connected_components(graph, directed=False)[1])[row_set]

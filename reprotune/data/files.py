@@ -1,14 +1,18 @@
 """Read examples from CSV, delimited text, JSONL or Parquet files."""
 
+import codecs
 import csv
+import hashlib
+import io
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from reprotune.params import Download, InputError, SourceFile
 
-DELIMITED = (".csv", ".tsv", ".txt", ".neg", ".pos")
+READABLE = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
 COLUMNS = ["text", "label", "split"]
 
 
@@ -23,6 +27,7 @@ def read_files(download: Download, folder: Path) -> pd.DataFrame:
 
 def read_file(download: Download, file: SourceFile, folder: Path) -> pd.DataFrame:
     path = inside(Path(file.location), folder)
+    check_hash(path, file.sha256)
     frame = load(path, download)
     texts = column(frame, download.text_column, path, "text_column")
     table = pd.DataFrame({"text": texts.astype("str"), "split": file.split})
@@ -34,12 +39,22 @@ def read_file(download: Download, file: SourceFile, folder: Path) -> pd.DataFram
         table["label"] = raw
     unknown = table.loc[~table["label"].isin(list(download.labels)), "label"]
     if len(unknown):
-        shown = ", ".join(f"{v!r} ({n} rows)" for v, n in unknown.value_counts().head(5).items())
+        counts = unknown.value_counts(dropna=False).head(5)
+        shown = ", ".join(f"{value!r} ({n} rows)" for value, n in counts.items())
         raise InputError(
             f"{path}: label {shown} is not in download.labels; allowed are {list(download.labels)}"
         )
     table["label"] = table["label"].map(download.labels)
     return table[COLUMNS]
+
+
+def check_hash(path: Path, expected: str | None) -> None:
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if expected not in (None, actual):
+        raise InputError(
+            f"{path}: its sha256 is {actual}, download.files says {expected}; fetch the file "
+            "again, or correct the hash if the change is meant"
+        )
 
 
 def inside(location: Path, folder: Path) -> Path:
@@ -56,55 +71,79 @@ def inside(location: Path, folder: Path) -> Path:
 def load(path: Path, download: Download) -> pd.DataFrame:
     """The file as a table of its own columns; the kind is told by the name's ending."""
     kind = path.suffix.lower()
-    if kind == ".parquet":
-        return pd.read_parquet(path)
-    if kind not in (*DELIMITED, ".jsonl"):
-        allowed = ", ".join((*DELIMITED, ".jsonl", ".parquet"))
-        raise InputError(f"{path}: cannot read a {kind or 'nameless'} file; allowed: {allowed}")
-    text = decode(path, download.encoding)
+    if kind not in READABLE:
+        raise InputError(
+            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}"
+        )
     try:
-        if kind == ".jsonl":
-            return pd.DataFrame([json.loads(row) for row in text.splitlines() if row.strip()])
-        return delimited(text, download)
-    except (ValueError, csv.Error) as error:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        text = decode(path, download.encoding)
+        rows = json_rows(text) if kind == ".jsonl" else delimited(text, download, kind)
+    except InputError:
+        raise
+    except (ValueError, OSError, csv.Error) as error:
         raise InputError(f"{path}: not readable as {kind}: {error}") from None
+    return rows
 
 
 def decode(path: Path, encoding: str) -> str:
     raw = path.read_bytes()
     try:
-        return raw.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        raise InputError(
+            f"download.encoding: {encoding!r} is no encoding that Python knows"
+        ) from None
+    if name == "utf-8":
+        raw = raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        return raw.decode(name)
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
         raise InputError(
             f"{path}: byte 0x{raw[error.start]:02x} in row {row} is not {encoding}; "
             "try download.encoding: latin-1 (or cp1252)"
         ) from None
-    except LookupError:
-        raise InputError(
-            f"download.encoding: {encoding!r} is no encoding that Python knows"
-        ) from None
 
 
-def delimited(text: str, download: Download) -> pd.DataFrame:
-    """CSV with quotes, or lines cut at the last delimiter (``sentence@label``)."""
-    if download.delimiter in ",;\t":
-        reader = csv.reader(
-            text.splitlines(keepends=True), delimiter=download.delimiter, strict=True
-        )
-        rows = [row for row in reader if row]
-    elif download.label_column is None:
-        rows = [[line] for line in text.splitlines() if line.strip()]
+def lines(text: str) -> list[str]:
+    """Rows of a text file: other separators that Unicode knows are part of the text."""
+    return re.split(r"\r\n|\n|\r", text)
+
+
+def json_rows(text: str) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(lines(text), start=1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise ValueError(f"row {number}, column {error.colno}: {error.msg}") from None
+    return pd.DataFrame(rows)
+
+
+def delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
+    """CSV with quotes, lines cut at the last delimiter (``sentence@label``), or whole lines."""
+    rows: list[list[str]]
+    if download.label_column is None and kind not in (".csv", ".tsv"):
+        rows = [[line] for line in lines(text) if line.strip()]
+    elif download.delimiter in ",;\t":
+        file = io.StringIO(text, newline="")
+        rows = [row for row in csv.reader(file, delimiter=download.delimiter, strict=True) if row]
     else:
-        rows = [line.rsplit(download.delimiter, 1) for line in text.splitlines() if line.strip()]
+        rows = [line.rsplit(download.delimiter, 1) for line in lines(text) if line.strip()]
+    names: list[str] | list[int] = list(range(len(rows[0]))) if rows else []
+    if download.header and rows:
+        names = rows.pop(0)
     if not rows:
-        raise ValueError("it is empty")
-    header: list[str] | list[int] = rows.pop(0) if download.header else list(range(len(rows[0])))
-    width = len(header)
+        raise ValueError("it has a header and no rows" if names else "it is empty")
+    if len(set(names)) < len(names):
+        raise ValueError(f"two of its columns have the same name: {names}")
     for number, row in enumerate(rows, start=1 + download.header):
-        if len(row) != width:
-            raise ValueError(f"row {number} has {len(row)} columns, the first has {width}")
-    return pd.DataFrame(rows, columns=header)
+        if len(row) != len(names):
+            raise ValueError(f"row {number} has {len(row)} columns, the first has {len(names)}")
+    return pd.DataFrame(rows, columns=names)
 
 
 def column(frame: pd.DataFrame, name: str | int, path: Path, key: str) -> pd.Series:

@@ -22,13 +22,29 @@ def assign(
     rows: pd.DataFrame, settings: Roles, classes: Sequence[str], seed: int
 ) -> tuple[pd.Series, pd.Series]:
     """Role and rank of each row; ``rows`` has id, group, label and split."""
-    if settings.strategy == "published" and rows["split"].notna().all():
+    if settings.strategy == "published" and rows["split"].notna().any():
+        check_given(rows["split"])
         return rows["split"], rows.groupby("label").cumcount()
     counts = {name: int((rows["label"] == name).sum()) for name in classes}
     limits = quotas(counts, settings)
     if settings.strategy == "published":
         return published(rows, limits)
     return hashed(rows, limits, seed)
+
+
+def check_given(split: pd.Series) -> None:
+    """Raise InputError unless the files say of every row whether it is test or train."""
+    if split.isna().any():
+        raise InputError(
+            f"roles: strategy published, but {split.isna().sum()} of {len(split)} rows come from "
+            "files without a split; give every entry of download.files a split, or none"
+        )
+    missing = [part for part in ("test", "train") if part not in set(split)]
+    if missing:
+        raise InputError(
+            f"roles: strategy published, but no file has the split {' or '.join(missing)}; name it "
+            "in download.files or use strategy hashed"
+        )
 
 
 def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
@@ -51,10 +67,11 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     result: Quotas = {"test": {}, "validation": {}, "train": {}}
     for name, count in counts.items():
         result["test"][name] = count - (train or 0) if test is None else test
-        left = count - result["test"][name] - (train or 0)
+        left = count - result["test"][name] - (train or 1)
         wanted = settings.validation_per_class
         result["validation"][name] = left if wanted is None else min(wanted, left)
-        result["train"][name] = left - result["validation"][name] if train is None else train
+        taken = result["test"][name] + result["validation"][name]
+        result["train"][name] = count - taken if train is None else train
     return result
 
 

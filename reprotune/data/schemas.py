@@ -137,5 +137,7 @@ def write(table: pd.DataFrame, path: Path, schema: type[Table]) -> None:
 def check_labels(labels: pd.Series, classes: Sequence[str], where: Path | str) -> None:
     unknown = labels[~labels.isin(classes)]
     if len(unknown):
-        shown = ", ".join(f"{label!r} ({n} rows)" for label, n in unknown.value_counts().items())
+        shown = ", ".join(
+            f"{label!r} ({n} rows)" for label, n in unknown.value_counts(dropna=False).items()
+        )
         raise InputError(f"{where}: unknown labels {shown}; allowed are {list(classes)}")

@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
+from reprotune.params import InputError
+
 STRENGTHS = tuple(float(c) for c in np.logspace(-2, 3, 11))
 
 
@@ -33,6 +35,11 @@ def tfidf(
 
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
+    fewest = int(train["label"].value_counts().reindex(list(classes), fill_value=0).min())
+    if fewest < folds:
+        raise InputError(
+            f"baseline.folds {folds}: a class has only {fewest} training rows; lower it or add rows"
+        )
     codes = pd.Categorical(train["label"], categories=list(classes)).codes
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True),

@@ -28,6 +28,5 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(
-        path, dtype={"id": "str", "text": "str", "label": "str"}, keep_default_na=False
-    )
+    names = dict.fromkeys(("id", "text", "label", "predicted", "predictor"), "str")
+    return pd.read_csv(path, dtype=names, keep_default_na=False)

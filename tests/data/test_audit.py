@@ -92,7 +92,7 @@ def test_the_queue_has_conflicts_first_then_the_most_doubtful_labels() -> None:
         {
             "id": list("eadcb"),
             "issue": ["label", "label", "duplicate", "label", "conflict"],
-            "score": [0.5, 0.1, 0.0, 0.1, 0.0],
+            "score": [0.5, 0.1, 0.0, 0.1, 0.3],
             "suggested": ["bad", "bad", "", "bad", ""],
         }
     )

@@ -30,7 +30,7 @@ def test_all_violations_are_listed_at_once_with_file_row_and_column() -> None:
         (CURATED.drop(columns="label"), "'label' breaks column_in_dataframe"),
         (CURATED.assign(extra=1), "'extra' breaks column_in_schema"),
         (CURATED.assign(id=ID), "column id, row 1: '0123456789abcdef' breaks field_uniqueness"),
-        (CURATED.assign(text=1.5), "column text: 'float64' breaks dtype"),
+        (CURATED.assign(text=1.5), "column text, row 1: 1.5 breaks dtype"),
     ],
 )
 def test_missing_unknown_repeated_and_mistyped_columns_are_named(
