@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from psutil import Process
+
 from reprotune import paths
 from reprotune.params import InputError, Params, load_params
 
@@ -19,12 +21,11 @@ def main(run: Callable[[Params], None]) -> None:
     Bad input ends in one message and exit code 1, without a traceback.
     """
     name = Path(sys.argv[0]).stem
-    start = time.perf_counter()
     try:
         run(load_params())
     except InputError as error:
         sys.exit(f"{name}: {error}")
-    note_cost(name, time.perf_counter() - start)
+    note_cost(name, time.time() - Process().create_time())  # the imports count too
 
 
 def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from reprotune import paths
 from reprotune.data import schemas
 from reprotune.evidence import classical, predictions
-from reprotune.evidence.metrics import scores
+from reprotune.evidence.metrics import against_reference, scores
 from reprotune.model.base import located
 from reprotune.model.loading import Precision, load_model, load_tokenizer
 from reprotune.model.prompts import encoder_for
@@ -58,8 +58,9 @@ def run(
     figures = {name: scores(table, classes, *interval) for name, table in tables.items()}
     if rows["reference_label"].notna().all():
         for name, table in tables.items():
-            truth = table.assign(label=rows["reference_label"])
-            figures[name]["reference"] = scores(truth, classes, *interval)
+            figures[name]["reference"] = against_reference(
+                table, rows["reference_label"], classes, params.evaluate.confidence
+            )
     write_json(metrics, {"baselines": figures})
 
 

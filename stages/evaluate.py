@@ -8,7 +8,7 @@ import torch
 from reprotune import paths
 from reprotune.data import schemas
 from reprotune.evidence import predictions
-from reprotune.evidence.metrics import accuracy_gain, scores
+from reprotune.evidence.metrics import accuracy_gain, against_reference, scores
 from reprotune.model.base import located
 from reprotune.model.loading import Precision, load_tokenizer, load_tuned
 from reprotune.model.prompts import encoder_for
@@ -52,8 +52,8 @@ def run(
     interval = (params.evaluate.confidence, params.evaluate.resamples, params.seed)
     figures = {"test": scores(table, classes, *interval)}
     if rows["reference_label"].notna().all():
-        figures["reference"] = scores(
-            table.assign(label=rows["reference_label"]), classes, *interval
+        figures["reference"] = against_reference(
+            table, rows["reference_label"], classes, params.evaluate.confidence
         )
     right = (table["predicted"] == table["label"]).to_numpy()
     figures["gain_over"] = {

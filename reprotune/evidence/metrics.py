@@ -68,6 +68,19 @@ def scores(
     }
 
 
+def against_reference(
+    predictions: pd.DataFrame, reference: pd.Series, classes: Sequence[str], confidence: float
+) -> dict[str, Any]:
+    """Accuracy and macro-F1 against other labels of the same rows, such as the known truth."""
+    counts = confusion(predictions.assign(label=reference.to_numpy()), classes)
+    hits, rows = int(np.trace(counts)), int(counts.sum())
+    return {
+        "accuracy": hits / rows,
+        "macro_f1": float(macro_f1(counts)),
+        "interval": {"accuracy": wilson(hits, rows, confidence)},
+    }
+
+
 def accuracy_gain(
     right: np.ndarray, other_right: np.ndarray, confidence: float, resamples: int, seed: int
 ) -> dict[str, Any]:

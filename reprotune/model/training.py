@@ -11,7 +11,14 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
-from transformers import PreTrainedModel, set_seed
+from transformers import (
+    PreTrainedModel,
+    ProgressCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 from trl import SFTConfig, SFTTrainer
 
 from reprotune.model.loading import DEVICE, Precision
@@ -19,6 +26,21 @@ from reprotune.model.prompts import Encoder
 from reprotune.params import InputError, Lora, Train
 
 ATTENTION = ["q_proj", "v_proj"]
+
+
+class Progress(ProgressCallback):
+    """A progress bar that shows the loss, instead of a line for every log entry."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if self.training_bar is not None and logs and "loss" in logs:
+            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
 class Trainer(SFTTrainer):
@@ -101,6 +123,8 @@ def tune(
             processing_class=encoder.tokenizer,
             peft_config=lora_config(train.lora),
         )
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(Progress)
         tuned = cast(PeftModel, trainer.model)
         restore_adapter_precision(tuned)
         trainer.train()
