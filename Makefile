@@ -23,6 +23,7 @@ help: ## list these targets
 
 repro: .venv/.installed ## run the pipeline (only what changed) and end with a summary
 	@$(IN_VENV) python -m reprotune.cli check
+	@rm -f reports/run.json
 	@$(IN_VENV) dvc repro $(ARGS)
 	@$(IN_VENV) python -m reprotune.cli summary
 

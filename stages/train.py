@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from reprotune import paths
@@ -15,19 +14,14 @@ from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
 
 
-def last_losses(curve: pd.DataFrame) -> dict[str, float]:
-    """The last loss of each part; without validation rows there is one part only."""
-    columns = {part: curve[f"{part}_loss"].dropna() for part in ("train", "validation")}
-    return {part: float(losses.iloc[-1]) for part, losses in columns.items() if len(losses)}
-
-
 def run(
     params: Params,
     train: Path = paths.TRAIN,
     validation: Path = paths.VALIDATION,
     base: Path = paths.BASE,
     tuned: Path = paths.TUNED,
-    curves: Path = paths.CURVES,
+    train_curve: Path = paths.TRAIN_CURVE,
+    validation_curve: Path = paths.VALIDATION_CURVE,
     metrics: Path = paths.TRAIN_METRICS,
 ) -> None:
     torch.set_num_threads(params.threads)
@@ -40,7 +34,7 @@ def run(
     encoder = encoder_for(
         load_tokenizer(folder), params.prompt, class_names(params.download.labels)
     )
-    model, curve = tune(
+    model, *curves = tune(
         load_model(folder, precision),
         encoder,
         rows,
@@ -49,16 +43,20 @@ def run(
         precision,
     )
     save_adapter(model, tuned)
-    with whole_file(curves) as partial:
-        curve.to_csv(partial, index=False)
+    for path, curve in zip((train_curve, validation_curve), curves, strict=True):
+        with whole_file(path) as partial:
+            curve.to_csv(partial, index=False)
     write_json(
         metrics,
         {
             "rows": len(rows),
             "texts_cut": sum(encoder.is_cut(text) for text in rows["text"]),
-            "steps": int(curve["step"].max()),
             "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-            "loss": last_losses(curve),
+            "loss": {
+                name: float(curve[name].iloc[-1])
+                for name, curve in zip(("train_loss", "validation_loss"), curves, strict=True)
+                if len(curve)  # without validation rows there is no validation loss
+            },
         },
     )
 

@@ -16,7 +16,7 @@ OUTPUTS = {  # stage: the file or folder that a person would open
     "curate": paths.QUARANTINE,
     "split": paths.ROWS,
     "baseline": paths.BASELINE_PREDICTIONS,
-    "train": paths.CURVES,
+    "train": paths.TRAIN_CURVE,
     "evaluate": paths.PREDICTIONS,
     "export": paths.MERGED,
 }
@@ -45,7 +45,7 @@ def finding(stage: str, figures: dict[str, Any]) -> str:  # noqa: PLR0911 (one a
             parts = figures["baselines"].items()
             return ", ".join(f"{name} {score['accuracy']:.3f}" for name, score in parts)
         case "train":
-            return f"{figures['steps']} steps, loss {figures['loss']['train']:.3f}"
+            return f"{figures['rows']} rows, loss {figures['loss']['train_loss']:.3f}"
         case "evaluate":
             return accuracies(figures)
         case _:

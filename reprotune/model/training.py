@@ -103,11 +103,11 @@ def tune(
     validation_rows: pd.DataFrame,
     train: Train,
     precision: Precision,
-) -> tuple[PeftModel, pd.DataFrame]:
+) -> tuple[PeftModel, pd.DataFrame, pd.DataFrame]:
     """Train an adapter; rows have text and label.
 
-    Returns the model with its adapter, and the learning curve: step, epoch, train_loss,
-    validation_loss, learning_rate (losses in nats a target token).
+    Returns the model with its adapter and two learning curves: step, epoch and train_loss or
+    validation_loss, in nats a target token.
 
     Raises:
         InputError: the loss is no longer a number.
@@ -134,7 +134,11 @@ def tune(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"
         )
-    return tuned, learning_curve(history)
+    return (
+        tuned,
+        learning_curve(history, "loss", "train_loss"),
+        learning_curve(history, "eval_loss", "validation_loss"),
+    )
 
 
 def restore_adapter_precision(model: torch.nn.Module) -> None:
@@ -144,12 +148,11 @@ def restore_adapter_precision(model: torch.nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
-def learning_curve(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    names = {"loss": "train_loss", "eval_loss": "validation_loss"}
-    columns = ["step", "epoch", "train_loss", "validation_loss", "learning_rate"]
-    logs = [entry for entry in history if names.keys() & entry.keys()]
-    frame = pd.DataFrame(logs).rename(columns=names).reindex(columns=columns)
-    return frame.groupby("step", as_index=False).first().round(6)
+def learning_curve(history: Sequence[dict[str, Any]], key: str, name: str) -> pd.DataFrame:
+    """The log entries that have ``key``, a loss, as columns step, epoch and ``name``."""
+    entries = [entry for entry in history if key in entry]
+    frame = pd.DataFrame(entries, columns=["step", "epoch", key])
+    return frame.rename(columns={key: name}).round(6)
 
 
 def save_adapter(model: PeftModel, target: Path) -> None:
