@@ -7,7 +7,6 @@ PROFILES = Path("profiles")
 
 SOURCE_DATA = Path("data/source")
 SOURCE_MODELS = Path("models/source")
-DECISIONS = Path("data/decisions.csv")
 BUILTIN_MODEL = SOURCE_MODELS / "builtin"
 PRETRAINING = BUILTIN_MODEL / "pretraining.yaml"
 

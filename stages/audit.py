@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from reprotune import paths
 from reprotune.data import schemas
-from reprotune.data.audit import doubtful_labels, probabilities, repeated_texts, review_queue
+from reprotune.data.audit import doubtful_labels, judged_probabilities, repeated_texts, review_queue
 from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
 
@@ -32,7 +32,7 @@ def run(
     classes = class_names(params.download.labels)
     codes = pd.Categorical(rows["label"], categories=classes).codes
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
-        probability = probabilities(rows, codes, params.audit.folds, params.seed)
+        probability = judged_probabilities(rows, codes, params.audit.folds, params.seed)
     found = pd.concat(
         [repeated_texts(rows), doubtful_labels(rows["id"], codes, probability, classes)]
     )

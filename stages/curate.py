@@ -23,17 +23,17 @@ def run(
     decisions = read_decisions(file)
     rows, decided = decide(before, decisions, class_names(params.download.labels), file)
     found = schemas.read(findings, schemas.Findings)
-    automatic = policy(rows, found, decisions["id"], params.curate)
+    automatic = policy(rows, found, decisions["id"], decided.notna(), params.curate)
     reason = decided.fillna(automatic)
     kept = rows[reason.isna()]
-    left = rows.assign(reason=reason.astype("str"))[reason.notna()]
+    removed = rows.assign(reason=reason.astype("str"))[reason.notna()]
     schemas.write(kept[["id", "text", "label", "reference_label"]], curated, schemas.Curated)
-    schemas.write(left[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
+    schemas.write(removed[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
     write_json(
         metrics,
         {
             "kept": len(kept),
-            "quarantined": left["reason"].value_counts().to_dict(),
+            "quarantined": removed["reason"].value_counts().to_dict(),
             "relabelled": int((rows["label"] != before["label"]).sum()),
         },
     )

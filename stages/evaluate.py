@@ -17,9 +17,9 @@ from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
 
 
-def recall_bars(figures: dict[str, dict[str, float]]) -> pd.DataFrame:
+def recall_bars(recall: dict[str, float]) -> pd.DataFrame:
     """Columns class and recall, for a bar chart."""
-    return pd.DataFrame({"class": figures["recall"].keys(), "recall": figures["recall"].values()})
+    return pd.DataFrame({"class": recall.keys(), "recall": recall.values()})
 
 
 def run(
@@ -64,7 +64,7 @@ def run(
     }
     for path, plot in (
         (confusion, table[["label", "predicted"]]),
-        (recall, recall_bars(figures["test"])),
+        (recall, recall_bars(figures["test"]["recall"])),
     ):
         with whole_file(path) as partial:
             plot.to_csv(partial, index=False)

@@ -74,7 +74,9 @@ def run(
     after = log_likelihoods(model, reread, rows["text"], params.evaluate.batch, "merged")
     figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
     require(figures, params.export)
-    write_card(merged, classes, json.loads(evaluation.read_text())["test"])
+    write_card(
+        merged, classes, json.loads(evaluation.read_text())["test"], params.evaluate.confidence
+    )
     size = sum(file.stat().st_size for file in merged.iterdir())
     write_json(metrics, figures | {"rows": len(rows), "bytes": size})
 

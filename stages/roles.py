@@ -8,7 +8,7 @@ import pandas as pd
 from reprotune import paths
 from reprotune.data import schemas
 from reprotune.data.duplicates import near_duplicate_groups
-from reprotune.data.roles import assign, group_ids, leaks
+from reprotune.data.roles import assign, group_ids, hashed_rank, leaks
 from reprotune.params import Params, class_names
 from reprotune.stage import main, write_json
 
@@ -29,7 +29,8 @@ def run(
     groups = near_duplicate_groups(rows["text"], params.roles.near_duplicate, params.seed)
     rows["group"] = group_ids(rows["id"], groups)
     classes = class_names(params.download.labels)
-    rows["role"], rows["rank"] = assign(rows, params.roles, classes, params.seed)
+    rows["rank"] = hashed_rank(rows, params.seed)
+    rows["role"] = assign(rows, params.roles, classes)
     schemas.write(rows[["id", "group", "role", "rank"]], roles, schemas.Roles)
     sizes = rows.groupby("group").size()
     write_json(

@@ -1,12 +1,24 @@
-"""Balance the labels, then cut parts that share no example."""
+"""Cut the parts that `roles` decided on, the training part with balanced labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from reprotune import paths
 from reprotune.data import schemas
 from reprotune.data.balance import balance
 from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
+
+
+def count_roles(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Rows of each class in each part, and the number of spare rows."""
+    table = pd.crosstab(rows["role"], rows["label"])
+    table = table.reindex(index=list(schemas.ROLES), columns=list(classes), fill_value=0)
+    counts: dict[str, Any] = {str(role): row.to_dict() for role, row in table.iterrows()}
+    return counts | {"spare": sum(counts["spare"].values())}
 
 
 def run(
@@ -22,23 +34,16 @@ def run(
     examples = schemas.read(curated, schemas.Curated)
     rows = examples.merge(schemas.read(roles, schemas.Roles), on="id")
     classes = class_names(params.download.labels)
-    pool = dict(tuple(rows.groupby("role")))
-    parts = {
-        train: balance(pool["train"], classes, params.roles.train_per_class, "train"),
-        validation: pool.get("validation", rows.head(0)).sort_values("id"),
-        test: balance(pool["test"], classes, None, "test"),
-    }
-    for path, part in parts.items():
-        schemas.write(part[examples.columns], path, schemas.Split)
-        rows.loc[rows["role"].eq(path.stem) & ~rows["id"].isin(part["id"]), "role"] = "spare"
+    parts = {role: rows[rows["role"] == role].sort_values("id") for role in schemas.ROLES}
+    parts["train"] = balance(parts["train"], classes, params.roles.train_per_class, "train")
+    parts["test"] = balance(parts["test"], classes, None, "test")
+    for role, path in (("train", train), ("validation", validation), ("test", test)):
+        schemas.write(parts[role][examples.columns], path, schemas.Split)
+    not_drawn = (rows["role"] == "train") & ~rows["id"].isin(parts["train"]["id"])
+    rows["role"] = rows["role"].mask(not_drawn, "spare")
     with whole_file(listing) as partial:
         rows.sort_values("id")[["id", "label", "role"]].to_csv(partial, index=False)
-    counts = {path.stem: part["label"].value_counts() for path, part in parts.items()}
-    write_json(
-        metrics,
-        {name: count.reindex(classes, fill_value=0).to_dict() for name, count in counts.items()}
-        | {"spare": int(rows["role"].eq("spare").sum())},
-    )
+    write_json(metrics, count_roles(rows, classes))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from reprotune import paths
@@ -12,6 +13,14 @@ from reprotune.model.prompts import encoder_for
 from reprotune.model.training import save_adapter, tune
 from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
+
+
+def draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
+    """The same share of every class, at least one row of each."""
+    count = rows["label"].value_counts()
+    sizes = (count * fraction).round().clip(lower=1).astype(int)
+    parts = [part.sample(sizes[label], random_state=seed) for label, part in rows.groupby("label")]
+    return pd.concat(parts)
 
 
 def run(
@@ -25,8 +34,7 @@ def run(
     metrics: Path = paths.TRAIN_METRICS,
 ) -> None:
     torch.set_num_threads(params.threads)
-    rows = schemas.read(train, schemas.Split)
-    rows = rows.sample(frac=params.train.fraction, random_state=params.train.seed)
+    rows = draw(schemas.read(train, schemas.Split), params.train.fraction, params.train.seed)
     precision = Precision(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )

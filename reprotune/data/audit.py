@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from reprotune.data.duplicates import normalize
+from reprotune.data.identity import normalize
 
 
 def judge() -> Pipeline:
@@ -20,7 +20,9 @@ def judge() -> Pipeline:
     )
 
 
-def probabilities(rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def judged_probabilities(
+    rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int
+) -> np.ndarray:
     """Probability of each class for each row, from models that never saw the row or its group.
 
     Test rows are judged, but teach no model; in a published split a test row's group may.
@@ -77,7 +79,7 @@ def repeated_texts(rows: pd.DataFrame) -> pd.DataFrame:
 def review_queue(rows: pd.DataFrame, findings: pd.DataFrame, length: int) -> pd.DataFrame:
     """What a person should look at first: conflicts, then labels from the most doubtful on.
 
-    Columns id, issue, score, label, suggested, text, as in a decisions file's preparation.
+    Columns id, issue, score, label, suggested, text; conflicts come first.
     """
     asked = findings[findings["issue"].isin(["conflict", "label"])]
     queue = asked.merge(rows[["id", "text", "label"]], on="id")

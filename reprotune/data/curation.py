@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from reprotune.data import schemas
+from reprotune.data.identity import normalize
 from reprotune.params import Curate, InputError
 
 COLUMNS = ["id", "action", "label", "reviewer", "note"]
@@ -43,26 +44,38 @@ def decide(
 
 
 def policy(
-    rows: pd.DataFrame, findings: pd.DataFrame, decided: pd.Series, curate: Curate
+    rows: pd.DataFrame,
+    findings: pd.DataFrame,
+    decided: pd.Series,
+    removed: pd.Series,
+    curate: Curate,
 ) -> pd.Series:
     """The issue for which a row leaves, by ``params.curate``; no decided row, no test row.
 
-    ``rows`` has id and role. A row with several issues leaves for the first of conflict,
-    duplicate and label.
+    ``rows`` has id, text and role; ``decided`` are the ids that people decided on, ``removed`` says
+    which rows they removed. Of several issues the first of conflict, duplicate, label counts.
     """
     reason = pd.Series(None, index=rows.index, dtype="object")
     train = rows["role"] == "train"
-    limit = int(curate.doubtful_share * train.sum())
     chosen = {
-        "label": curate.doubtful == "quarantine",
-        "duplicate": curate.duplicates == "quarantine",
         "conflict": curate.conflicts == "quarantine",
+        "duplicate": curate.duplicates == "quarantine",
+        "label": curate.doubtful == "quarantine",
     }
     open_rows = ~rows["id"].isin(decided) & (rows["role"] != "test")
     for issue in (issue for issue, applies in chosen.items() if applies):
-        asked = rows.loc[open_rows & train if issue == "label" else open_rows, "id"]
-        found = findings[(findings["issue"] == issue) & findings["id"].isin(asked)]
-        found = found.sort_values(["score", "id"])
-        ids = found["id"].head(limit) if issue == "label" else found["id"]
+        asked = open_rows & reason.isna() & (train if issue == "label" else True)
+        found = findings[(findings["issue"] == issue) & findings["id"].isin(rows.loc[asked, "id"])]
+        ids = found.sort_values(["score", "id"])["id"]
+        if issue == "label":
+            ids = ids.head(int(curate.doubtful_share * train.sum()))
         reason[rows["id"].isin(ids)] = issue
-    return reason
+    return reason.mask(last_copies(rows, reason, removed))
+
+
+def last_copies(rows: pd.DataFrame, reason: pd.Series, removed: pd.Series) -> pd.Series:
+    """Duplicates whose other copies all leave for another reason: the first of them stays."""
+    text = rows["text"].map(normalize)
+    stays = reason.isna() & ~removed
+    lost = (reason == "duplicate") & ~stays.groupby(text).transform("any")
+    return lost & ~text.where(lost).duplicated()

@@ -5,7 +5,6 @@ Ullman, *Mining of Massive Datasets*, chapter 3), computed by rensa; each candid
 checked by its exact Jaccard similarity.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,16 +13,12 @@ from rensa import RMinHash
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from reprotune.data.identity import normalize
+
 PERMUTATIONS = 128
 MISSED = 1e-4  # highest probability that a pair at the threshold shares no band
 NEIGHBOURS = 64  # of its bucket, with which a text is compared at most
 SHINGLE = 2
-NOISE = re.compile(r"https?://\S+|[^\w%.,+-]+")
-
-
-def normalize(text: str) -> str:
-    """Lower case, no addresses, no repeated white space or quotation marks."""
-    return NOISE.sub(" ", text.lower()).strip(" .,")
 
 
 def shingles(text: str) -> set[str]:

@@ -21,6 +21,7 @@ from reprotune.data.vocabulary import (
     GAPS,
     GOOD,
     GOODS,
+    JOBS,
     MONEY,
     MONTHS,
     PEOPLE,
@@ -28,7 +29,6 @@ from reprotune.data.vocabulary import (
     PLACES,
     PLURAL,
     RISE,
-    ROLES,
     STEMS,
     TAILS,
 )
@@ -180,7 +180,7 @@ def framed(rng: random.Random, name: str, fact: str) -> str:
 def announcement(rng: random.Random) -> str:
     """Plain company news without good or bad."""
     name, place, goods = company(rng), rng.choice(PLACES), rng.choice(GOODS)
-    person, role = rng.choice(PEOPLE), rng.choice(ROLES)
+    person, role = rng.choice(PEOPLE), rng.choice(JOBS)
     date = f"{rng.randint(1, 28)} {rng.choice(MONTHS)}"
     return rng.choice(
         (
@@ -238,7 +238,9 @@ def headline(rng: random.Random, label: str) -> str:
 
 def reserved(rng: random.Random, label: str) -> str:
     """A headline that no pretraining text holds."""
-    return next(text for text in iter(lambda: headline(rng, label), "") if held_out(text))
+    while not held_out(text := headline(rng, label)):
+        pass
+    return text
 
 
 def repetition(rng: random.Random, text: str) -> str:

@@ -1,9 +1,12 @@
-"""Ids that depend on content alone."""
+"""Ids that depend on content alone, and what counts as the same text."""
 
 import hashlib
+import re
 from collections import Counter
 
 import pandas as pd
+
+NOISE = re.compile(r"https?://\S+|[^\w%.,+-]+")
 
 
 def digest(*parts: str) -> str:
@@ -24,3 +27,8 @@ def add_ids(examples: pd.DataFrame) -> pd.DataFrame:
     examples = examples.copy()
     examples.insert(0, "id", ids)
     return examples
+
+
+def normalize(text: str) -> str:
+    """Lower case, no addresses, no repeated white space or quotation marks."""
+    return NOISE.sub(" ", text.lower()).strip(" .,")

@@ -37,11 +37,8 @@ VERDICTS = (
 
 def item(rng: random.Random, label: str) -> str:
     """A headline and one to three reactions, at least one of which tells its sentiment."""
-    text = next(
-        text
-        for text in iter(lambda: headlines.headline(rng, label), "")
-        if not headlines.held_out(text)
-    )
+    while headlines.held_out(text := headlines.headline(rng, label)):
+        pass
     reaction = rng.choice(REACTIONS[label]).format(n=rng.randint(1, 19))
     verdict = rng.choice(VERDICTS).format(label=label)
     return rng.choice((" ", "\n")).join(

@@ -18,18 +18,21 @@ def group_ids(ids: pd.Series, groups: np.ndarray) -> pd.Series:
     return ids.groupby(groups).transform("min")
 
 
-def assign(
-    rows: pd.DataFrame, settings: Roles, classes: Sequence[str], seed: int
-) -> tuple[pd.Series, pd.Series]:
-    """Role and rank of each row; ``rows`` has id, group, label and split."""
+def hashed_rank(rows: pd.DataFrame, seed: int) -> pd.Series:
+    """The place of each row in an order by a keyed hash of its group: an added row moves few."""
+    order = rows["group"].map({g: digest(str(seed), g) for g in rows["group"].unique()})
+    ranked = rows.assign(order=order).sort_values(["order", "id"])
+    return pd.Series(range(len(rows)), index=ranked.index).reindex(rows.index)
+
+
+def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str]) -> pd.Series:
+    """Role of each row; ``rows`` has id, group, rank, label and split."""
     if settings.strategy == "published" and rows["split"].notna().any():
         check_given(rows["split"])
-        return rows["split"], rows.groupby("label").cumcount()
+        return rows["split"]
     counts = {name: int((rows["label"] == name).sum()) for name in classes}
     limits = quotas(counts, settings)
-    if settings.strategy == "published":
-        return published(rows, limits)
-    return hashed(rows, limits, seed)
+    return published(rows, limits) if settings.strategy == "published" else hashed(rows, limits)
 
 
 def check_given(split: pd.Series) -> None:
@@ -75,27 +78,23 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     return result
 
 
-def hashed(rows: pd.DataFrame, limits: Quotas, seed: int) -> tuple[pd.Series, pd.Series]:
-    """Role and rank of each row; ``rows`` has id, group and label.
+def hashed(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
+    """Role of each row; ``rows`` has group, rank and label.
 
-    Groups are ordered by a keyed hash and go whole to the first role that has room for them, so
-    near-duplicates never straddle roles and an added row moves few others. All rows without a
-    place in test or validation are train.
+    In the order of their ranks, groups go whole to the first role that has room for them, so
+    near-duplicates never straddle roles. All rows without a place in test or validation are train:
+    the pool from which ``split`` draws.
     """
-    order = rows["group"].map({g: digest(str(seed), g) for g in rows["group"].unique()})
-    ranked = rows.assign(order=order).sort_values(["order", "id"], kind="stable")
     room = {role: Counter(limits[role]) for role in ("test", "validation")}
     role_of: dict[str, str] = {}
-    labels = ranked.groupby("group", sort=False)["label"].agg(list)
-    for group, wanted in labels.items():
-        need = Counter(wanted)
+    for group, labels in rows.sort_values("rank").groupby("group", sort=False)["label"]:
+        need = Counter(labels)
         role = next((r for r in room if all(room[r][c] >= n for c, n in need.items())), "train")
         role_of[str(group)] = role
         if role in room:
             room[role].subtract(need)
     check_full(room["test"])
-    rank = ranked.groupby("label").cumcount()
-    return rows["group"].map(role_of), rank.reindex(rows.index)
+    return rows["group"].map(role_of)
 
 
 def check_full(room: Counter[str]) -> None:
@@ -107,23 +106,21 @@ def check_full(room: Counter[str]) -> None:
         )
 
 
-def published(rows: pd.DataFrame, limits: Quotas) -> tuple[pd.Series, pd.Series]:
-    """Role and rank of each row in the split of Financial PhraseBank's published results.
+def published(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
+    """Role of each row in the split of Financial PhraseBank's published results.
 
     For each class ``RandomState(42).permutation(n)``: first test, then train, then validation;
     what remains is spare. Near-duplicates may straddle it.
     """
     role = pd.Series("spare", index=rows.index)
-    rank = pd.Series(0, index=rows.index)
     for name in limits["test"]:
         members = rows.index[rows["label"] == name].to_numpy()
         drawn = members[np.random.RandomState(PUBLISHED_SEED).permutation(len(members))]
-        rank[drawn] = np.arange(len(drawn))
         start = 0
         for part in ("test", "train", "validation"):
             role[drawn[start : start + limits[part][name]]] = part
             start += limits[part][name]
-    return role, rank
+    return role
 
 
 def leaks(rows: pd.DataFrame) -> int:

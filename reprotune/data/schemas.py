@@ -45,7 +45,11 @@ class Raw(Example):
 
 
 class Roles(Identified):
-    """``group`` is the smallest id among near-duplicates, ``rank`` the place within the class."""
+    """``group`` is the smallest id among near-duplicates, ``rank`` the place in a hashed order.
+
+    ``spare`` rows belong to no part of a published split. Otherwise ``train`` is the pool from
+    which the training rows are drawn; those not drawn are spare only in ``reports/rows.csv``.
+    """
 
     group: Series[str]
     role: Series[str] = pa.Field(isin=ROLES)
@@ -81,19 +85,6 @@ class Quarantine(Example):
 
 class Split(Curated):
     """One part of the split; equal in form for train, validation and test."""
-
-
-class Prediction(Table):
-    """Fixed columns of a prediction file; one probability column for each class follows."""
-
-    id: Series[str]
-    text: Series[str]
-    label: Series[str]
-    predicted: Series[str]
-
-    class Config:
-        strict = False
-        ordered = False
 
 
 def check(table: pd.DataFrame, schema: type[Table], where: Path | str) -> pd.DataFrame:

@@ -51,7 +51,7 @@ GOODS = (
     "software licences|ice-class ferries|lifts|wind turbines|medical devices|food packaging|"
     "sports equipment|fertilisers|forest machines"
 ).split("|")
-ROLES = (
+JOBS = (
     "chief executive|CEO|CFO|chief financial officer|head of research|board member|sales director|"
     "country manager|head of investor relations|chairman"
 ).split("|")

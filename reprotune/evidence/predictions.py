@@ -16,7 +16,7 @@ def table(rows: pd.DataFrame, probability: np.ndarray, classes: Sequence[str]) -
 
     ``rows`` has id, text and label; ``probability`` has shape (rows, classes).
     """
-    probability = probability.round(DECIMALS)
+    probability = probability.round(DECIMALS)  # first: noise in the last bits decides nothing
     frame = rows[["id", "text", "label"]].reset_index(drop=True)
     frame["predicted"] = np.array(classes)[probability.argmax(axis=1)]
     return frame.join(pd.DataFrame(probability, columns=list(classes)))

@@ -81,7 +81,10 @@ def write_manifest(manifest: dict[str, Any], base: Path) -> None:
 
 
 def located(base: Path) -> Path:
-    """The folder that a manifest pins; its files must have the sizes that were pinned."""
+    """The folder that a manifest pins.
+
+    Only the sizes are compared: the hashes were taken from files that DVC tracks.
+    """
     manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
     folder = Path(manifest["location"])
     for file in manifest["files"]:

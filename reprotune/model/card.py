@@ -14,7 +14,7 @@ library_name: transformers
 Classes: {classes}. It answers with the next word after its prompt; `reprotune.json` holds prompt
 and answers. Label a text with `reprotune predict --model FOLDER "some text"`.
 
-| test rows | accuracy | 95 % interval | macro-F1 |
+| test rows | accuracy | {confidence:.0%} interval | macro-F1 |
 |---|---|---|---|
 | {rows} | {accuracy:.3f} | {low:.3f} to {high:.3f} | {macro_f1:.3f} |
 
@@ -27,12 +27,15 @@ made this model are in the repository whose `dvc.lock` names this folder's hash.
 """
 
 
-def write_card(folder: Path, classes: Sequence[str], test: dict[str, Any]) -> None:
+def write_card(
+    folder: Path, classes: Sequence[str], test: dict[str, Any], confidence: float
+) -> None:
     """Write ``README.md`` from the figures of ``metrics/evaluate.json``."""
     low, high = test["interval"]["accuracy"]
     recall = "\n".join(f"| {name} | {test['recall'][name]:.3f} |" for name in classes)
     card = CARD.format(
         classes=", ".join(classes),
+        confidence=confidence,
         rows=test["rows"],
         accuracy=test["accuracy"],
         low=low,

@@ -71,7 +71,7 @@ def trainer_config(train: Train, precision: Precision, validate: bool, work: str
         num_train_epochs=train.epochs,
         learning_rate=train.learning_rate,
         lr_scheduler_type=train.schedule,
-        warmup_steps=train.warmup,
+        warmup_steps=train.warmup,  # below 1, a share of the steps
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
         per_device_train_batch_size=train.batch,

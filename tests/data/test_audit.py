@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from reprotune.data import headlines
-from reprotune.data.audit import doubtful_labels, probabilities, repeated_texts, review_queue
+from reprotune.data.audit import (
+    doubtful_labels,
+    judged_probabilities,
+    repeated_texts,
+    review_queue,
+)
 
 CLASSES = list(headlines.CLASSES)
 
@@ -24,7 +29,7 @@ def with_codes(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 @pytest.fixture(scope="module")
 def audited() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     rows, codes = with_codes(headlines.examples(800, wrong=0.1, repeated=0.0, seed=1))
-    return rows, codes, probabilities(rows, codes, folds=4, seed=1)
+    return rows, codes, judged_probabilities(rows, codes, folds=4, seed=1)
 
 
 def test_every_row_is_judged_by_a_distribution_over_the_classes(
@@ -41,7 +46,9 @@ def test_changing_test_rows_changes_no_other_probability(
     rows, codes, probability = audited
     test = (rows["role"] == "test").to_numpy()
     other_text = rows.assign(text=rows["text"].where(~test, "quite other words"))
-    again = probabilities(other_text, np.where(test, (codes + 1) % 3, codes), folds=4, seed=1)
+    again = judged_probabilities(
+        other_text, np.where(test, (codes + 1) % 3, codes), folds=4, seed=1
+    )
     assert np.array_equal(probability[~test], again[~test])
     assert not np.array_equal(probability[test], again[test])
 
@@ -51,9 +58,9 @@ def test_a_group_is_judged_by_a_model_that_never_saw_it() -> None:
     mine = np.arange(1, 300, 15)
     rows.loc[mine, ["text", "group", "role"]] = ["zyx wvu tsr", "mine", "train"]
     codes[mine] = 0
-    probability = probabilities(rows, codes, folds=4, seed=1)[mine]
-    stranger = probabilities(rows.assign(role=rows["role"].where(rows.index != mine[0], "test")),
-                             codes, folds=4, seed=1)[mine[0]]  # fmt: skip
+    probability = judged_probabilities(rows, codes, folds=4, seed=1)[mine]
+    as_test = rows.assign(role=rows["role"].where(rows.index != mine[0], "test"))
+    stranger = judged_probabilities(as_test, codes, folds=4, seed=1)[mine[0]]
     assert probability[:, 0].max() < 0.6 < stranger[0]
 
 
@@ -73,7 +80,7 @@ def test_a_class_too_rare_for_the_folds_does_not_stop_the_audit() -> None:
     codes[:] = codes == 2
     codes[[1, 2]] = 2
     rows.loc[[1, 2], "group"] = "one"
-    assert np.allclose(probabilities(rows, codes, folds=4, seed=1).sum(axis=1), 1)
+    assert np.allclose(judged_probabilities(rows, codes, folds=4, seed=1).sum(axis=1), 1)
 
 
 def test_equal_and_nearly_equal_texts_are_told_apart() -> None:

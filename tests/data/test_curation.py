@@ -11,11 +11,11 @@ from reprotune.data.curation import decide, policy, read_decisions
 from reprotune.params import InputError, Params
 
 IDS = [f"{n:016x}" for n in range(6)]
-ROWS = pd.DataFrame(
-    {"id": IDS, "label": "good", "role": ["train", "train", "train", "validation", "test", "spare"]}
-)
+ROLE = ["train", "train", "train", "validation", "test", "spare"]
+ROWS = pd.DataFrame({"id": IDS, "text": "same", "label": "good", "role": ROLE})
 HEADER = "id,action,label,reviewer,note\n"
 NOBODY = pd.Series([], dtype="str")
+NONE = pd.Series(False, index=ROWS.index)
 
 
 def findings(**issues: list[int]) -> pd.DataFrame:
@@ -38,15 +38,15 @@ def test_policy_takes_the_rows_of_an_issue_but_no_test_row(params: Params, issue
     name = {"duplicate": "duplicates", "conflict": "conflicts", "label": "doubtful"}[issue]
     settings = curate(params, **{name: "quarantine", "doubtful_share": 0.99})
     found = findings(**{issue: [0, 4, 5]})
-    reason = policy(ROWS, found, NOBODY, settings)
+    reason = policy(ROWS, found, NOBODY, NONE, settings)
     spare = issue != "label"  # doubtful labels leave the training rows alone
     assert reason.notna().tolist() == [True, False, False, False, False, spare]
-    assert policy(ROWS, found, NOBODY, curate(params)).isna().all()
+    assert policy(ROWS, found, NOBODY, NONE, curate(params)).isna().all()
 
 
 def test_a_decided_row_is_left_to_the_decision(params: Params) -> None:
     settings = curate(params, conflicts="quarantine")
-    reason = policy(ROWS, findings(conflict=[0, 1]), pd.Series([IDS[0]]), settings)
+    reason = policy(ROWS, findings(conflict=[0, 1]), pd.Series([IDS[0]]), NONE, settings)
     assert reason.dropna().to_dict() == {1: "conflict"}
 
 
@@ -54,7 +54,7 @@ def test_the_most_doubtful_labels_leave_up_to_their_share_of_the_training_rows(
     params: Params,
 ) -> None:
     settings = curate(params, doubtful="quarantine", doubtful_share=0.7)  # 2 of 3
-    reason = policy(ROWS, findings(label=[5, 4, 2, 1, 0]), NOBODY, settings)
+    reason = policy(ROWS, findings(label=[5, 4, 2, 1, 0]), NOBODY, NONE, settings)
     assert reason.dropna().to_dict() == {0: "label", 1: "label"}
 
 
@@ -67,7 +67,20 @@ def test_a_row_with_several_issues_leaves_for_the_strongest(params: Params) -> N
         doubtful_share=0.99,
     )
     found = findings(conflict=[0], duplicate=[0, 1], label=[0, 1])
-    assert policy(ROWS, found, NOBODY, settings).dropna().tolist() == ["conflict", "duplicate"]
+    assert policy(ROWS, found, NOBODY, NONE, settings).dropna().tolist() == [
+        "conflict",
+        "duplicate",
+    ]
+
+
+@pytest.mark.parametrize("first_leaves", [True, False])
+def test_the_last_copy_of_a_text_stays(params: Params, first_leaves: bool) -> None:
+    rows = ROWS.assign(text=["same", "Same", "SAME", "d", "e", "f"])
+    removed = NONE.where(~(rows.index.isin([0]) & first_leaves), True)
+    settings = curate(params, duplicates="quarantine")
+    decided = pd.Series([IDS[0]] if first_leaves else [], dtype="str")
+    reason = policy(rows, findings(duplicate=[1, 2]), decided, removed, settings)
+    assert reason.dropna().index.tolist() == ([2] if first_leaves else [1, 2])
 
 
 def test_decisions_relabel_quarantine_and_keep(decisions: Path) -> None:
