@@ -19,8 +19,13 @@ TABLES = (".csv", ".jsonl", ".parquet")
 
 
 def check(_: argparse.Namespace) -> None:
+    """Check the parameters, and that the pinned packages are the installed ones."""
     load_params()
-    print(f"{paths.PARAMS}: every parameter is in order")
+    from reprotune import pins
+
+    if stale := pins.differences():
+        raise InputError(f"installed packages differ from pins.yaml: {', '.join(stale)}; run make")
+    print(f"{paths.PARAMS} is in order, and the packages are the pinned ones")
 
 
 def use(args: argparse.Namespace) -> None:
@@ -60,11 +65,11 @@ def read_table(path: Path, column: str) -> "pd.DataFrame":
         raise InputError(f"{path}: no such file")
     try:
         if path.suffix == ".csv":
-            table = pd.read_csv(path)
+            table = pd.read_csv(path, dtype="str", keep_default_na=False)
         elif path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
-            table = pd.read_json(path, lines=True)
+            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as {path.suffix}: {error}") from None
     if column not in table:
@@ -82,6 +87,9 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
     from reprotune.model.scoring import log_likelihoods, probabilities
 
     model, encoder = load_classifier(args.model)
+    clash = sorted({"predicted", *encoder.verbalizers} & set(map(str, table.columns)))
+    if clash:
+        raise InputError(f"the file already has the columns {clash}; rename them")
     texts = table[column].fillna("").astype("str")
     scores = log_likelihoods(model, encoder, texts, args.batch, "texts")
     frame = pd.DataFrame(probabilities(scores), columns=list(encoder.verbalizers)).round(6)

@@ -129,6 +129,7 @@ class Prompt(Section):
         answers = list(self.verbalizers.values())
         refuse(
             (self.template.count("{text}") != 1, "template must contain {text} exactly once"),
+            ("{{" in self.template, "template takes single braces: {text}"),
             (len(set(answers)) < len(answers), "verbalizers must differ from one another"),
         )
         return self
@@ -256,8 +257,11 @@ class Params(Section):
 
 
 def class_names(labels: Mapping[str, str]) -> list[str]:
-    """The class names in class order, from ``download.labels``."""
-    return list(dict.fromkeys(labels.values()))
+    """The class names of ``download.labels`` in class order: sorted.
+
+    Not the order of the mapping, for DVC would not see it change.
+    """
+    return sorted(set(labels.values()))
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:

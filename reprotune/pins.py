@@ -4,6 +4,7 @@ A stage lists in `dvc.yaml` the ones that it imports, by import name, so that a 
 re-runs exactly the stages whose numbers it could change.
 """
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -43,6 +44,21 @@ def render(lock: str) -> str:
     versions = locked_versions(lock)
     pins = (f'{name}: "{versions[DISTRIBUTIONS.get(name, name)]}"\n' for name in NUMERIC)
     return "# Generated from requirements.lock by `python -m reprotune.pins`.\n" + "".join(pins)
+
+
+def installed_version(name: str) -> str:
+    """The version without its build (``2.13.0+cpu`` is ``2.13.0``)."""
+    return importlib.metadata.version(DISTRIBUTIONS.get(name, name)).split("+")[0]
+
+
+def differences(folder: Path = Path()) -> list[str]:
+    """The packages of ``pins.yaml`` whose installed version is another one."""
+    pins = re.findall(r'^(\w+): "(.+)"$', (folder / "pins.yaml").read_text("utf-8"), re.MULTILINE)
+    return [
+        f"{name} {installed} (pinned {version})"
+        for name, version in pins
+        if (installed := installed_version(name)) != version
+    ]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,8 +32,9 @@ def main(run: Callable[[Params], None]) -> None:
 def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:
     """Seconds and peak memory (MiB); in no tracked file, for they differ from run to run."""
     costs = json.loads(path.read_text()) if path.exists() else {}
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    costs[name] = {"seconds": round(seconds, 2), "peak_mib": kibibytes // 1024}
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+    costs[name] = {"seconds": round(seconds, 2), "peak_mib": peak}
     write_json(path, costs)
 
 
@@ -48,10 +50,25 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that replaces ``path`` once it is complete and proven."""
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write figures with at most six decimals, so that noise in the last bits stays out of git."""
     with whole_file(path) as partial:
-        partial.write_text(json.dumps(rounded(values), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(rounded(values), indent=2, ensure_ascii=False) + "\n"
+        partial.write_text(text, encoding="utf-8")
 
 
 def rounded(value: Any) -> Any:

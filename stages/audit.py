@@ -33,9 +33,7 @@ def run(
     codes = pd.Categorical(rows["label"], categories=classes).codes
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
         probability = judged_probabilities(rows, codes, params.audit.folds, params.seed)
-    found = pd.concat(
-        [repeated_texts(rows), doubtful_labels(rows["id"], codes, probability, classes)]
-    )
+    found = pd.concat([repeated_texts(rows), doubtful_labels(rows, codes, probability, classes)])
     schemas.write(found, findings, schemas.Findings)
     with whole_file(review) as partial:
         review_queue(rows, found, params.audit.review_rows).to_csv(partial, index=False)

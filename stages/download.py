@@ -27,6 +27,7 @@ def as_raw(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of the contract ``schemas.Raw``; what is not known is missing."""
     columns = {"reference_label": None, "split": None} | {name: table[name] for name in table}
     raw = pd.DataFrame(columns).assign(row=range(len(table)))
+    raw["text"] = raw["text"].str.replace(r"\r\n?", "\n", regex=True)  # one kind of line break
     raw = raw.astype({"reference_label": "str", "split": "str"})  # what is missing stays missing
     return add_ids(raw[["text", "label", "reference_label", "split", "row"]])
 

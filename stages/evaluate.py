@@ -55,10 +55,9 @@ def run(
         figures["reference"] = against_reference(
             table, rows["reference_label"], classes, params.evaluate.confidence
         )
-    right = (table["predicted"] == table["label"]).to_numpy()
     figures["gain_over"] = {
         str(name): accuracy_gain(
-            right, (other["predicted"] == other["label"]).to_numpy(), *interval
+            predictions.right(table, other), predictions.right(other, table), *interval
         )
         for name, other in predictions.read(baseline).groupby("predictor", sort=False)
     }

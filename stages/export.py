@@ -15,7 +15,7 @@ from reprotune.model.merging import load_classifier, merge, save_classifier, sav
 from reprotune.model.prompts import encoder_for
 from reprotune.model.scoring import log_likelihoods
 from reprotune.params import Export, InputError, Params, class_names
-from reprotune.stage import main, write_json
+from reprotune.stage import main, whole_folder, write_json
 
 
 def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -33,12 +33,12 @@ def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray) -> dict[s
 
 def require(figures: dict[str, float], export: Export) -> None:
     """Raise InputError if the merged model is further from the tuned one than allowed."""
-    if figures["agreement"] < export.agreement:
+    if not figures["agreement"] >= export.agreement:
         raise InputError(
             f"merged and tuned model agree on {figures['agreement']:.4f} of the test rows, "
             f"export.agreement asks for {export.agreement}; try export.dtype float32"
         )
-    if figures["log_likelihood_change"] > export.log_likelihood_tolerance:
+    if not figures["log_likelihood_change"] <= export.log_likelihood_tolerance:
         raise InputError(
             f"merging changed the labels' log-likelihood by "
             f"{figures['log_likelihood_change']:.5f}, "
@@ -65,18 +65,18 @@ def run(
     folder = located(base)
     tokenizer = load_tokenizer(folder)
     encoder = encoder_for(tokenizer, params.prompt, classes)
-    save_merged(merge(folder, tuned, precision), tokenizer, params.export.dtype, merged)
-    save_classifier(encoder, merged)
     before = log_likelihoods(
         load_tuned(folder, tuned, precision), encoder, rows["text"], params.evaluate.batch, "tuned"
     )
-    model, reread = load_classifier(merged)
-    after = log_likelihoods(model, reread, rows["text"], params.evaluate.batch, "merged")
-    figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
-    require(figures, params.export)
-    write_card(
-        merged, classes, json.loads(evaluation.read_text())["test"], params.evaluate.confidence
-    )
+    with whole_folder(merged) as partial:
+        save_merged(merge(folder, tuned, precision), tokenizer, params.export.dtype, partial)
+        save_classifier(encoder, partial)
+        model, reread = load_classifier(partial)
+        after = log_likelihoods(model, reread, rows["text"], params.evaluate.batch, "merged")
+        figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
+        require(figures, params.export)
+        scores = json.loads(evaluation.read_text(encoding="utf-8"))["test"]
+        write_card(partial, classes, scores, params.evaluate.confidence)
     size = sum(file.stat().st_size for file in merged.iterdir())
     write_json(metrics, figures | {"rows": len(rows), "bytes": size})
 

@@ -12,7 +12,7 @@ from reprotune.model.loading import Precision, load_model, load_tokenizer
 from reprotune.model.prompts import encoder_for
 from reprotune.model.training import save_adapter, tune
 from reprotune.params import Params, class_names
-from reprotune.stage import main, whole_file, write_json
+from reprotune.stage import main, whole_file, whole_folder, write_json
 
 
 def draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def run(
     metrics: Path = paths.TRAIN_METRICS,
 ) -> None:
     torch.set_num_threads(params.threads)
-    rows = draw(schemas.read(train, schemas.Split), params.train.fraction, params.train.seed)
+    rows = draw(schemas.read(train, schemas.Split), params.train.fraction, params.seed)
     precision = Precision(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )
@@ -50,7 +50,8 @@ def run(
         params.train,
         precision,
     )
-    save_adapter(model, tuned)
+    with whole_folder(tuned) as partial:
+        save_adapter(model, partial)
     for path, curve in zip((train_curve, validation_curve), curves, strict=True):
         with whole_file(path) as partial:
             curve.to_csv(partial, index=False)

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from reprotune.params import Params, load_params
 
-PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
 
 
 @pytest.fixture(scope="session")

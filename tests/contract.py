@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import yaml
 
 from reprotune.pins import DISTRIBUTIONS
 
+ALLOWED = {"pandera", "psutil", "pydantic", "threadpoolctl", "tqdm"}  # they compute no number
+FILE_PARAMETERS = {"curate.decisions"}  # values that are locations: templated into the deps
+OURS = {"reprotune", "stages"}
 EXEMPT = {"reprotune/params.py", "reprotune/paths.py"}
 READERS = {"Path", "open", "read_csv", "read_parquet", "read_json", "from_pretrained", "load"}
 USES = {"pandas": {"pyarrow"}}  # optional for pandas, needed for its Parquet files
@@ -23,7 +27,7 @@ class Source:
     packages: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     parameters: set[str] = field(default_factory=set)
-    literals: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
 
 
 def with_requirements(packages: set[str], pinned: set[str]) -> set[str]:
@@ -90,9 +94,9 @@ def reached(root: Path, stage: str) -> Source:
             for length in range(1, len(parts) + 1):  # a package's __init__ is executed too
                 todo += filter(None, [module_file(root, ".".join(parts[:length]))])
             source.packages.add(name.split(".")[0])
-        source.literals |= literal_reads(tree, file)
+        source.hidden |= literal_reads(tree, file) | hidden_ways(tree, file)
         if not file.startswith("stages/"):
-            source.literals |= {f"{file}: paths.{name}" for name in path_names(tree, inner=True)}
+            source.hidden |= {f"{file}: paths.{name}" for name in path_names(tree, inner=True)}
     stage_tree = ast.parse((root / f"stages/{stage}.py").read_text())
     source.files = path_names(stage_tree)
     chains = parameter_reads(stage_tree)
@@ -126,6 +130,22 @@ def literal_reads(tree: ast.AST, file: str) -> set[str]:
         is_method_open = name == "open" and isinstance(call.func, ast.Attribute)
         if name in READERS and isinstance(first, ast.Constant) and not is_method_open:
             found.add(f"{file}: {name}({first.value!r})")
+    return found
+
+
+def hidden_ways(tree: ast.AST, file: str) -> set[str]:
+    """Ways to depend on something that the parsing here would not see."""
+    found = set()
+    chained = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.level or node.module == "reprotune.paths"):
+            found.add(f"{file}: from {'.' * node.level}{node.module or ''} import")
+        elif isinstance(node, ast.Name) and node.id == "importlib":
+            found.add(f"{file}: importlib")
+        elif isinstance(node, ast.Name) and node.id == "params" and id(node) not in chained:
+            found.add(f"{file}: params is handed on whole")
+        elif getattr(node, "id", "") == "load_params" and file != "reprotune/stage.py":
+            found.add(f"{file}: load_params")
     return found
 
 
@@ -165,11 +185,18 @@ def problems(root: Path, stage: str) -> list[str]:
     report += difference("file", data, (deps - code - templated) | outs)
     report += difference("parameter", source.parameters, listed)
     report += difference("pin", with_requirements(source.packages & pinned, pinned), pins)
-    report += [f"{stage}: hidden file: {literal}" for literal in sorted(source.literals)]
-    for name in templated:
-        key = name.removeprefix("${").removesuffix("}")
-        if key not in listed and key.split(".")[0] not in listed:
-            report.append(f"{stage}: {name} is a dependency, yet the stage reads no {key}")
+    report += [f"{stage}: hidden dependency: {way}" for way in sorted(source.hidden)]
+    read = {key for key in FILE_PARAMETERS if {key, key.split(".")[0]} & listed}
+    report += difference("file parameter", {f"${{{key}}}" for key in read}, templated)
+    unknown = source.packages - pinned - ALLOWED - set(sys.stdlib_module_names) - OURS
+    report += [f"{stage}: package {name} is neither pinned nor allowed" for name in sorted(unknown)]
+    if entry["cmd"] != f"python -m stages.{stage}":
+        report.append(f"{stage}: its command is {entry['cmd']}")
+    for item in [*entry.get("outs", []), *entry["metrics"]]:
+        name, options = next(iter(item.items())) if isinstance(item, dict) else (item, {})
+        in_git = name.startswith(("metrics/", "reports/"))
+        if in_git == options.get("cache", True):
+            report.append(f"{stage}: {name} must {'' if in_git else 'not '}be cache: false")
     return report
 
 

@@ -110,3 +110,25 @@ def test_a_removed_dependency_is_noticed(copy: Path, line: str) -> None:
     assert line in tail
     file.write_text(head + tail.replace(line, "", 1))
     assert len(contract.problems(copy, "export")) == 1
+
+
+def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:
+    edit(copy / "dvc.yaml", "      - ${curate.decisions}\n", "")
+    assert contract.problems(copy, "curate") == [
+        "file parameter ${curate.decisions} is used, but not in dvc.yaml"
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from .download import fetch",
+        "from reprotune.paths import FINDINGS",
+        "import statsmodels",
+        "everything = params",
+        "importlib.import_module(name)",
+    ],
+)
+def test_a_way_around_the_parsing_is_noticed(copy: Path, line: str) -> None:
+    edit(copy / "stages/split.py", "def run(", f"{line}\n\n\ndef run(")
+    assert any("split" in problem for problem in contract.problems(copy, "split"))

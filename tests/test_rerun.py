@@ -44,8 +44,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("reprotune", "stages", ".dvc"):
         skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp")
         shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
-    for file in ("dvc.yaml", "params.yaml", "pins.yaml", ".gitignore"):
+    for file in ("dvc.yaml", "pins.yaml", ".gitignore"):
         shutil.copy(ROOT / file, root)
+    shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
     change(root / "params.yaml", **SMALL)
     (root / "data/source").mkdir(parents=True)
     shutil.copy(ROOT / "data/decisions.csv", root / "data")

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from reprotune.data.identity import normalize
+from reprotune.params import InputError
 
 
 def judge() -> Pipeline:
@@ -28,6 +29,9 @@ def judged_probabilities(
     Test rows are judged, but teach no model; in a published split a test row's group may.
     ``rows`` has text, group and role; ``codes`` are the labels as integers. Shape (rows, classes).
     """
+    fewest = int(np.bincount(codes).max())
+    if fewest < folds:
+        raise InputError(f"audit.folds {folds}: no class has more than {fewest} rows; lower it")
     result = np.zeros((len(rows), codes.max() + 1))
     taught = np.flatnonzero((rows["role"] != "test").to_numpy())
     texts, groups = rows["text"].to_numpy(), rows["group"].to_numpy()
@@ -43,17 +47,26 @@ def judged_probabilities(
 
 
 def doubtful_labels(
-    ids: pd.Series, codes: np.ndarray, probability: np.ndarray, classes: list[str]
+    rows: pd.DataFrame, codes: np.ndarray, probability: np.ndarray, classes: list[str]
 ) -> pd.DataFrame:
     """Rows whose label the judge doubts, by cleanlab (Northcutt et al. 2021, confident learning).
 
-    Columns id, issue, score in [0, 1] (low is doubtful) and suggested.
+    Columns id, issue, score in [0, 1] (low is doubtful) and suggested. Test rows and the others are
+    judged apart, so that no test label decides on a training row. ``rows`` has id and role.
     """
-    doubted = find_label_issues(codes, probability, filter_by="prune_by_noise_rate", n_jobs=1)
+    doubted = np.zeros(len(rows), dtype=bool)
+    for part in (rows["role"] == "test", rows["role"] != "test"):
+        chosen = part.to_numpy()
+        if len(np.unique(codes[chosen])) > 1:
+            doubted[chosen] = find_label_issues(
+                codes[chosen], probability[chosen], filter_by="prune_by_noise_rate", n_jobs=1
+            )
     score = get_label_quality_scores(codes, probability)
     suggested = np.array(classes)[probability.argmax(axis=1)]
-    table = pd.DataFrame({"id": ids, "issue": "label", "score": score, "suggested": suggested})
-    return table.loc[np.asarray(doubted)]
+    table = pd.DataFrame(
+        {"id": rows["id"], "issue": "label", "score": score, "suggested": suggested}
+    )
+    return table.loc[doubted]
 
 
 def repeated_texts(rows: pd.DataFrame) -> pd.DataFrame:

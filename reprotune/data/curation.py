@@ -53,14 +53,14 @@ def policy(
     """The issue for which a row leaves, by ``params.curate``; no decided row, no test row.
 
     ``rows`` has id, text and role; ``decided`` are the ids that people decided on, ``removed`` says
-    which rows they removed. Of several issues the first of conflict, duplicate, label counts.
+    which rows they removed. Of several issues the first of conflict, label, duplicate counts.
     """
     reason = pd.Series(None, index=rows.index, dtype="object")
     train = rows["role"] == "train"
     chosen = {
         "conflict": curate.conflicts == "quarantine",
-        "duplicate": curate.duplicates == "quarantine",
         "label": curate.doubtful == "quarantine",
+        "duplicate": curate.duplicates == "quarantine",
     }
     open_rows = ~rows["id"].isin(decided) & (rows["role"] != "test")
     for issue in (issue for issue, applies in chosen.items() if applies):

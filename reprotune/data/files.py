@@ -29,8 +29,14 @@ def read_file(download: Download, file: SourceFile, folder: Path) -> pd.DataFram
     path = inside(Path(file.location), folder)
     check_hash(path, file.sha256)
     frame = load(path, download)
-    texts = column(frame, download.text_column, path, "text_column")
-    table = pd.DataFrame({"text": texts.astype("str"), "split": file.split})
+    texts = column(frame, download.text_column, path, "text_column").astype("str")
+    empty = [n for n, text in enumerate(texts.fillna(""), start=1) if not text.strip()]
+    if empty:
+        raise InputError(
+            f"{path}: {len(empty)} texts are empty, first in rows {empty[:5]} of the data; fill "
+            "them or remove the rows"
+        )
+    table = pd.DataFrame({"text": texts, "split": file.split})
     if file.label is not None:
         table["label"] = file.label
     else:
@@ -128,7 +134,7 @@ def delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
     rows: list[list[str]]
     if download.label_column is None and kind not in (".csv", ".tsv"):
         rows = [[line] for line in lines(text) if line.strip()]
-    elif download.delimiter in ",;\t":
+    elif kind in (".csv", ".tsv") or download.delimiter in ",;\t":
         file = io.StringIO(text, newline="")
         rows = [row for row in csv.reader(file, delimiter=download.delimiter, strict=True) if row]
     else:

@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 
 import pandas as pd
 
-NOISE = re.compile(r"https?://\S+|[^\w%.,+-]+")
+ADDRESS = re.compile(r"https?://\S+")
+QUOTES = re.compile("[\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb]")
 
 
 def digest(*parts: str) -> str:
@@ -30,5 +32,9 @@ def add_ids(examples: pd.DataFrame) -> pd.DataFrame:
 
 
 def normalize(text: str) -> str:
-    """Lower case, no addresses, no repeated white space or quotation marks."""
-    return NOISE.sub(" ", text.lower()).strip(" .,")
+    """Lower case, without addresses, quotation marks, repeated white space and a last full stop.
+
+    Everything else counts: other marks, emoji and accents can turn the meaning.
+    """
+    plain = QUOTES.sub("", ADDRESS.sub(" ", unicodedata.normalize("NFC", text).lower()))
+    return " ".join(plain.split()).rstrip(". ") or text

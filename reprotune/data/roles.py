@@ -30,6 +30,8 @@ def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str]) -> pd.Se
     if settings.strategy == "published" and rows["split"].notna().any():
         check_given(rows["split"])
         return rows["split"]
+    if settings.test_per_class is None and settings.train_per_class is None:
+        raise InputError("roles: one of test_per_class and train_per_class must be a number")
     counts = {name: int((rows["label"] == name).sum()) for name in classes}
     limits = quotas(counts, settings)
     return published(rows, limits) if settings.strategy == "published" else hashed(rows, limits)

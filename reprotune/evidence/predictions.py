@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from reprotune.params import InputError
 from reprotune.stage import whole_file
 
 DECIMALS = 6
@@ -30,3 +31,14 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 def read(path: Path) -> pd.DataFrame:
     names = dict.fromkeys(("id", "text", "label", "predicted", "predictor"), "str")
     return pd.read_csv(path, dtype=names, keep_default_na=False)
+
+
+def right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:
+    """Whether a predictor is right, row by row; shape (rows,).
+
+    Raises:
+        InputError: the predictor to compare it with predicted other examples.
+    """
+    if list(table["id"]) != list(same_rows_as["id"]):
+        raise InputError("the predictions to compare are of other examples; run dvc repro")
+    return np.asarray(table["predicted"].to_numpy() == table["label"].to_numpy())

@@ -45,7 +45,8 @@ def finding(stage: str, figures: dict[str, Any]) -> str:  # noqa: PLR0911 (one a
             parts = figures["baselines"].items()
             return ", ".join(f"{name} {score['accuracy']:.3f}" for name, score in parts)
         case "train":
-            return f"{figures['rows']} rows, loss {figures['loss']['train_loss']:.3f}"
+            losses = (f"{name} {loss:.3f}" for name, loss in figures["loss"].items())
+            return f"{figures['rows']} rows, {', '.join(losses)}"
         case "evaluate":
             return accuracies(figures)
         case _:

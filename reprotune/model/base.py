@@ -11,6 +11,7 @@ from reprotune.stage import write_json
 
 MANIFEST = "base.json"
 NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json")
+PINNED = {".json", ".safetensors", ".model", ".txt", ".jinja"}  # no cards, no download caches
 BLOCK = 1 << 20
 
 
@@ -56,18 +57,26 @@ def parameter_count(path: Path) -> int:
     return total
 
 
+def weight_files(path: Path) -> list[str]:
+    """The files that hold the weights: those of the index, if the weights are in shards."""
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    return sorted(p.name for p in path.glob("*.safetensors"))
+
+
 def pin(path: Path, kind: str) -> dict[str, Any]:
     """What is known of a model folder: architecture, size, and every file's size and hash."""
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = sorted(p for p in path.iterdir() if p.suffix in PINNED)
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     return {
         "kind": kind,
         "location": path.as_posix(),
         "architecture": config.get("architectures", ["unknown"])[0],
-        "parameters": sum(parameter_count(p) for p in files if p.suffix == ".safetensors"),
+        "parameters": sum(parameter_count(path / name) for name in weight_files(path)),
         "files": [
             {
-                "name": p.relative_to(path).as_posix(),
+                "name": p.name,
                 "bytes": p.stat().st_size,
                 "sha256": sha256(p),
             }

@@ -6,7 +6,7 @@ from typing import Any
 
 CARD = """\
 ---
-pipeline_tag: text-classification
+pipeline_tag: text-generation
 library_name: transformers
 ---
 # A text classifier made with reprotune
@@ -14,7 +14,7 @@ library_name: transformers
 Classes: {classes}. It answers with the next word after its prompt; `reprotune.json` holds prompt
 and answers. Label a text with `reprotune predict --model FOLDER "some text"`.
 
-| test rows | accuracy | {confidence:.0%} interval | macro-F1 |
+| test rows | accuracy | {confidence:g} % interval | macro-F1 |
 |---|---|---|---|
 | {rows} | {accuracy:.3f} | {low:.3f} to {high:.3f} | {macro_f1:.3f} |
 
@@ -35,7 +35,7 @@ def write_card(
     recall = "\n".join(f"| {name} | {test['recall'][name]:.3f} |" for name in classes)
     card = CARD.format(
         classes=", ".join(classes),
-        confidence=confidence,
+        confidence=100 * confidence,
         rows=test["rows"],
         accuracy=test["accuracy"],
         low=low,

@@ -54,7 +54,8 @@ def save_classifier(encoder: Encoder, target: Path) -> None:
         "verbalizers": dict(encoder.verbalizers),
         "max_length": encoder.max_length,
     }
-    (target / CLASSIFIER).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    (target / CLASSIFIER).write_text(text, encoding="utf-8")
 
 
 def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
@@ -62,4 +63,6 @@ def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
     file = folder / CLASSIFIER
     if not file.is_file():
         raise InputError(f"{folder}: no exported model here; `dvc repro` makes one")
-    return load_model(folder, FULL), Encoder(load_tokenizer(folder), **json.loads(file.read_text()))
+    return load_model(folder, FULL), Encoder(
+        load_tokenizer(folder), **json.loads(file.read_text(encoding="utf-8"))
+    )

@@ -27,7 +27,7 @@ class Encoder:
         Raises:
             InputError: two classes have the same answer there, or answers change the prompt.
         """
-        prompt = self.template.format(text="x")
+        prompt = self.rendered("x")
         head = self.tokens(prompt)
         answers: dict[str, tuple[int, ...]] = {}
         for name, verbalizer in self.verbalizers.items():
@@ -42,14 +42,42 @@ class Encoder:
             raise InputError(f"prompt.verbalizers: two classes have the same tokens: {answers}")
         return answers
 
+    @cached_property
+    def targets(self) -> dict[str, tuple[int, ...]]:
+        """The tokens that are scored for each class.
+
+        The answers, and where one is the beginning of another (1 and 10), each with its end token:
+        otherwise the shorter one could never lose.
+        """
+        answers = self.answers
+        begins = any(
+            a != b and b[: len(a)] == a for a in answers.values() for b in answers.values()
+        )
+        end = (self.tokenizer.eos_token_id,) if begins else ()
+        return {name: (*answer, *end) for name, answer in answers.items()}
+
+    def check_fits(self, context: int | None) -> None:
+        """Raise InputError if sequences may be longer than the model's context, in tokens."""
+        if context is not None and self.max_length > context:
+            raise InputError(
+                f"prompt.max_length {self.max_length} is more than the model's context of "
+                f"{context} tokens; lower it"
+            )
+
+    def rendered(self, text: str) -> str:
+        return self.template.replace("{text}", text)
+
     @property
     def room(self) -> int:
         """Tokens that a prompt may take."""
         return self.max_length - max(map(len, self.answers.values())) - 1
 
     def tokens(self, text: str) -> list[int]:
-        """Token ids with the tokenizer's own start token, without an end token."""
-        ids: list[int] = self.tokenizer(text)["input_ids"]
+        """Token ids with the tokenizer's own start token, without an end token.
+
+        Special tokens that a text spells out ("</s>") are plain text.
+        """
+        ids: list[int] = self.tokenizer(text, split_special_tokens=True)["input_ids"]
         if ids and ids[-1] == self.tokenizer.eos_token_id:
             ids = ids[:-1]
         return ids
@@ -60,7 +88,7 @@ class Encoder:
         Raises:
             InputError: the template alone is too long.
         """
-        ids = self.tokens(self.template.format(text=text))
+        ids = self.tokens(self.rendered(text))
         while len(ids) > self.room:
             if not text:
                 raise InputError(
@@ -69,11 +97,11 @@ class Encoder:
                 )
             excess = (len(ids) - self.room) / len(ids)
             text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]
-            ids = self.tokens(self.template.format(text=text))
+            ids = self.tokens(self.rendered(text))
         return ids
 
     def is_cut(self, text: str) -> bool:
-        return len(self.tokens(self.template.format(text=text))) > self.room
+        return len(self.tokens(self.rendered(text))) > self.room
 
     def example(self, text: str, label: str) -> dict[str, list[int]]:
         """One training sequence: the loss is on the answer and the end token alone."""

@@ -4,14 +4,21 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
+from peft import PeftModel
 from tqdm.auto import tqdm
+from transformers import PreTrainedModel
 
 from reprotune.model.prompts import Encoder
+from reprotune.params import InputError
 
 
 @torch.inference_mode()
 def log_likelihoods(
-    model: torch.nn.Module, encoder: Encoder, texts: Iterable[str], batch: int, title: str
+    model: PreTrainedModel | PeftModel,
+    encoder: Encoder,
+    texts: Iterable[str],
+    batch: int,
+    title: str,
 ) -> np.ndarray:
     """Log-likelihood of each class's answer after each text, in nats; shape (texts, classes).
 
@@ -19,14 +26,20 @@ def log_likelihoods(
     answer's positions only. Answers of several tokens are summed.
     """
     model.eval()
+    encoder.check_fits(getattr(model.config, "max_position_embeddings", None))
     prompts = [encoder.prompt(text) for text in texts]
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
-    scores = np.zeros((len(prompts), len(encoder.answers)))
+    scores = np.zeros((len(prompts), len(encoder.targets)))
     with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
             scores[rows] = score_batch(model, encoder, [prompts[row] for row in rows])
             bar.update(len(rows))
+    if not np.isfinite(scores).all():
+        raise InputError(
+            f"{title}: a log-likelihood is no number; the model is broken or its number format too "
+            "small: use model.compute_dtype float32 or bfloat16"
+        )
     return scores
 
 
@@ -34,7 +47,7 @@ def score_batch(
     model: torch.nn.Module, encoder: Encoder, prompts: Sequence[list[int]]
 ) -> np.ndarray:
     """Answers that differ in their last token alone, such as all of one token, share a pass."""
-    answers = list(encoder.answers.values())
+    answers = list(encoder.targets.values())
     scores = np.zeros((len(prompts), len(answers)))
     for stem in dict.fromkeys(answer[:-1] for answer in answers):
         log_p = next_token_log_p(

@@ -26,6 +26,8 @@ from reprotune.model.prompts import Encoder
 from reprotune.params import InputError, Lora, Train
 
 ATTENTION = ["q_proj", "v_proj"]
+LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and the end
+LOGS = 30  # entries of a learning curve, about
 
 
 class Progress(ProgressCallback):
@@ -64,7 +66,10 @@ def lora_config(lora: Lora) -> LoraConfig:
     )
 
 
-def trainer_config(train: Train, precision: Precision, validate: bool, work: str) -> SFTConfig:
+def trainer_config(
+    train: Train, precision: Precision, rows: int, validate: bool, work: str
+) -> SFTConfig:
+    steps = math.ceil(rows / (train.batch * train.accumulation)) * train.epochs
     return SFTConfig(
         output_dir=work,
         seed=train.seed,
@@ -83,7 +88,7 @@ def trainer_config(train: Train, precision: Precision, validate: bool, work: str
         fp16=precision.compute_dtype == "float16",
         eval_strategy="epoch" if validate else "no",
         save_strategy="no",
-        logging_steps=10,
+        logging_steps=max(1, int(steps / LOGS)),
         logging_nan_inf_filter=False,
         report_to="none",
         use_cpu=DEVICE == "cpu",
@@ -113,11 +118,12 @@ def tune(
         InputError: the loss is no longer a number.
     """
     set_seed(train.seed)
+    encoder.check_fits(getattr(model.config, "max_position_embeddings", None))
     validate = len(validation_rows) > 0
     with tempfile.TemporaryDirectory() as work:
         trainer = Trainer(
             model=model,
-            args=trainer_config(train, precision, validate, work),
+            args=trainer_config(train, precision, len(train_rows), validate, work),
             train_dataset=dataset(encoder, train_rows),
             eval_dataset=dataset(encoder, validation_rows) if validate else None,
             processing_class=encoder.tokenizer,
@@ -129,7 +135,9 @@ def tune(
         restore_adapter_precision(tuned)
         trainer.train()
     history = trainer.state.log_history
-    if not all(math.isfinite(entry.get("loss", 0)) for entry in history):
+    losses = [entry[key] for entry in history for key in LOSSES if key in entry]
+    weights = [p for p in tuned.parameters() if p.requires_grad]
+    if not all(map(math.isfinite, losses)) or not all(p.isfinite().all() for p in weights):
         raise InputError(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"

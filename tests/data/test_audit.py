@@ -68,7 +68,7 @@ def test_planted_wrong_labels_are_found_better_than_by_chance(
     audited: tuple[pd.DataFrame, np.ndarray, np.ndarray],
 ) -> None:
     rows, codes, probability = audited
-    found = doubtful_labels(rows["id"], codes, probability, CLASSES)
+    found = doubtful_labels(rows, codes, probability, CLASSES)
     wrong = rows.set_index("id")["label"] != rows.set_index("id")["reference_label"]
     assert wrong[found["id"]].mean() > 2 * wrong.mean()
     assert wrong[found.nsmallest(40, "score")["id"]].mean() > 3 * wrong.mean()

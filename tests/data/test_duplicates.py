@@ -64,7 +64,7 @@ def test_a_chain_of_near_duplicates_is_one_group() -> None:
     ("text", "same"),
     [
         ("Profit rose 5 %.", "profit  rose\n5 %"),
-        ("“Profit” rose (again)", "profit rose again"),
+        ("“Profit” rose  again", "profit rose again"),
         ("Profit rose https://a.example/x?y=1", "PROFIT rose"),
     ],
 )
@@ -83,3 +83,17 @@ def test_figures_signs_and_word_order_matter(text: str, other: str) -> None:
 
 def test_a_single_text_is_its_own_group() -> None:
     assert near_duplicate_groups(["alone"], 0.8, seed=1).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("great 👍", "great 👎"),
+        ("really good!", "really good?"),
+        ("की", "का"),
+        ("🎉", "💔"),
+        (":)", ":("),
+    ],
+)
+def test_marks_that_can_turn_the_meaning_matter(text: str, other: str) -> None:
+    assert normalize(text) != normalize(other)

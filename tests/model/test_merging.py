@@ -20,7 +20,7 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     base: Path, encoder: Encoder, rows: pd.DataFrame, tmp_path: Path, quantization: str
 ) -> None:
     precision = Precision(quantization, double_quantization=False, compute_dtype="float32")
-    train = load_params(ROOT / "params.yaml").train
+    train = load_params(ROOT / "profiles/builtin.yaml").train
     model, *_ = tune(load_model(base, precision), encoder, rows[:64], rows[:0], train, precision)
     save_adapter(model, tmp_path / "tuned")
     untuned = log_likelihoods(load_model(base, precision), encoder, rows["text"], 32, "base")

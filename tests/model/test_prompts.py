@@ -59,3 +59,23 @@ def test_an_answer_that_merges_with_the_template_is_refused(
     bad = replace(encoder, template=template, verbalizers=verbalizers)
     with pytest.raises(InputError, match=r"prompt\.verbalizers"):
         _ = bad.answers
+
+
+def test_special_tokens_that_a_text_spells_out_are_plain_text(encoder: Encoder) -> None:
+    ids = encoder.prompt("<s>old</s> new")
+    special = {encoder.tokenizer.bos_token_id, encoder.tokenizer.eos_token_id}
+    assert not special & set(ids[1:])
+
+
+def test_an_answer_that_begins_another_is_scored_with_its_end(encoder: Encoder) -> None:
+    apart = replace(encoder, verbalizers={"a": " good", "b": " bad"})
+    assert apart.targets == apart.answers
+    nested = replace(encoder, verbalizers={"1": " 1", "10": " 10"})
+    assert nested.targets["1"] == (*nested.answers["1"], encoder.tokenizer.eos_token_id)
+    assert nested.targets["10"][:-1] == nested.answers["10"]
+
+
+def test_a_limit_beyond_the_models_context_is_refused(encoder: Encoder) -> None:
+    encoder.check_fits(128)
+    with pytest.raises(InputError, match="max_length 128 is more than the model's context of 64"):
+        encoder.check_fits(64)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def settings() -> Train:
-    params: Params = load_params(ROOT / "params.yaml")
+    params: Params = load_params(ROOT / "profiles/builtin.yaml")
     return params.train.model_copy(update={"epochs": 2, "learning_rate": 5e-3})
 
 
@@ -80,9 +80,10 @@ def test_only_the_adapter_is_trained_and_in_fp32(
     assert {str(dtype) for dtype in trained.values()} == {"torch.float32"}
 
 
+@pytest.mark.parametrize("count", [16, 64])
 def test_a_diverged_loss_is_an_error(
-    base: Path, encoder: Encoder, nf4: Precision, rows: pd.DataFrame, settings: Train
+    base: Path, encoder: Encoder, nf4: Precision, rows: pd.DataFrame, settings: Train, count: int
 ) -> None:
     wild = settings.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30, "epochs": 5})
     with pytest.raises(InputError, match=r"lower train\.learning_rate"):
-        tune(load_model(base, nf4), encoder, rows[:64], rows[:0], wild, nf4)
+        tune(load_model(base, nf4), encoder, rows[:count], rows[:0], wild, nf4)

@@ -255,5 +255,10 @@ def test_published_splits_without_training_or_test_rows_are_refused(
 def test_an_empty_text_is_refused_with_its_row(tmp_path: Path, small: Changed) -> None:
     params = small(own_files(tmp_path, {"train": 400}))
     (tmp_path / "train.csv").write_text("text,label\nup,positive\n ,neutral\n")
-    with pytest.raises(InputError, match=r"column text, row 1: ' ' breaks not_empty"):
+    with pytest.raises(InputError, match=r"train\.csv: 1 texts are empty, first in rows \[2\]"):
         download.run(params, tmp_path, tmp_path / "raw.parquet", tmp_path / "a.json")
+
+
+def test_line_breaks_of_every_kind_arrive_as_one(tmp_path: Path, small: Changed) -> None:
+    table = download.as_raw(pd.DataFrame({"text": ["a\r\nb", "a\rb", "a\nb"], "label": "x"}))
+    assert set(table["text"]) == {"a\nb"}
