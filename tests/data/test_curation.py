@@ -69,7 +69,7 @@ def test_a_row_with_several_issues_leaves_for_the_strongest(params: Params) -> N
     found = findings(conflict=[0], duplicate=[0, 1], label=[0, 1])
     assert policy(ROWS, found, NOBODY, NONE, settings).dropna().tolist() == [
         "conflict",
-        "duplicate",
+        "label",
     ]
 
 
