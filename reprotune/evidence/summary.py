@@ -31,7 +31,7 @@ def finding(stage: str, figures: dict[str, Any]) -> str:  # noqa: PLR0911 (one a
             return f"{figures['architecture']}, {figures['parameters'] / 1e6:.1f} M parameters"
         case "roles":
             near = figures["near_duplicates"]
-            return f"{near['groups']} near-duplicate groups, {figures['leaked_test_rows']} leaks"
+            return f"{near['groups']} near-duplicate groups, leaked: {figures['leaked_test_rows']}"
         case "audit":
             counts = figures["findings"]
             return ", ".join(f"{n} {issue}" for issue, n in sorted(counts.items())) or "nothing"
