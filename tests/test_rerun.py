@@ -115,7 +115,7 @@ def test_a_new_export_parameter_in_file_and_code_runs_export(project: Path) -> N
 
 
 def test_the_code_of_a_stage_runs_that_stage(project: Path) -> None:
-    change(project / "stages/export.py", **{"    require(": "    print(figures)\n    require("})
+    change(project / "stages/export.py", **{"if __name__": "REASON = None\n\nif __name__"})
     assert reproduce(project) == {"export"}
 
 
