@@ -87,12 +87,12 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
     from reprotune.model.scoring import log_likelihoods, probabilities
 
     model, encoder = load_classifier(args.model)
-    clash = sorted({"predicted", *encoder.verbalizers} & set(map(str, table.columns)))
+    clash = sorted({"predicted", *encoder.classes} & set(map(str, table.columns)))
     if clash:
         raise InputError(f"the file already has the columns {clash}; rename them")
     texts = table[column].fillna("").astype("str")
     scores = log_likelihoods(model, encoder, texts, args.batch, "texts")
-    frame = pd.DataFrame(probabilities(scores), columns=list(encoder.verbalizers)).round(6)
+    frame = pd.DataFrame(probabilities(scores), columns=list(encoder.classes)).round(6)
     labels = frame.idxmax(axis=1)
     return pd.concat([table.reset_index(drop=True), labels.rename("predicted"), frame], axis=1)
 

@@ -238,19 +238,20 @@ class Params(Section):
     @model_validator(mode="after")
     def agree(self) -> Self:
         classes = class_names(self.download.labels)
-        unready = self.train.method != "lora" or self.model.quantization == "int8"
+        unready = self.train.method not in ("lora", "full") or self.model.quantization == "int8"
         refuse(
             (
-                set(self.prompt.verbalizers) != set(classes),
+                self.model.task == "causal" and set(self.prompt.verbalizers) != set(classes),
                 f"prompt.verbalizers must have exactly the classes {classes}",
             ),
             (
-                self.model.task != "causal",
-                "model.task classification is not available yet; use causal",
+                self.train.method == "full" and self.model.quantization != "none",
+                "train.method full trains all weights: it needs model.quantization none",
             ),
             (
                 unready,
-                "only train.method lora with model.quantization nf4 or none is available yet",
+                "only train.method lora and full, with model.quantization nf4 or none, are "
+                "available yet",
             ),
         )
         return self

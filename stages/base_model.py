@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from reprotune import paths
-from reprotune.model.base import pin, resolve, write_manifest
+from reprotune.model.base import check_task, pin, resolve, write_manifest
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import InputError, Params
 from reprotune.stage import main, write_json
 
@@ -16,7 +17,10 @@ def run(
 ) -> None:
     if params.model.kind == "hub":
         raise InputError("model.kind hub is not available yet; use builtin or path")
-    manifest = pin(resolve(params.model.location, source), params.model.kind)
+    folder = resolve(params.model.location, source)
+    check_task(folder, params.model.task)
+    load_tokenizer(folder)  # said here, before hours of work, if it cannot pad
+    manifest = pin(folder, params.model.kind)
     write_manifest(manifest, base)
     write_json(
         metrics,

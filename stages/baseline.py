@@ -1,4 +1,4 @@
-"""Majority, classical and zero-shot predictions for the test rows."""
+"""What is reached without tuning: majority, TF-IDF, and the base model as it is."""
 
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from reprotune.data import schemas
 from reprotune.evidence import classical, predictions
 from reprotune.evidence.metrics import against_reference, scores
 from reprotune.model.base import located
-from reprotune.model.loading import Precision, load_model, load_tokenizer
-from reprotune.model.prompts import encoder_for
-from reprotune.model.scoring import log_likelihoods, probabilities
+from reprotune.model.encoding import encoder_for
+from reprotune.model.heads import TextEncoder
+from reprotune.model.loading import Precision, load_model
+from reprotune.model.scoring import embeddings, log_likelihoods, probabilities
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Params, class_names
 from reprotune.stage import main, write_json
 
@@ -29,28 +31,32 @@ def run(
     torch.set_num_threads(params.threads)
     train_rows, rows = schemas.read(train, schemas.Split), schemas.read(test, schemas.Split)
     classes = class_names(params.download.labels)
-    with threadpool_limits(1):
-        tfidf = classical.tfidf(
-            train_rows,
-            rows["text"],
-            classes,
-            params.baseline.ngrams,
-            params.baseline.folds,
-            params.seed,
-        )
+    search = (params.baseline.folds, params.seed)
     precision = Precision(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )
     folder = located(base)
-    encoder = encoder_for(load_tokenizer(folder), params.prompt, classes)
-    zero_shot = log_likelihoods(
-        load_model(folder, precision), encoder, rows["text"], params.baseline.batch, "zero-shot"
-    )
-    probability = {
-        "majority": classical.majority(train_rows["label"], classes, len(rows)),
-        "tfidf": tfidf,
-        "zero_shot": probabilities(zero_shot),
-    }
+    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
+    model = load_model(folder, precision, encoder)
+    with threadpool_limits(1):
+        probability = {
+            "majority": classical.majority(train_rows["label"], classes, len(rows)),
+            "tfidf": classical.tfidf(
+                train_rows, rows["text"], classes, params.baseline.ngrams, *search
+            ),
+        }
+    if isinstance(encoder, TextEncoder):  # zero-shot has no meaning for a head yet untrained
+        batch, labels = params.baseline.batch, train_rows["label"]
+        known = embeddings(model, encoder, train_rows["text"], batch, "embeddings")
+        asked = embeddings(model, encoder, rows["text"], batch, "embeddings")
+        with threadpool_limits(1):
+            probability["frozen_embeddings"] = classical.frozen_embeddings(
+                known, asked, labels, classes, *search
+            )
+    else:
+        probability["zero_shot"] = probabilities(
+            log_likelihoods(model, encoder, rows["text"], params.baseline.batch, "zero-shot")
+        )
     tables = {name: predictions.table(rows, p, classes) for name, p in probability.items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
     predictions.write(pd.concat(stacked), predicted)

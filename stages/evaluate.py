@@ -10,9 +10,10 @@ from reprotune.data import schemas
 from reprotune.evidence import predictions
 from reprotune.evidence.metrics import accuracy_gain, against_reference, scores
 from reprotune.model.base import located
-from reprotune.model.loading import Precision, load_tokenizer, load_tuned
-from reprotune.model.prompts import encoder_for
+from reprotune.model.encoding import encoder_for
+from reprotune.model.loading import Precision, load_tuned
 from reprotune.model.scoring import log_likelihoods, probabilities
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
 
@@ -40,9 +41,10 @@ def run(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )
     folder = located(base)
+    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
     log_likelihood = log_likelihoods(
-        load_tuned(folder, tuned, precision),
-        encoder_for(load_tokenizer(folder), params.prompt, classes),
+        load_tuned(folder, tuned, precision, encoder),
+        encoder,
         rows["text"],
         params.evaluate.batch,
         "tuned model",

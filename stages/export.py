@@ -10,10 +10,11 @@ from reprotune import paths
 from reprotune.data import schemas
 from reprotune.model.base import located
 from reprotune.model.card import write_card
-from reprotune.model.loading import Precision, load_tokenizer, load_tuned
+from reprotune.model.encoding import encoder_for
+from reprotune.model.loading import Precision, load_tuned
 from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.model.prompts import encoder_for
 from reprotune.model.scoring import log_likelihoods
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Export, InputError, Params, class_names
 from reprotune.stage import main, whole_folder, write_json
 
@@ -64,19 +65,19 @@ def run(
     )
     folder = located(base)
     tokenizer = load_tokenizer(folder)
-    encoder = encoder_for(tokenizer, params.prompt, classes)
-    before = log_likelihoods(
-        load_tuned(folder, tuned, precision), encoder, rows["text"], params.evaluate.batch, "tuned"
-    )
+    encoder = encoder_for(tokenizer, params.model.task, params.prompt, classes)
+    model = load_tuned(folder, tuned, precision, encoder)
+    before = log_likelihoods(model, encoder, rows["text"], params.evaluate.batch, "tuned")
     with whole_folder(merged) as partial:
-        save_merged(merge(folder, tuned, precision), tokenizer, params.export.dtype, partial)
+        model = merge(folder, tuned, precision, encoder)
+        save_merged(model, tokenizer, params.export.dtype, partial)
         save_classifier(encoder, partial)
         model, reread = load_classifier(partial)
         after = log_likelihoods(model, reread, rows["text"], params.evaluate.batch, "merged")
         figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
         require(figures, params.export)
         scores = json.loads(evaluation.read_text(encoding="utf-8"))["test"]
-        write_card(partial, classes, scores, params.evaluate.confidence)
+        write_card(partial, params.model.task, classes, scores, params.evaluate.confidence)
     size = sum(file.stat().st_size for file in merged.iterdir())
     write_json(metrics, figures | {"rows": len(rows), "bytes": size})
 

@@ -8,9 +8,10 @@ import torch
 from reprotune import paths
 from reprotune.data import schemas
 from reprotune.model.base import located
-from reprotune.model.loading import Precision, load_model, load_tokenizer
-from reprotune.model.prompts import encoder_for
-from reprotune.model.training import save_adapter, tune
+from reprotune.model.encoding import encoder_for
+from reprotune.model.loading import Precision, load_model
+from reprotune.model.tokenizer import load_tokenizer
+from reprotune.model.training import save_tuned, tune
 from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, whole_folder, write_json
 
@@ -39,11 +40,12 @@ def run(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )
     folder = located(base)
-    encoder = encoder_for(
-        load_tokenizer(folder), params.prompt, class_names(params.download.labels)
-    )
+    classes = class_names(params.download.labels)
+    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
+    torch.manual_seed(params.train.seed)  # a new classification head is drawn
+    trained_in = precision._replace(compute_dtype="float32")  # autocast lowers it where it may
     model, *curves = tune(
-        load_model(folder, precision),
+        load_model(folder, trained_in if params.train.method == "full" else precision, encoder),
         encoder,
         rows,
         schemas.read(validation, schemas.Split),
@@ -51,7 +53,7 @@ def run(
         precision,
     )
     with whole_folder(tuned) as partial:
-        save_adapter(model, partial)
+        save_tuned(model, partial)
     for path, curve in zip((train_curve, validation_curve), curves, strict=True):
         with whole_file(path) as partial:
             curve.to_csv(partial, index=False)

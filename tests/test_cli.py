@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from reprotune.data import headlines
-from reprotune.model.loading import load_tokenizer
 from reprotune.model.merging import save_classifier, save_merged
-from reprotune.model.prompts import Encoder
+from reprotune.model.prompts import PromptEncoder
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import load_params
 from reprotune.profiles import available, use
 from tests import tiny
@@ -44,7 +44,9 @@ def folder(tmp_path: Path) -> Path:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tiny.save(tmp_path_factory.mktemp("base"))
     target = tmp_path_factory.mktemp("merged")
-    encoder = Encoder(tiny.tokenizer(), "{text}\nSentiment:", {c: f" {c}" for c in CLASSES}, 64)
+    encoder = PromptEncoder(
+        tiny.tokenizer(), "{text}\nSentiment:", {c: f" {c}" for c in CLASSES}, 64
+    )
     save_merged(tiny.model(), load_tokenizer(base), "float32", target)
     save_classifier(encoder, target)
     return target

@@ -1,10 +1,19 @@
-"""A tiny random Llama with a tokenizer of its own, made by the project's own recipe."""
+"""Tiny random models with a tokenizer of their own, made by the project's own recipe."""
 
 import itertools
 from functools import cache
 from pathlib import Path
 
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
 
 from reprotune.data import news
 from reprotune.model.pretraining import ModelSettings, build_model, train_tokenizer
@@ -22,7 +31,31 @@ def model() -> LlamaForCausalLM:
     return build_model(SETTINGS, tokenizer())
 
 
-def save(folder: Path) -> Path:
-    model().save_pretrained(folder)
+def bert() -> BertModel:
+    set_seed(0)
+    return BertModel(
+        BertConfig(
+            vocab_size=len(tokenizer()),
+            hidden_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=128,
+        )
+    )
+
+
+def gpt2() -> GPT2LMHeadModel:
+    set_seed(0)
+    ends = {"bos_token_id": tokenizer().bos_token_id, "eos_token_id": tokenizer().eos_token_id}
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer()), n_embd=64, n_layer=2, n_head=2, **ends)
+    )
+
+
+ARCHITECTURES = {"bert": bert, "gpt2": gpt2, "llama": model}
+
+
+def save(folder: Path, made: PreTrainedModel | None = None) -> Path:
+    (made or model()).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder

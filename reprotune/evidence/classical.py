@@ -1,4 +1,4 @@
-"""The baselines that need no language model."""
+"""The baselines that a classical learner reaches."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from reprotune.params import InputError
 
@@ -35,21 +36,49 @@ def tfidf(
 
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
-    fewest = int(train["label"].value_counts().reindex(list(classes), fill_value=0).min())
+    features = TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True)
+    model = make_pipeline(features, regression(train["label"], classes, folds, seed))
+    return np.asarray(model.fit(train["text"], codes(train["label"], classes)).predict_proba(texts))
+
+
+def frozen_embeddings(
+    train: np.ndarray,
+    test: np.ndarray,
+    labels: pd.Series,
+    classes: Sequence[str],
+    folds: int,
+    seed: int,
+) -> np.ndarray:
+    """Class probabilities from embeddings and logistic regression; shape (test rows, classes).
+
+    Embeddings have shape (rows, features). C is chosen as for ``tfidf``.
+    """
+    model = make_pipeline(StandardScaler(), regression(labels, classes, folds, seed))
+    return np.asarray(model.fit(train, codes(labels, classes)).predict_proba(test))
+
+
+def codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    return np.asarray(pd.Categorical(labels, categories=list(classes)).codes)
+
+
+def regression(
+    labels: pd.Series, classes: Sequence[str], folds: int, seed: int
+) -> LogisticRegressionCV:
+    """Logistic regression that chooses C by stratified cross-validation of the log loss.
+
+    Raises:
+        InputError: a class has fewer rows than there are folds.
+    """
+    fewest = int(labels.value_counts().reindex(list(classes), fill_value=0).min())
     if fewest < folds:
         raise InputError(
             f"baseline.folds {folds}: a class has only {fewest} training rows; lower it or add rows"
         )
-    codes = pd.Categorical(train["label"], categories=list(classes)).codes
-    model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True),
-        LogisticRegressionCV(
-            Cs=STRENGTHS,
-            cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-            scoring="neg_log_loss",
-            l1_ratios=(0.0,),
-            max_iter=2000,
-            use_legacy_attributes=False,
-        ),
+    return LogisticRegressionCV(
+        Cs=STRENGTHS,
+        cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
+        scoring="neg_log_loss",
+        l1_ratios=(0.0,),
+        max_iter=2000,
+        use_legacy_attributes=False,
     )
-    return np.asarray(model.fit(train["text"], codes).predict_proba(texts))

@@ -12,6 +12,7 @@ from reprotune.stage import write_json
 MANIFEST = "base.json"
 NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json")
 PINNED = {".json", ".safetensors", ".model", ".txt", ".jinja"}  # no cards, no download caches
+SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQuestionAnswering")
 BLOCK = 1 << 20
 
 
@@ -65,10 +66,30 @@ def weight_files(path: Path) -> list[str]:
     return sorted(p.name for p in path.glob("*.safetensors"))
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    file = path / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file}: not readable as JSON: {error}; save the model again") from None
+    return config
+
+
+def check_task(path: Path, task: str) -> None:
+    """Raise InputError if a model without a language-model head is to say the next word."""
+    architecture = read_config(path).get("architectures", ["unknown"])[0]
+    speaks = architecture.endswith("LMHeadModel") or not architecture.endswith(SPEECHLESS)
+    if task == "causal" and not speaks:
+        raise InputError(
+            f"{path}: a {architecture} predicts no next word, as model.task causal needs; use "
+            "model.task classification"
+        )
+
+
 def pin(path: Path, kind: str) -> dict[str, Any]:
     """What is known of a model folder: architecture, size, and every file's size and hash."""
     files = sorted(p for p in path.iterdir() if p.suffix in PINNED)
-    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    config = read_config(path)
     return {
         "kind": kind,
         "location": path.as_posix(),

@@ -6,13 +6,13 @@ from typing import Any
 
 CARD = """\
 ---
-pipeline_tag: text-generation
+pipeline_tag: {pipeline}
 library_name: transformers
 ---
 # A text classifier made with reprotune
 
-Classes: {classes}. It answers with the next word after its prompt; `reprotune.json` holds prompt
-and answers. Label a text with `reprotune predict --model FOLDER "some text"`.
+Classes: {classes}. {use}
+Label a text with `reprotune predict --model FOLDER "some text"`.
 
 | test rows | accuracy | {confidence:g} % interval | macro-F1 |
 |---|---|---|---|
@@ -26,15 +26,25 @@ These figures hold for texts like the test rows and for no others. Data, paramet
 made this model are in the repository whose `dvc.lock` names this folder's hash.
 """
 
+PIPELINES = {"causal": "text-generation", "classification": "text-classification"}
+USES = {
+    "causal": "It answers with the next word after its prompt; `reprotune.json` holds prompt\n"
+    "and answers.",
+    "classification": "It is an ordinary model with a classification head:\n"
+    '`transformers.pipeline("text-classification", model=FOLDER)` runs it.',
+}
+
 
 def write_card(
-    folder: Path, classes: Sequence[str], test: dict[str, Any], confidence: float
+    folder: Path, task: str, classes: Sequence[str], test: dict[str, Any], confidence: float
 ) -> None:
     """Write ``README.md`` from the figures of ``metrics/evaluate.json``."""
     low, high = test["interval"]["accuracy"]
     recall = "\n".join(f"| {name} | {test['recall'][name]:.3f} |" for name in classes)
     card = CARD.format(
+        pipeline=PIPELINES[task],
         classes=", ".join(classes),
+        use=USES[task],
         confidence=100 * confidence,
         rows=test["rows"],
         accuracy=test["accuracy"],

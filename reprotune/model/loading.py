@@ -1,21 +1,25 @@
-"""Load tokenizers, base models and adapters, in the precision that was asked for."""
+"""Load base and tuned models, in the precision that was asked for."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from bitsandbytes.nn.modules import Linear4bit
 from peft import PeftModel
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
+    AutoModelForSequenceClassification,
     BitsAndBytesConfig,
+    PretrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 
+from reprotune.model.encoding import Encoder, check_fits
+from reprotune.model.heads import TextEncoder, head_modules
 from reprotune.params import InputError
 
+ADAPTER = "adapter_config.json"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -34,9 +38,8 @@ class Precision(NamedTuple):
             "float16": torch.float16,
         }[self.compute_dtype]
 
-    @property
-    def quantized(self) -> BitsAndBytesConfig | None:
-        """QLoRA's 4-bit NormalFloat (Dettmers et al. 2023), or None."""
+    def quantized(self, skip: list[str] | None = None) -> BitsAndBytesConfig | None:
+        """QLoRA's 4-bit NormalFloat (Dettmers et al. 2023) for all but some modules, or None."""
         if self.quantization == "none":
             return None
         return BitsAndBytesConfig(
@@ -44,29 +47,55 @@ class Precision(NamedTuple):
             bnb_4bit_quant_type=self.quantization,
             bnb_4bit_use_double_quant=self.double_quantization,
             bnb_4bit_compute_dtype=self.dtype,
+            llm_int8_skip_modules=skip,
         )
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder; without a pad token, padding uses the end token."""
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token_id is None:
-            raise InputError(f"{folder}: its tokenizer has neither a pad nor an end token; set one")
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+def load_model(folder: Path, precision: Precision, encoder: Encoder) -> PreTrainedModel:
+    """The model that the encoder needs, on the GPU if there is one, else on the CPU.
 
+    Either a causal language model, or a model with a classification head: that of the folder, or
+    a new one, drawn from torch's generator.
 
-def load_model(folder: Path, precision: Precision) -> PreTrainedModel:
-    """A causal language model on the GPU if there is one, else on the CPU."""
-    model = AutoModelForCausalLM.from_pretrained(
+    Raises:
+        InputError: the folder lacks weights, or the encoder's texts are too long for the model.
+    """
+    kind: Any = AutoModelForCausalLM
+    config, heads = None, list[str]()
+    if isinstance(encoder, TextEncoder):
+        kind, config = AutoModelForSequenceClassification, head_config(folder, encoder)
+        with torch.device("meta"):
+            heads = head_modules(kind.from_config(config))
+    model, info = kind.from_pretrained(
         str(folder),
+        config=config,
         dtype=precision.dtype,
-        quantization_config=precision.quantized,
+        quantization_config=precision.quantized(heads or None),
         device_map={"": DEVICE},
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
     )
+    absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    if lacking := sorted(key for key in absent if not key.startswith(tuple(heads))):
+        raise InputError(
+            f"{folder}: its weights lack {len(lacking)} tensors of a {type(model).__name__}, or "
+            f"have them in another size, such as {lacking[0]}; save the whole model there"
+        )
+    check_fits(encoder, getattr(model.config, "max_position_embeddings", None))
     keep_unpacked(model)
-    return model
+    return cast(PreTrainedModel, model)
+
+
+def head_config(folder: Path, encoder: TextEncoder) -> PretrainedConfig:
+    """The folder's configuration with a head for the encoder's classes."""
+    config: PretrainedConfig = AutoConfig.from_pretrained(
+        str(folder),
+        label2id={name: number for number, name in enumerate(encoder.classes)},
+        id2label=dict(enumerate(encoder.classes)),
+        problem_type="single_label_classification",
+        pad_token_id=encoder.tokenizer.pad_token_id,  # decoders look for the last token before it
+    )
+    return config
 
 
 def keep_unpacked(model: torch.nn.Module) -> None:
@@ -80,8 +109,11 @@ def keep_unpacked(model: torch.nn.Module) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def load_tuned(folder: Path, adapter: Path, precision: Precision) -> PeftModel:
-    """The base model under its trained adapter, for inference."""
-    model = PeftModel.from_pretrained(load_model(folder, precision), str(adapter))
+def load_tuned(
+    folder: Path, tuned: Path, precision: Precision, encoder: Encoder
+) -> PreTrainedModel | PeftModel:
+    """What ``train`` made, for inference: the base under an adapter, or whole weights."""
+    adapted = (tuned / ADAPTER).is_file()
+    model = load_model(folder if adapted else tuned, precision, encoder)
     model.eval()
-    return model
+    return PeftModel.from_pretrained(model, str(tuned)) if adapted else model

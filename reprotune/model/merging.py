@@ -1,34 +1,53 @@
 """Merge an adapter into its base and write a model that needs neither."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
 
-from reprotune.model.loading import Precision, load_model, load_tokenizer
-from reprotune.model.prompts import Encoder
+from reprotune.model.encoding import Encoder
+from reprotune.model.heads import TextEncoder
+from reprotune.model.loading import ADAPTER, Precision, load_model
+from reprotune.model.prompts import PromptEncoder
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import InputError
 
 CLASSIFIER = "reprotune.json"
 FULL = Precision("none", False, "float32")
 
 
-def merge(folder: Path, adapter: Path, precision: Precision) -> PreTrainedModel:
-    """Base plus adapter in fp32.
+def merge(folder: Path, tuned: Path, precision: Precision, encoder: Encoder) -> PreTrainedModel:
+    """The tuned model in fp32, without adapter and quantization.
 
     A quantized base is dequantized first: the adapter was trained on those weights, not on the
     original ones, and adding it to 4-bit weights would round it away.
     """
-    base = load_model(folder, precision)
+    if not (tuned / ADAPTER).is_file():
+        return load_model(tuned, FULL, encoder)
+    base = load_model(folder, precision, encoder)
+    transposed = [n for n, m in base.named_modules() if getattr(m, "source_cls", None) is Conv1D]
     if precision.quantization != "none":
         base = base.dequantize()
-    base = base.float()
-    merged: PreTrainedModel = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload(
+    merged: PreTrainedModel = PeftModel.from_pretrained(base.float(), str(tuned)).merge_and_unload(
         safe_merge=True
     )
+    for name in transposed:
+        merged.set_submodule(name, as_conv1d(merged.get_submodule(name)))
     return merged
+
+
+def as_conv1d(linear: Any) -> Conv1D:
+    """GPT-2's own kind of layer again, which quantization turns into a Linear."""
+    outputs, inputs = linear.weight.shape
+    layer = Conv1D(outputs, inputs)
+    layer.weight = torch.nn.Parameter(linear.weight.T.contiguous())
+    layer.bias = linear.bias
+    return layer
 
 
 def save_merged(
@@ -49,11 +68,7 @@ def save_merged(
 
 def save_classifier(encoder: Encoder, target: Path) -> None:
     """Write beside the weights how the model is asked, so that the folder is complete."""
-    values = {
-        "template": encoder.template,
-        "verbalizers": dict(encoder.verbalizers),
-        "max_length": encoder.max_length,
-    }
+    values = {f.name: getattr(encoder, f.name) for f in fields(encoder) if f.name != "tokenizer"}
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     (target / CLASSIFIER).write_text(text, encoding="utf-8")
 
@@ -63,6 +78,7 @@ def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
     file = folder / CLASSIFIER
     if not file.is_file():
         raise InputError(f"{folder}: no exported model here; `dvc repro` makes one")
-    return load_model(folder, FULL), Encoder(
-        load_tokenizer(folder), **json.loads(file.read_text(encoding="utf-8"))
-    )
+    values = json.loads(file.read_text(encoding="utf-8"))
+    kind = TextEncoder if "classes" in values else PromptEncoder
+    encoder = kind(load_tokenizer(folder), **values)
+    return load_model(folder, FULL, encoder), encoder

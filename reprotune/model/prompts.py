@@ -1,24 +1,28 @@
-"""How a text becomes tokens, and a class an answer."""
+"""How a text becomes a prompt, and a class an answer, for a causal model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
-from reprotune.params import InputError, Prompt
+from reprotune.params import InputError
 
 IGNORED = -100  # labels that carry no loss
 
 
 @dataclass(frozen=True)
-class Encoder:
+class PromptEncoder:
     """A prompt template, one answer for each class, and the tokenizer that reads them."""
 
     tokenizer: PreTrainedTokenizerBase
     template: str
     verbalizers: Mapping[str, str]  # class name: answer, in class order
     max_length: int  # tokens of prompt, answer and end token together
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.verbalizers)
 
     @cached_property
     def answers(self) -> dict[str, tuple[int, ...]]:
@@ -55,14 +59,6 @@ class Encoder:
         )
         end = (self.tokenizer.eos_token_id,) if begins else ()
         return {name: (*answer, *end) for name, answer in answers.items()}
-
-    def check_fits(self, context: int | None) -> None:
-        """Raise InputError if sequences may be longer than the model's context, in tokens."""
-        if context is not None and self.max_length > context:
-            raise InputError(
-                f"prompt.max_length {self.max_length} is more than the model's context of "
-                f"{context} tokens; lower it"
-            )
 
     def rendered(self, text: str) -> str:
         return self.template.replace("{text}", text)
@@ -111,11 +107,3 @@ class Encoder:
             "input_ids": [*prompt, *target],
             "labels": [*[IGNORED] * len(prompt), *target],
         }
-
-
-def encoder_for(
-    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, classes: Sequence[str]
-) -> Encoder:
-    """The encoder that ``params.prompt`` describes, its answers in class order."""
-    verbalizers = {name: prompt.verbalizers[name] for name in classes}
-    return Encoder(tokenizer, prompt.template, verbalizers, prompt.max_length)

@@ -1,6 +1,7 @@
-"""One scorer for zero-shot, tuned and merged models."""
+"""One scorer for zero-shot, tuned and merged models, with and without a classification head."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,8 +9,12 @@ from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
-from reprotune.model.prompts import Encoder
+from reprotune.model.encoding import Encoder
+from reprotune.model.heads import TextEncoder
+from reprotune.model.prompts import PromptEncoder
 from reprotune.params import InputError
+
+Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scores each
 
 
 @torch.inference_mode()
@@ -20,21 +25,20 @@ def log_likelihoods(
     batch: int,
     title: str,
 ) -> np.ndarray:
-    """Log-likelihood of each class's answer after each text, in nats; shape (texts, classes).
+    """Log-likelihood of each class given each text, in nats; shape (texts, classes).
 
-    Texts of similar length share a batch, and the projection to the vocabulary is done for the
-    answer's positions only. Answers of several tokens are summed.
+    That of the class's answer after the prompt, or the head's. Texts of similar length share a
+    batch, and the projection to the vocabulary is done for the answer's positions only. Answers of
+    several tokens are summed.
     """
     model.eval()
-    encoder.check_fits(getattr(model.config, "max_position_embeddings", None))
     prompts = [encoder.prompt(text) for text in texts]
-    order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
-    scores = np.zeros((len(prompts), len(encoder.targets)))
-    with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
-        for start in range(0, len(order), batch):
-            rows = order[start : start + batch]
-            scores[rows] = score_batch(model, encoder, [prompts[row] for row in rows])
-            bar.update(len(rows))
+    score: Scorer = (
+        partial(score_heads, model, encoder)
+        if isinstance(encoder, TextEncoder)
+        else partial(score_answers, model, encoder)
+    )
+    scores = in_batches(prompts, len(encoder.classes), batch, title, score)
     if not np.isfinite(scores).all():
         raise InputError(
             f"{title}: a log-likelihood is no number; the model is broken or its number format too "
@@ -43,8 +47,62 @@ def log_likelihoods(
     return scores
 
 
-def score_batch(
-    model: torch.nn.Module, encoder: Encoder, prompts: Sequence[list[int]]
+@torch.inference_mode()
+def embeddings(
+    model: PreTrainedModel, encoder: TextEncoder, texts: Iterable[str], batch: int, title: str
+) -> np.ndarray:
+    """Mean of the last hidden states over the tokens of each text; shape (texts, hidden size)."""
+
+    def means(prompts: Sequence[list[int]]) -> np.ndarray:
+        inputs = padded(model, encoder, prompts)
+        hidden = model.base_model(**inputs).last_hidden_state.float()
+        mask = inputs["attention_mask"][:, :, None]
+        return np.asarray(((hidden * mask).sum(1) / mask.sum(1)).cpu())
+
+    model.eval()
+    prompts = [encoder.prompt(text) for text in texts]
+    return in_batches(prompts, model.config.hidden_size, batch, title, means)
+
+
+def in_batches(
+    prompts: Sequence[list[int]],
+    width: int,
+    batch: int,
+    title: str,
+    function: Scorer,
+) -> np.ndarray:
+    """``function`` of all prompts, shape (prompts, width); similar lengths share a batch."""
+    order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
+    result = np.zeros((len(prompts), width))
+    with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            result[rows] = function([prompts[row] for row in rows])
+            bar.update(len(rows))
+    return result
+
+
+def padded(
+    model: torch.nn.Module, encoder: TextEncoder, prompts: Sequence[list[int]]
+) -> dict[str, torch.Tensor]:
+    """Padded on the right, as encoders and the heads of decoders expect."""
+    device = next(model.parameters()).device
+    width, pad = max(map(len, prompts)), encoder.tokenizer.pad_token_id
+    ids = torch.tensor([[*p, *[pad] * (width - len(p))] for p in prompts], device=device)
+    lengths = torch.tensor([len(p) for p in prompts], device=device)
+    mask = torch.arange(width, device=device) < lengths[:, None]
+    return {"input_ids": ids, "attention_mask": mask.long()}
+
+
+def score_heads(
+    model: torch.nn.Module, encoder: TextEncoder, prompts: Sequence[list[int]]
+) -> np.ndarray:
+    logits = model(**padded(model, encoder, prompts)).logits
+    return np.asarray(torch.log_softmax(logits.double(), -1).cpu())
+
+
+def score_answers(
+    model: torch.nn.Module, encoder: PromptEncoder, prompts: Sequence[list[int]]
 ) -> np.ndarray:
     """Answers that differ in their last token alone, such as all of one token, share a pass."""
     answers = list(encoder.targets.values())
@@ -61,7 +119,7 @@ def score_batch(
 
 
 def next_token_log_p(
-    model: torch.nn.Module, encoder: Encoder, sequences: Sequence[list[int]], steps: int
+    model: torch.nn.Module, encoder: PromptEncoder, sequences: Sequence[list[int]], steps: int
 ) -> torch.Tensor:
     """Log-probabilities after the last ``steps`` + 1 positions; (sequences, steps + 1, tokens)."""
     device = next(model.parameters()).device

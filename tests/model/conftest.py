@@ -6,7 +6,7 @@ import torch
 
 from reprotune.data import headlines
 from reprotune.model.loading import Precision
-from reprotune.model.prompts import Encoder
+from reprotune.model.prompts import PromptEncoder
 from tests import tiny
 
 torch.set_num_threads(1)
@@ -18,9 +18,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def encoder() -> Encoder:
+def encoder() -> PromptEncoder:
     verbalizers = {name: f" {name}" for name in headlines.CLASSES}
-    return Encoder(tiny.tokenizer(), "{text}\nSentiment:", verbalizers, 128)
+    return PromptEncoder(tiny.tokenizer(), "{text}\nSentiment:", verbalizers, 128)
 
 
 @pytest.fixture

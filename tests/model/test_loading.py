@@ -5,7 +5,9 @@ import torch
 from bitsandbytes.nn.modules import Linear4bit
 from peft import get_peft_model
 
-from reprotune.model.loading import Precision, load_model, load_tokenizer
+from reprotune.model.loading import Precision, load_model
+from reprotune.model.prompts import PromptEncoder
+from reprotune.model.tokenizer import load_tokenizer
 from reprotune.model.training import lora_config
 from reprotune.params import InputError, Lora
 from tests import tiny
@@ -21,10 +23,11 @@ def gradients(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, torch.Tens
 
 
 def test_an_evaluation_leaves_the_gradients_of_a_4bit_model_as_they_were(
-    base: Path, nf4: Precision
+    base: Path, encoder: PromptEncoder, nf4: Precision
 ) -> None:
     torch.manual_seed(0)
-    model = get_peft_model(load_model(base, nf4), lora_config(LORA))
+    base_model = load_model(base, nf4, encoder)
+    model = get_peft_model(base_model, lora_config(LORA, base_model, head=False))
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # at zero, the gradients of lora_A would all be zero too
             torch.nn.init.normal_(parameter, std=0.02)
@@ -39,8 +42,10 @@ def test_an_evaluation_leaves_the_gradients_of_a_4bit_model_as_they_were(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_an_evaluation_leaves_4bit_weights_as_they_were_loaded(base: Path, nf4: Precision) -> None:
-    model = load_model(base, nf4)
+def test_an_evaluation_leaves_4bit_weights_as_they_were_loaded(
+    base: Path, encoder: PromptEncoder, nf4: Precision
+) -> None:
+    model = load_model(base, nf4, encoder)
     layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
     before = [layer.weight.data.clone() for layer in layers]
     model.eval()
@@ -57,5 +62,5 @@ def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path: Path)
     assert load_tokenizer(tmp_path).pad_token == "</s>"
     tokenizer.eos_token = None
     tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="neither a pad nor an end token"):
+    with pytest.raises(InputError, match="neither a pad token nor an end token"):
         load_tokenizer(tmp_path)

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from reprotune.model.loading import Precision, load_model, load_tokenizer, load_tuned
+from reprotune.model.loading import Precision, load_model, load_tuned
 from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.model.prompts import Encoder
+from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods
-from reprotune.model.training import save_adapter, tune
+from reprotune.model.tokenizer import load_tokenizer
+from reprotune.model.training import save_tuned, tune
 from reprotune.params import InputError, load_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,17 +18,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("quantization", ["nf4", "none"])
 def test_the_merged_model_read_back_says_what_the_tuned_one_says(
-    base: Path, encoder: Encoder, rows: pd.DataFrame, tmp_path: Path, quantization: str
+    base: Path, encoder: PromptEncoder, rows: pd.DataFrame, tmp_path: Path, quantization: str
 ) -> None:
     precision = Precision(quantization, double_quantization=False, compute_dtype="float32")
     train = load_params(ROOT / "profiles/builtin.yaml").train
-    model, *_ = tune(load_model(base, precision), encoder, rows[:64], rows[:0], train, precision)
-    save_adapter(model, tmp_path / "tuned")
-    untuned = log_likelihoods(load_model(base, precision), encoder, rows["text"], 32, "base")
-    merged = merge(base, tmp_path / "tuned", precision)
+    model, *_ = tune(
+        load_model(base, precision, encoder), encoder, rows[:64], rows[:0], train, precision
+    )
+    save_tuned(model, tmp_path / "tuned")
+    untuned = log_likelihoods(
+        load_model(base, precision, encoder), encoder, rows["text"], 32, "base"
+    )
+    merged = merge(base, tmp_path / "tuned", precision, encoder)
     save_merged(merged, load_tokenizer(base), "float16", tmp_path / "merged")
     save_classifier(encoder, tmp_path / "merged")
-    tuned = load_tuned(base, tmp_path / "tuned", precision)
+    tuned = load_tuned(base, tmp_path / "tuned", precision, encoder)
     before = log_likelihoods(tuned, encoder, rows["text"], 32, "tuned")
     after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
     assert np.abs(before - untuned).mean() > 0.1, "training changed something"
@@ -35,8 +40,10 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     assert (before.argmax(1) == after.argmax(1)).all()
 
 
-def test_a_weight_beyond_the_number_format_is_refused(base: Path, tmp_path: Path) -> None:
-    model = load_model(base, Precision("none", False, "float32"))
+def test_a_weight_beyond_the_number_format_is_refused(
+    base: Path, encoder: PromptEncoder, tmp_path: Path
+) -> None:
+    model = load_model(base, Precision("none", False, "float32"), encoder)
     with torch.no_grad():
         next(model.parameters()).fill_(1e6)
     with pytest.raises(InputError, match=r"export\.dtype float16"):

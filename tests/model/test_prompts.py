@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from reprotune.model.prompts import IGNORED, Encoder
+from reprotune.model.encoding import check_fits
+from reprotune.model.prompts import IGNORED, PromptEncoder
 from reprotune.params import InputError
 
 
-def test_the_loss_is_on_the_answer_and_the_end_token_alone(encoder: Encoder) -> None:
+def test_the_loss_is_on_the_answer_and_the_end_token_alone(encoder: PromptEncoder) -> None:
     example = encoder.example("Net sales rose.", "positive")
     target = [i for i, label in zip(*example.values(), strict=True) if label != IGNORED]
     assert target == [*encoder.answers["positive"], encoder.tokenizer.eos_token_id]
@@ -14,7 +15,7 @@ def test_the_loss_is_on_the_answer_and_the_end_token_alone(encoder: Encoder) -> 
 
 
 def test_a_sequence_starts_with_one_start_token_and_ends_with_one_end_token(
-    encoder: Encoder,
+    encoder: PromptEncoder,
 ) -> None:
     ids = encoder.example("Net sales rose.", "neutral")["input_ids"]
     assert ids.count(encoder.tokenizer.bos_token_id) == 1
@@ -24,7 +25,7 @@ def test_a_sequence_starts_with_one_start_token_and_ends_with_one_end_token(
 
 @pytest.mark.parametrize("text", ["word " * 500, "x" * 3000, "שלום 🎉 " * 200])
 def test_an_overlong_text_is_cut_and_the_template_and_label_never(
-    encoder: Encoder, text: str
+    encoder: PromptEncoder, text: str
 ) -> None:
     assert encoder.is_cut(text)
     ids = encoder.example(text, "negative")["input_ids"]
@@ -32,16 +33,16 @@ def test_an_overlong_text_is_cut_and_the_template_and_label_never(
     assert encoder.tokenizer.decode(ids).endswith("\nSentiment: negative</s>")
 
 
-def test_a_text_that_fits_is_not_cut(encoder: Encoder) -> None:
+def test_a_text_that_fits_is_not_cut(encoder: PromptEncoder) -> None:
     assert not encoder.is_cut("Net sales rose.")
     assert "Net sales rose." in encoder.tokenizer.decode(encoder.prompt("Net sales rose."))
 
 
-def test_braces_in_a_text_are_text(encoder: Encoder) -> None:
+def test_braces_in_a_text_are_text(encoder: PromptEncoder) -> None:
     assert "{text} {0}" in encoder.tokenizer.decode(encoder.prompt("{text} {0}"))
 
 
-def test_a_template_longer_than_the_limit_is_refused(encoder: Encoder) -> None:
+def test_a_template_longer_than_the_limit_is_refused(encoder: PromptEncoder) -> None:
     with pytest.raises(InputError, match=r"prompt\.max_length 128 is too short"):
         replace(encoder, template="long " * 200 + "{text}").prompt("Net sales rose.")
 
@@ -54,20 +55,20 @@ def test_a_template_longer_than_the_limit_is_refused(encoder: Encoder) -> None:
     ],
 )
 def test_an_answer_that_merges_with_the_template_is_refused(
-    encoder: Encoder, template: str, verbalizers: dict[str, str]
+    encoder: PromptEncoder, template: str, verbalizers: dict[str, str]
 ) -> None:
     bad = replace(encoder, template=template, verbalizers=verbalizers)
     with pytest.raises(InputError, match=r"prompt\.verbalizers"):
         _ = bad.answers
 
 
-def test_special_tokens_that_a_text_spells_out_are_plain_text(encoder: Encoder) -> None:
+def test_special_tokens_that_a_text_spells_out_are_plain_text(encoder: PromptEncoder) -> None:
     ids = encoder.prompt("<s>old</s> new")
     special = {encoder.tokenizer.bos_token_id, encoder.tokenizer.eos_token_id}
     assert not special & set(ids[1:])
 
 
-def test_an_answer_that_begins_another_is_scored_with_its_end(encoder: Encoder) -> None:
+def test_an_answer_that_begins_another_is_scored_with_its_end(encoder: PromptEncoder) -> None:
     apart = replace(encoder, verbalizers={"a": " good", "b": " bad"})
     assert apart.targets == apart.answers
     nested = replace(encoder, verbalizers={"1": " 1", "10": " 10"})
@@ -75,7 +76,7 @@ def test_an_answer_that_begins_another_is_scored_with_its_end(encoder: Encoder) 
     assert nested.targets["10"][:-1] == nested.answers["10"]
 
 
-def test_a_limit_beyond_the_models_context_is_refused(encoder: Encoder) -> None:
-    encoder.check_fits(128)
+def test_a_limit_beyond_the_models_context_is_refused(encoder: PromptEncoder) -> None:
+    check_fits(encoder, 128)
     with pytest.raises(InputError, match="max_length 128 is more than the model's context of 64"):
-        encoder.check_fits(64)
+        check_fits(encoder, 64)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reprotune.model.loading import Precision, load_model
-from reprotune.model.prompts import Encoder
+from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods, probabilities
 
 FP32 = Precision("none", double_quantization=False, compute_dtype="float32")
@@ -18,7 +18,7 @@ SPELT = {
 }
 
 
-def one_by_one(model: torch.nn.Module, encoder: Encoder, text: str) -> list[float]:
+def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> list[float]:
     """The definition: no batch, no padding, every logit computed."""
     result = []
     prompt = encoder.prompt(text)
@@ -31,9 +31,12 @@ def one_by_one(model: torch.nn.Module, encoder: Encoder, text: str) -> list[floa
 
 @pytest.mark.parametrize("spelt", SPELT)
 def test_batched_scores_equal_the_definition(
-    base: Path, encoder: Encoder, rows: pd.DataFrame, spelt: str
+    base: Path, encoder: PromptEncoder, rows: pd.DataFrame, spelt: str
 ) -> None:
-    model, encoder = load_model(base, FP32).eval(), replace(encoder, verbalizers=SPELT[spelt])
+    model, encoder = (
+        load_model(base, FP32, encoder).eval(),
+        replace(encoder, verbalizers=SPELT[spelt]),
+    )
     texts = [*rows["text"][:9], "x", "long " * 300]
     scores = log_likelihoods(model, encoder, texts, 4, "test")
     with torch.inference_mode():
@@ -41,8 +44,8 @@ def test_batched_scores_equal_the_definition(
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
-def test_no_texts_give_no_scores(base: Path, encoder: Encoder) -> None:
-    assert log_likelihoods(load_model(base, FP32), encoder, [], 4, "test").shape == (0, 3)
+def test_no_texts_give_no_scores(base: Path, encoder: PromptEncoder) -> None:
+    assert log_likelihoods(load_model(base, FP32, encoder), encoder, [], 4, "test").shape == (0, 3)
 
 
 def test_probabilities_sum_to_one_however_unlikely_the_answers() -> None:
