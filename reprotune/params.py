@@ -4,8 +4,9 @@ No default lives here: DVC could not see it.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -67,14 +68,14 @@ class Download(Section):
     header: bool
     text_column: Name | Count
     label_column: Name | Count | None
-    labels: Annotated[dict[str, Name], Field(min_length=2)]
+    labels: Annotated[dict[str, Name | None], Field(min_length=2)]  # null leaves rows out
 
     @model_validator(mode="after")
     def complete(self) -> Self:
         named = any(isinstance(c, str) for c in (self.text_column, self.label_column))
         unhashed = any(file.sha256 is None for file in self.files)
         unlabelled = self.label_column is None and any(file.label is None for file in self.files)
-        classes = set(self.labels.values())
+        classes = set(class_names(self.labels))
         refuse(
             (self.kind != "builtin" and not self.files, "download.files has no entry"),
             (self.kind == "url" and unhashed, "kind url needs a sha256 for every file"),
@@ -219,12 +220,52 @@ class Export(Section):
     log_likelihood_tolerance: PositiveReal
 
 
+class Limit(Section):
+    """What happens when data is outside: the pipeline stops, or warns and goes on."""
+
+    severity: Literal["stop", "warn"]
+
+
+class Between(Limit):
+    least: Count | Probability
+    most: Count | Probability
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        refuse((self.least > self.most, f"least {self.least} is more than most {self.most}"))
+        return self
+
+
+class CountBetween(Between):
+    least: Count
+    most: Count
+
+
+class ShareBetween(Between):
+    least: Probability
+    most: Probability
+
+
+class ShareBelow(Limit):
+    most: Share
+
+
+class Expectations(Section):
+    """What must hold for the data as a whole: raw, curated and in every split."""
+
+    rows: CountBetween
+    class_share: ShareBetween
+    characters: CountBetween
+    repeated: ShareBelow
+
+
 class Params(Section):
     """All of ``params.yaml``."""
 
     seed: int
     threads: Positive
     download: Download
+    expectations: Expectations
     model: Model
     prompt: Prompt
     roles: Roles
@@ -257,12 +298,12 @@ class Params(Section):
         return self
 
 
-def class_names(labels: Mapping[str, str]) -> list[str]:
+def class_names(labels: Mapping[str, str | None]) -> list[str]:
     """The class names of ``download.labels`` in class order: sorted.
 
     Not the order of the mapping, for DVC would not see it change.
     """
-    return sorted(set(labels.values()))
+    return sorted({name for name in labels.values() if name is not None})
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:
@@ -292,10 +333,22 @@ def explain(error: ValidationError) -> str:
         if kind == "missing":
             lines.append(f"{key} is missing; no parameter has a default")
         elif kind == "extra_forbidden":
-            lines.append(f"{key} is no parameter; check its spelling")
+            lines.append(f"{key} is no parameter; {alternatives(problem['loc'])}")
         elif kind == "value_error":
             lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
         else:
             lines.append(f"{key} is {problem['input']!r}; {problem['msg']}")
     count = f"{len(lines)} parameters are wrong" if len(lines) > 1 else "a parameter is wrong"
     return "\n  ".join([f"{count}:", *lines])
+
+
+def alternatives(location: tuple[int | str, ...]) -> str:
+    """What a misspelt key may have been meant to be, or all keys that are allowed there."""
+    section: Any = Params
+    for part in location[:-1]:
+        field = getattr(section, "model_fields", {}).get(part)
+        section = field.annotation if field else None
+    allowed = list(getattr(section, "model_fields", ()))
+    if close := get_close_matches(str(location[-1]), allowed, n=1):
+        return f"did you mean {close[0]}?"
+    return f"allowed are {', '.join(allowed)}" if allowed else "check its spelling"

@@ -32,6 +32,8 @@ VALIDATION_CURVE = Path("reports/plots/validation_loss.csv")
 CONFUSION = Path("reports/plots/confusion.csv")
 RECALL = Path("reports/plots/recall.csv")
 RUN = Path("reports/run.json")
+DATA_DOCS = Path("reports/data_docs")
+WORK = Path(".reprotune")
 
 DOWNLOAD_METRICS = Path("metrics/download.json")
 BASE_METRICS = Path("metrics/base_model.json")

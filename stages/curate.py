@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reprotune import paths
-from reprotune.data import schemas
+from reprotune.data import expectations, schemas
 from reprotune.data.curation import decide, policy, read_decisions
 from reprotune.params import Params, class_names
 from reprotune.stage import main, write_json
@@ -21,12 +21,14 @@ def run(
     before = schemas.read(raw, schemas.Raw).merge(schemas.read(roles, schemas.Roles), on="id")
     file = Path(params.curate.decisions)
     decisions = read_decisions(file)
-    rows, decided = decide(before, decisions, class_names(params.download.labels), file)
+    classes = class_names(params.download.labels)
+    rows, decided = decide(before, decisions, classes, file)
     found = schemas.read(findings, schemas.Findings)
     automatic = policy(rows, found, decisions["id"], decided.notna(), params.curate)
     reason = decided.fillna(automatic)
     kept = rows[reason.isna()]
     removed = rows.assign(reason=reason.astype("str"))[reason.notna()]
+    expectations.require(kept, "curated", classes, params.expectations, curated)
     schemas.write(kept[["id", "text", "label", "reference_label"]], curated, schemas.Curated)
     schemas.write(removed[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
     write_json(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from reprotune import paths
-from reprotune.data import headlines, schemas
+from reprotune.data import expectations, headlines, schemas
 from reprotune.data.files import read_files
 from reprotune.data.identity import add_ids
 from reprotune.params import Download, InputError, Params, class_names
@@ -17,16 +17,20 @@ def fetch(download: Download, source: Path, seed: int) -> pd.DataFrame:
     if download.kind == "builtin":
         builtin = download.builtin
         table = headlines.examples(builtin.rows, builtin.wrong_labels, builtin.repeated, seed)
-        return table.replace({"label": download.labels, "reference_label": download.labels})
+        named = {raw: name for raw, name in download.labels.items() if name is not None}
+        return table.replace({"label": named, "reference_label": named})
     if download.kind == "file":
         return read_files(download, source)
     raise InputError(f"download.kind {download.kind} is not available yet; use builtin or file")
 
 
 def as_raw(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of the contract ``schemas.Raw``; what is not known is missing."""
+    """The columns of the contract ``schemas.Raw``; what is not known is missing.
+
+    Rows without a label, whose raw value was mapped to null, are left out.
+    """
     columns = {"reference_label": None, "split": None} | {name: table[name] for name in table}
-    raw = pd.DataFrame(columns).assign(row=range(len(table)))
+    raw = pd.DataFrame(columns).assign(row=range(len(table))).dropna(subset="label")
     raw["text"] = raw["text"].str.replace(r"\r\n?", "\n", regex=True)  # one kind of line break
     raw = raw.astype({"reference_label": "str", "split": "str"})  # what is missing stays missing
     return add_ids(raw[["text", "label", "reference_label", "split", "row"]])
@@ -38,14 +42,18 @@ def run(
     raw: Path = paths.RAW,
     metrics: Path = paths.DOWNLOAD_METRICS,
 ) -> None:
-    examples = as_raw(fetch(params.download, source, params.seed))
-    schemas.check_labels(examples["label"], class_names(params.download.labels), source)
+    table = fetch(params.download, source, params.seed)
+    examples = as_raw(table)
+    classes = class_names(params.download.labels)
+    schemas.check_labels(examples["label"], classes, source)
+    expectations.require(examples, "raw", classes, params.expectations, raw)
     schemas.write(examples, raw, schemas.Raw)
     counts = examples["label"].value_counts().sort_index()
     write_json(
         metrics,
         {
             "rows": len(examples),
+            "left_out": len(table) - len(examples),
             "classes": counts.to_dict(),
             "characters": {"median": float(examples["text"].str.len().median())},
         },

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from reprotune import paths
-from reprotune.data import schemas
+from reprotune.data import expectations, schemas
 from reprotune.data.balance import balance
 from reprotune.params import Params, class_names
 from reprotune.stage import main, whole_file, write_json
@@ -37,7 +37,10 @@ def run(
     parts = {role: rows[rows["role"] == role].sort_values("id") for role in schemas.ROLES}
     parts["train"] = balance(parts["train"], classes, params.roles.train_per_class, "train")
     parts["test"] = balance(parts["test"], classes, None, "test")
-    for role, path in (("train", train), ("validation", validation), ("test", test)):
+    files = {"train": train, "validation": validation, "test": test}
+    for role, path in files.items():
+        expectations.require(parts[role], role, classes, params.expectations, path)
+    for role, path in files.items():
         schemas.write(parts[role][examples.columns], path, schemas.Split)
     not_drawn = (rows["role"] == "train") & ~rows["id"].isin(parts["train"]["id"])
     rows["role"] = rows["role"].mask(not_drawn, "spare")

@@ -11,7 +11,15 @@ import yaml
 
 from reprotune.pins import DISTRIBUTIONS
 
-ALLOWED = {"pandera", "psutil", "pydantic", "threadpoolctl", "tqdm"}  # they compute no number
+ALLOWED = {
+    "charset_normalizer",
+    "great_expectations",
+    "pandera",
+    "psutil",
+    "pydantic",
+    "threadpoolctl",
+    "tqdm",
+}  # they compute no number
 FILE_PARAMETERS = {"curate.decisions"}  # values that are locations: templated into the deps
 OURS = {"reprotune", "stages"}
 EXEMPT = {"reprotune/params.py", "reprotune/paths.py"}

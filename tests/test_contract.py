@@ -67,8 +67,8 @@ def test_a_new_import_is_noticed(copy: Path) -> None:
     edit(copy / "stages/curate.py", "from pathlib", "import scipy.stats\nfrom pathlib")
     edit(
         copy / "stages/curate.py",
-        "from reprotune.data import schemas",
-        "from reprotune.data import headlines, schemas",
+        "from reprotune.data import expectations, schemas",
+        "from reprotune.data import expectations, headlines, schemas",
     )
     found = contract.problems(copy, "curate")
     assert "code reprotune/data/headlines.py is used, but not in dvc.yaml" in found

@@ -28,7 +28,7 @@ def load_edited(folder: Path, pattern: str, replacement: str) -> Params:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("train.learning_rat", 1, "is no parameter; check its spelling"),
+        ("train.learning_rat", 1, "is no parameter; did you mean learning_rate?"),
         ("train.learning_rate", 0, "is 0; Input should be greater than 0"),
         ("train.learning_rate", "fast", "is 'fast'; Input should be a valid number"),
         ("train.learning_rate", INFINITE, "is inf; Input should be a finite number"),

@@ -32,6 +32,7 @@ SMALL = {
     "resamples: 2000": "resamples: 100",
     "epochs: 5": "epochs: 1",
     "agreement: 1.0": "agreement: 0.9",
+    "rows: {least: 1000": "rows: {least: 100",
 }
 
 pytestmark = pytest.mark.slow

@@ -1,25 +1,27 @@
 """Read examples from CSV, delimited text, JSONL or Parquet files."""
 
-import codecs
 import csv
 import hashlib
 import io
 import json
 import re
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from reprotune.data.decoding import decode
 from reprotune.params import Download, InputError, SourceFile
 
 READABLE = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
-COLUMNS = ["text", "label", "split"]
+SHOWN = 5
 
 
 def read_files(download: Download, folder: Path) -> pd.DataFrame:
     """All files of ``download.files``, in their order: columns text, label, split.
 
-    Raw label values are replaced by class names.
+    Raw label values are replaced by class names; a value that has none (null) becomes missing.
     """
     tables = [read_file(download, file, folder) for file in download.files]
     return pd.concat(tables, ignore_index=True)
@@ -30,28 +32,41 @@ def read_file(download: Download, file: SourceFile, folder: Path) -> pd.DataFram
     check_hash(path, file.sha256)
     frame = load(path, download)
     texts = column(frame, download.text_column, path, "text_column").astype("str")
-    empty = [n for n, text in enumerate(texts.fillna(""), start=1) if not text.strip()]
-    if empty:
-        raise InputError(
-            f"{path}: {len(empty)} texts are empty, first in rows {empty[:5]} of the data; fill "
-            "them or remove the rows"
-        )
-    table = pd.DataFrame({"text": texts, "split": file.split})
     if file.label is not None:
-        table["label"] = file.label
+        labels = pd.Series(file.label, index=frame.index)
     else:
         assert download.label_column is not None
-        raw = column(frame, download.label_column, path, "label_column").astype("str").str.strip()
-        table["label"] = raw
-    unknown = table.loc[~table["label"].isin(list(download.labels)), "label"]
+        labels = column(frame, download.label_column, path, "label_column").astype("str")
+        labels = labels.fillna("").str.strip()
+    check_labels(labels, download.labels, path)
+    table = pd.DataFrame({"text": texts, "label": labels.map(download.labels), "split": file.split})
+    check_texts(table.loc[table["label"].notna(), "text"], path)
+    return table
+
+
+def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: Path) -> None:
+    unknown = labels[~labels.isin(list(known))]
     if len(unknown):
-        counts = unknown.value_counts(dropna=False).head(5)
+        counts = unknown.value_counts().head(SHOWN)
         shown = ", ".join(f"{value!r} ({n} rows)" for value, n in counts.items())
+        more = f" and {unknown.nunique() - SHOWN} more" if unknown.nunique() > SHOWN else ""
         raise InputError(
-            f"{path}: label {shown} is not in download.labels; allowed are {list(download.labels)}"
+            f"{path}: label {shown}{more} is not in download.labels; allowed are {list(known)}; "
+            "add it with its class, or with null to leave its rows out"
         )
-    table["label"] = table["label"].map(download.labels)
-    return table[COLUMNS]
+
+
+def check_texts(texts: pd.Series, path: Path) -> None:
+    """Raise InputError for texts without a character to read, and for those with NUL."""
+    empty = texts.fillna("").str.strip() == ""
+    null = texts.fillna("").str.contains("\0", regex=False)
+    for bad, what in ((empty, "are empty"), (null, "hold NUL characters")):
+        if bad.any():
+            rows = [int(number) + 1 for number in texts.index[bad][:SHOWN]]
+            raise InputError(
+                f"{path}: {bad.sum()} texts {what}, first in rows {rows} of the data (1 is the "
+                "first after the header); correct or remove these rows"
+            )
 
 
 def check_hash(path: Path, expected: str | None) -> None:
@@ -88,29 +103,9 @@ def load(path: Path, download: Download) -> pd.DataFrame:
         rows = json_rows(text) if kind == ".jsonl" else delimited(text, download, kind)
     except InputError:
         raise
-    except (ValueError, OSError, csv.Error) as error:
+    except (ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as {kind}: {error}") from None
     return rows
-
-
-def decode(path: Path, encoding: str) -> str:
-    raw = path.read_bytes()
-    try:
-        name = codecs.lookup(encoding).name
-    except LookupError:
-        raise InputError(
-            f"download.encoding: {encoding!r} is no encoding that Python knows"
-        ) from None
-    if name == "utf-8":
-        raw = raw.removeprefix(codecs.BOM_UTF8)
-    try:
-        return raw.decode(name)
-    except UnicodeDecodeError as error:
-        row = raw[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}: byte 0x{raw[error.start]:02x} in row {row} is not {encoding}; "
-            "try download.encoding: latin-1 (or cp1252)"
-        ) from None
 
 
 def lines(text: str) -> list[str]:
@@ -123,38 +118,67 @@ def json_rows(text: str) -> pd.DataFrame:
     for number, line in enumerate(lines(text), start=1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise ValueError(f"row {number}, column {error.colno}: {error.msg}") from None
+                raise ValueError(f"line {number}, column {error.colno}: {error.msg}") from None
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f'line {number} is no object such as {{"text": ..., "label": ...}}'
+                )
+            rows.append(row)
+    if not rows:
+        raise ValueError("it is empty")
     return pd.DataFrame(rows)
 
 
 def delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
     """CSV with quotes, lines cut at the last delimiter (``sentence@label``), or whole lines."""
-    rows: list[list[str]]
-    if download.label_column is None and kind not in (".csv", ".tsv"):
-        rows = [[line] for line in lines(text) if line.strip()]
-    elif kind in (".csv", ".tsv") or download.delimiter in ",;\t":
-        file = io.StringIO(text, newline="")
-        rows = [row for row in csv.reader(file, delimiter=download.delimiter, strict=True) if row]
+    quoted = kind in (".csv", ".tsv")
+    if download.label_column is None and not quoted:
+        rows = [(n, [line]) for n, line in enumerate(lines(text), start=1) if line.strip()]
+    elif quoted or download.delimiter in ",;\t":
+        rows = list(csv_rows(text, download.delimiter))
     else:
-        rows = [line.rsplit(download.delimiter, 1) for line in lines(text) if line.strip()]
-    names: list[str] | list[int] = list(range(len(rows[0]))) if rows else []
+        cut = (line.rsplit(download.delimiter, 1) for line in lines(text))
+        rows = [(n, row) for n, row in enumerate(cut, start=1) if any(map(str.strip, row))]
+    names: list[str] | list[int] = list(range(len(rows[0][1]))) if rows else []
     if download.header and rows:
-        names = rows.pop(0)
+        names = rows.pop(0)[1]
     if not rows:
         raise ValueError("it has a header and no rows" if names else "it is empty")
     if len(set(names)) < len(names):
-        raise ValueError(f"two of its columns have the same name: {names}")
-    for number, row in enumerate(rows, start=1 + download.header):
+        raise ValueError(f"two of its columns have the same name: {names}; rename one")
+    for number, row in rows:
         if len(row) != len(names):
-            raise ValueError(f"row {number} has {len(row)} columns, the first has {len(names)}")
-    return pd.DataFrame(rows, columns=names)
+            raise ValueError(
+                f"the row that begins in line {number} has {len(row)} columns, the first has "
+                f"{len(names)}; see download.delimiter ({download.delimiter!r}) and the quotes"
+            )
+    return pd.DataFrame([row for _, row in rows], columns=names)
+
+
+def csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line in which each begins; quoted fields may hold line breaks."""
+    csv.field_size_limit(sys.maxsize)  # expectations.characters limits the texts, with a reason
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ValueError(
+                f"the row that begins in line {line} has a stray quotation mark ({error}); double "
+                "quotes within a quoted field are written twice"
+            ) from None
+        if row:
+            yield line, row
 
 
 def column(frame: pd.DataFrame, name: str | int, path: Path, key: str) -> pd.Series:
     if name not in frame.columns:
-        raise InputError(
-            f"{path}: no column {name!r} (download.{key}); it has {list(frame.columns)}"
-        )
+        found = list(frame.columns)
+        hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""
+        raise InputError(f"{path}: no column {name!r} (download.{key}); it has {found}{hint}")
     return frame[name]

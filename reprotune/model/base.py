@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-import struct
+import math
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from reprotune.params import InputError
 from reprotune.stage import write_json
@@ -46,16 +48,14 @@ def sha256(path: Path) -> str:
 
 def parameter_count(path: Path) -> int:
     """Number of weights in a safetensors file, from its header."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    total = 0
-    for name, tensor in header.items():
-        size = 1
-        for side in tensor["shape"] if name != "__metadata__" else [0]:
-            size *= side
-        total += size
-    return total
+    try:
+        with safe_open(path, "numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"{path}: not readable as safetensors ({error}): cut off, or a pointer to the real "
+            "file; fetch it again"
+        ) from None
 
 
 def weight_files(path: Path) -> list[str]:

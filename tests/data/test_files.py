@@ -140,13 +140,15 @@ def test_only_line_feeds_end_a_row(
 
 def test_latin_1_read_as_utf_8_names_byte_row_and_remedy(source: Source) -> None:
     source.add("a.csv", "text,label\nup,positive\ncafé,neutral\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"a\.csv: byte 0xe9 in row 3 is not utf-8; .*latin-1"):
+    with pytest.raises(
+        InputError, match=r"a\.csv: byte 0xe9 at offset \d+, in line 3, is not utf-8; .*latin-1"
+    ):
         source.read()
 
 
 def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source) -> None:
     source.add("a.csv", b"\xef\xbb\xbf" + "text,label\né,neutral\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"byte 0xe9 in row 2 is not utf-8"):
+    with pytest.raises(InputError, match=r"byte 0xe9 at offset \d+, in line 2, is not utf-8"):
         source.read()
 
 
@@ -161,12 +163,12 @@ def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source)
         ("a.csv", CSV, {"labels": {"1": "x", "positive": "y"}}, "label 'neutral' (1 rows) is not "
          "in download.labels; allowed are ['1', 'positive']"),
         ("a.csv", "text,label\na,\n", {}, "label '' (1 rows) is not in download.labels"),
-        ("a.csv", "text,label\na,neutral\nb\n", {}, "row 3 has 1 columns, the first has 2"),
+        ("a.csv", "text,label\na,neutral\nb\n", {}, "line 3 has 1 columns, the first has 2"),
         ("a.csv", 'text,label\n"a,neutral\n', {}, "unexpected end of data"),
         ("a.csv", "text,text,label\na,b,neutral\n", {}, "'text'"),
         ("a.csv", "", {}, "it is empty"),
         ("a.csv", CSV, {"encoding": "utf-9"}, "download.encoding: 'utf-9' is no encoding"),
-        ("a.jsonl", '{"text": "a", "label": "neutral"}\n{"text": \n', {}, "row 2"),
+        ("a.jsonl", '{"text": "a", "label": "neutral"}\n{"text": \n', {}, "line 2"),
         ("a.jsonl", '{"text": "a", "label": null}\n', {}, "(1 rows) is not in download.labels"),
         ("a.jsonl", '{"text": "\\ud83d", "label": "neutral"}\n', {}, "surrogates"),
         ("a.parquet", "no parquet", {}, "not readable as .parquet"),

@@ -1,7 +1,8 @@
 """From download to split: nothing is lost, nothing leaks, and people's decisions arrive."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ SMALL = {
     "download.builtin": {"rows": 700, "wrong_labels": 0.06, "repeated": 0.15},
     "download.labels": {name: name for name in headlines.CLASSES},
     "prompt.verbalizers": {name: f" {name}" for name in headlines.CLASSES},
+    "expectations.rows": {"least": 100, "most": 1000, "severity": "stop"},
+    "expectations.repeated": {"most": 0.5, "severity": "stop"},
     "roles.strategy": "hashed",
     "roles.near_duplicate": 0.8,
     "roles.test_per_class": 20,
@@ -67,6 +70,13 @@ class Route:
         curate.run(params, raw, role, findings, curated, quarantine, at("curate.json"))
         split.run(params, curated, role, *parts, at("rows.csv"), at("split.json"))
         return self
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The report on the data goes to the working folder."""
+    with contextlib.chdir(tmp_path_factory.mktemp("here")):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,216 @@
+"""What must hold for a data set as a whole, checked by Great Expectations.
+
+Its rules are the parameters ``expectations``; its report is a site for people, Data Docs.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations import expectations as gxe
+from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+from great_expectations.data_context import FileDataContext
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.expectation import Expectation
+
+from reprotune import paths
+from reprotune.data.identity import digest
+from reprotune.params import Expectations, InputError, Limit
+
+SITE = "reprotune"
+SHOWN = 10  # rows named in a message
+LONGEST = 200  # characters of a text shown in the report
+SEVERITY = {"stop": "critical", "warn": "warning"}
+
+
+def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expectation]:
+    """The rules for one table: raw, curated, train, validation or test."""
+    rows, share, text, repeats = (
+        limits.rows,
+        limits.class_share,
+        limits.characters,
+        limits.repeated,
+    )
+    found: list[Expectation] = [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="label",
+            value_set=list(classes),
+            **told("download.labels", "every label is a class"),
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="characters",
+            min_value=text.least,
+            max_value=text.most,
+            **told("characters", f"a text has {text.least} to {text.most} characters", text),
+        ),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="text",
+            mostly=1 - repeats.most,
+            **told("repeated", f"at most {repeats.most:g} of the rows share a text", repeats),
+        ),
+    ]
+    if name in ("raw", "curated"):
+        found.append(
+            gxe.ExpectTableRowCountToBeBetween(
+                min_value=rows.least,
+                max_value=rows.most,
+                **told("rows", f"the number of rows is {rows.least} to {rows.most}", rows),
+            )
+        )
+    if name != "validation":  # which takes what is left
+        bounds = f"{share.least:g} to {share.most:g}"
+        found += [
+            gxe.ExpectColumnMeanToBeBetween(
+                column=share_column(class_name),
+                min_value=share.least,
+                max_value=share.most,
+                **told("class_share", f"the share of class {class_name} is {bounds}", share),
+            )
+            for class_name in classes
+        ]
+    return found
+
+
+def told(key: str, rule: str, limit: Limit | None = None) -> dict[str, Any]:
+    """How a rule is named in messages and in the report, and what a violation does."""
+    parameter = f"expectations.{key}" if limit else key
+    return {
+        "meta": {"parameter": parameter, "rule": rule},
+        "notes": f"{escape(parameter)}: {escape(rule)}",
+        "severity": SEVERITY[limit.severity if limit else "stop"],
+    }
+
+
+def share_column(class_name: str) -> str:
+    return f"is {escape(class_name)}"
+
+
+def measured(rows: pd.DataFrame, name: str, classes: Sequence[str]) -> pd.DataFrame:
+    """What the rules look at; long texts are cut, for the report repeats them."""
+    text = rows["text"]
+    marks = text.map(lambda value: f" ... [{len(value)} characters, {digest(value)}]")
+    shown = text.where(text.str.len() <= LONGEST, text.str[:LONGEST] + marks)
+    table = pd.DataFrame(
+        {
+            "row": rows["row"] + 1 if name == "raw" else rows["id"],
+            "text": shown.map(escape),
+            "label": rows["label"],
+            "characters": text.str.len(),
+        }
+    )
+    for class_name in classes:
+        table[share_column(class_name)] = (rows["label"] == class_name).astype(float)
+    return table
+
+
+def require(
+    rows: pd.DataFrame,
+    name: str,
+    classes: Sequence[str],
+    limits: Expectations,
+    where: Path,
+    docs: Path = paths.DATA_DOCS,
+    work: Path = paths.WORK,
+) -> None:
+    """Check a table, add it to the report, and print what is only a warning.
+
+    ``rows`` has text, label and row (its position in the source) or id.
+
+    Raises:
+        InputError: names every broken rule, its parameter and the rows.
+    """
+    if rows.empty:
+        return
+    result = validate(measured(rows, name, classes), name, rules(name, classes, limits), docs, work)
+    broken = {
+        severity: [explain(one, name) for one in result.results if failed(one, severity)]
+        for severity in SEVERITY.values()
+    }
+    report = f"the report is {docs / 'index.html'}"
+    for line in broken["warning"]:
+        print(f"warning: {where}: {line}; {report}", file=sys.stderr)
+    if broken["critical"]:
+        lines = "\n  ".join(broken["critical"])
+        raise InputError(
+            f"{where}: not as expected; correct the data or, if the data is right, the parameter; "
+            f"{report}\n  {lines}"
+        )
+
+
+def failed(result: ExpectationValidationResult, severity: str) -> bool:
+    config = result.expectation_config
+    return not result.success and config is not None and config.severity == severity
+
+
+def explain(result: ExpectationValidationResult, name: str) -> str:
+    """One line: the parameter, its rule, what was found and where."""
+    assert result.expectation_config is not None
+    meta, found = result.expectation_config.meta or {}, result.result
+    line = f"{meta['parameter']}: in {name}, {meta['rule']}"
+    if "unexpected_count" not in found:
+        return f"{line}, but it is {found['observed_value']:.6g}"
+    places = [str(place["row"]) for place in found["partial_unexpected_index_list"]]
+    more = ", ..." if found["unexpected_count"] > len(places) else ""
+    kind = "rows" if name == "raw" else "ids"
+    return (
+        f"{line}, but {found['unexpected_count']} of {found['element_count']} do not fit: "
+        f"{kind} {', '.join(places)}{more}"
+    )
+
+
+def validate(
+    table: pd.DataFrame, name: str, suite: list[Expectation], docs: Path, work: Path
+) -> ExpectationSuiteValidationResult:
+    """Run the rules and rebuild the site, where this result takes the place of the last."""
+    for old in (work / "gx/uncommitted/validations" / name, docs / "validations" / name):
+        shutil.rmtree(old, ignore_errors=True)
+    context = opened(docs, work)
+    source = context.data_sources.add_or_update_pandas(SITE)
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
+    definition = gx.ValidationDefinition(
+        name=name,
+        data=batch,
+        suite=context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=suite)),
+    )
+    result = context.validation_definitions.add_or_update(definition).run(
+        batch_parameters={"dataframe": table},
+        result_format={
+            "result_format": "SUMMARY",
+            "unexpected_index_column_names": ["row"],
+            "partial_unexpected_count": SHOWN,
+        },
+    )
+    context.build_data_docs([SITE])
+    return result
+
+
+def opened(docs: Path, work: Path) -> FileDataContext:
+    """The store behind the site; one that a killed run left broken is made anew."""
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        context = gx.get_context(mode="file", project_root_dir=work)
+    except Exception:  # whatever half a file makes it raise
+        shutil.rmtree(work / "gx")
+        context = gx.get_context(mode="file", project_root_dir=work)
+    if SITE not in context.get_site_names():
+        for site in context.get_site_names():
+            context.delete_data_docs_site(site)
+        context.add_data_docs_site(
+            SITE,
+            {
+                "class_name": "SiteBuilder",
+                "store_backend": {
+                    "class_name": "TupleFilesystemStoreBackend",
+                    "base_directory": os.path.relpath(docs, work / "gx"),
+                },
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            },
+        )
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)  # each would last a blink
+    return context
