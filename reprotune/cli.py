@@ -35,6 +35,29 @@ def use(args: argparse.Namespace) -> None:
     print(f"{paths.PARAMS} now holds the profile {args.profile}; see git diff, then dvc repro")
 
 
+def init(args: argparse.Namespace) -> None:
+    from reprotune import start
+
+    seen, way, changes = start.init(
+        args.files, args.text, args.label, args.classes, args.test, args.validation, args.model,
+        args.encoding, args.delimiter,
+    )  # fmt: skip
+    Console().print(start.report(seen, way, changes))
+    print(
+        f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
+        "then: make repro"
+    )
+
+
+def doctor(_: argparse.Namespace) -> None:
+    from reprotune import doctor
+
+    findings = doctor.examine()
+    Console(width=None if sys.stdout.isatty() else 140).print(doctor.table(findings))
+    if any(finding.level == "stop" for finding in findings):
+        sys.exit(1)
+
+
 def summary(_: argparse.Namespace) -> None:
     from reprotune.evidence.summary import summary as table
 
@@ -129,6 +152,23 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("use", help="put a ready-made set of parameters into params.yaml")
     one.add_argument("profile", help="a file of profiles/, without .yaml")
     one.set_defaults(run=use)
+
+    one = commands.add_parser("init", help="start with own data: write a params.yaml that fits it")
+    one.add_argument("files", nargs="+", type=Path, metavar="FILE", help="examples to learn from")
+    one.add_argument("--text", metavar="COLUMN", help="of the texts: a name, or 0 for the first")
+    one.add_argument("--label", metavar="COLUMN", help="of the labels")
+    one.add_argument(
+        "--classes", nargs="+", default=[], metavar="NAME", help="of each FILE, if one is one class"
+    )
+    one.add_argument("--test", type=Path, metavar="FILE", help="a published test part")
+    one.add_argument("--validation", type=Path, metavar="FILE", help="a published validation part")
+    one.add_argument("--model", metavar="FOLDER", help="under models/source (otherwise: built-in)")
+    one.add_argument("--encoding", help="of the files (otherwise: guessed)")
+    one.add_argument("--delimiter", help="of the columns (otherwise: guessed)")
+    one.set_defaults(run=init)
+
+    one = commands.add_parser("doctor", help="what would stop a run on this machine")
+    one.set_defaults(run=doctor)
 
     one = commands.add_parser("summary", help="what ran, what it found and where the files are")
     one.set_defaults(run=summary)

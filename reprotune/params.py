@@ -137,19 +137,41 @@ class Prompt(Section):
 
 
 class Roles(Section):
-    """Who may be test, validation and train; null means all that is left."""
+    """Who may be test, validation and train.
+
+    Test and validation by a count or by a share of each class; a null count means all that is left.
+    """
 
     strategy: Literal["hashed", "published"]
     near_duplicate: Annotated[float, Field(gt=0, le=1)]
+    test_share: Annotated[float, Field(gt=0, lt=1)] | None
+    validation_share: Share | None
     test_per_class: Positive | None
     validation_per_class: Count | None
     train_per_class: Positive | None
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        counts = (self.test_per_class, self.validation_per_class, self.train_per_class)
-        if self.strategy == "hashed" and counts.count(None) > 1:
-            raise ValueError("one of the three counts may be null (all that is left), not more")
+        counts = [self.test_per_class, self.validation_per_class, self.train_per_class]
+        shares = [self.test_share, self.validation_share]
+        by_share = self.test_share is not None
+        refuse(
+            (
+                self.strategy == "hashed" and not by_share and counts.count(None) > 1,
+                "one of the three counts may be null (all that is left), not more",
+            ),
+            (shares.count(None) == 1, "test_share and validation_share go together"),
+            (
+                by_share and counts[:2] != [None, None],
+                "with test_share and validation_share, test_per_class and validation_per_class "
+                "must be null",
+            ),
+            (by_share and sum(filter(None, shares)) >= 1, "the shares leave nothing to train on"),
+            (
+                by_share and self.strategy == "published",
+                "strategy published takes counts or the files' own splits, no shares",
+            ),
+        )
         return self
 
 

@@ -1,5 +1,7 @@
 """Ready-made parameter files: what differs from ``profiles/builtin.yaml``."""
 
+import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from reprotune import paths
 from reprotune.params import InputError, load_params
 from reprotune.stage import whole_file
 
+BUILTIN = "builtin"  # the one that is complete
 WHOLE = {"labels", "verbalizers"}  # mappings that a profile replaces, not extends
 
 
@@ -23,16 +26,30 @@ def use(name: str, folder: Path = paths.PROFILES, target: Path = paths.PARAMS) -
     """Write a profile, checked, to the parameter file; comments are kept."""
     if name not in available(folder):
         raise InputError(f"no profile {name!r}; there are {', '.join(available(folder))}")
+    file = folder / f"{name}.yaml"
+    changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
+    write(changes, target, f"profile {name}", folder)
+
+
+def write(
+    changes: dict[str, Any],
+    target: Path = paths.PARAMS,
+    origin: str = "init",
+    folder: Path = paths.PROFILES,
+) -> None:
+    """Write the built-in parameters with these changes, checked, to the parameter file."""
     yaml = YAML()
     yaml.width = 100
     yaml.preserve_quotes = True
     yaml.representer.add_representer(type(None), spell_null)
-    values = yaml.load((folder / "builtin.yaml").read_text(encoding="utf-8"))
-    if name != "builtin":
-        overlay(values, yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8")), name)
+    values = yaml.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
+    overlay(values, changes, origin)
     with whole_file(target) as partial:
-        with partial.open("w", encoding="utf-8") as file:
-            yaml.dump(values, file)
+        buffer = StringIO()
+        yaml.dump(values, buffer)
+        # A mapping that was replaced takes the blank line after it along.
+        text = re.sub(r"(?<!\n)\n(?=\w+:[^\n]*\n  )", "\n\n", buffer.getvalue())
+        partial.write_text(text, encoding="utf-8")
         load_params(partial)
 
 
@@ -40,12 +57,12 @@ def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
     return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
-def overlay(values: CommentedMap, changes: dict[str, Any], name: str) -> None:
+def overlay(values: CommentedMap, changes: dict[str, Any], origin: str) -> None:
     """Replace values in place, key by key; a key that is no parameter is refused."""
     for key, value in changes.items():
         if key not in values:
-            raise InputError(f"profile {name}: {key} is no parameter")
+            raise InputError(f"{origin}: {key} is no parameter")
         if isinstance(value, dict) and key not in WHOLE:
-            overlay(values[key], value, name)
+            overlay(values[key], value, origin)
         else:
             values[key] = value

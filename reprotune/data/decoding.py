@@ -7,6 +7,7 @@ from charset_normalizer import from_bytes
 
 from reprotune.params import InputError
 
+CLOSE = 0.02  # difference of coherence that tells nothing
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -58,12 +59,18 @@ def is_utf8(raw: bytes) -> bool:
 
 
 def guess_encoding(raw: bytes) -> str:
-    """The most likely encoding, as charset-normalizer sees it; of equal ones the commonest."""
+    """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
     if is_utf8(raw):
         return "utf-8"
-    best = from_bytes(raw).best()
-    if best is None:
+    matches = list(from_bytes(raw))
+    if not matches:
         return "latin-1"
-    same = {codecs.lookup(name).name for name in (best.encoding, *best.could_be_from_charset)}
-    common = (name for name in ("latin-1", "cp1252") if codecs.lookup(name).name in same)
-    return next(common, best.encoding)
+    best = max(match.coherence for match in matches if match.chaos <= matches[0].chaos)
+    equal = {
+        codecs.lookup(name).name
+        for match in matches
+        if match.chaos <= matches[0].chaos and match.coherence >= best - CLOSE
+        for name in (match.encoding, *match.could_be_from_charset)
+    }
+    common = (name for name in ("latin-1", "cp1252") if codecs.lookup(name).name in equal)
+    return next(common, matches[0].encoding)

@@ -30,8 +30,11 @@ def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str]) -> pd.Se
     if settings.strategy == "published" and rows["split"].notna().any():
         check_given(rows["split"])
         return rows["split"]
-    if settings.test_per_class is None and settings.train_per_class is None:
-        raise InputError("roles: one of test_per_class and train_per_class must be a number")
+    counted = (settings.test_share, settings.test_per_class, settings.train_per_class)
+    if not any(counted):
+        raise InputError(
+            "roles: one of test_share, test_per_class and train_per_class must be a number"
+        )
     counts = {name: int((rows["label"] == name).sum()) for name in classes}
     limits = quotas(counts, settings)
     return published(rows, limits) if settings.strategy == "published" else hashed(rows, limits)
@@ -62,6 +65,8 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
         InputError: a class has too few rows; says which, how many there are and are needed.
     """
     test, train = settings.test_per_class, settings.train_per_class
+    if settings.test_share is not None:
+        return shared(counts, settings)
     needed = (test or 0) + (train or 1)
     short = {name: count for name, count in counts.items() if count < needed}
     if short:
@@ -77,6 +82,25 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
         result["validation"][name] = left if wanted is None else min(wanted, left)
         taken = result["test"][name] + result["validation"][name]
         result["train"][name] = count - taken if train is None else train
+    return result
+
+
+def shared(counts: Mapping[str, int], settings: Roles) -> Quotas:
+    """The same shares of every class, at least one test row; then the training rows."""
+    result: Quotas = {"test": {}, "validation": {}, "train": {}}
+    for name, count in counts.items():
+        test = max(1, round(count * (settings.test_share or 0)))
+        validation = round(count * (settings.validation_share or 0))
+        left = count - test - validation
+        train = left if settings.train_per_class is None else settings.train_per_class
+        if not 0 < train <= left:
+            raise InputError(
+                f"roles: class {name!r} has {count} rows: with {test} for test and {validation} "
+                f"for validation {left} are left, but {max(train, 1)} are needed for training; "
+                "lower the shares or train_per_class, or add rows"
+            )
+        result["test"][name], result["validation"][name] = test, validation
+        result["train"][name] = train
     return result
 
 

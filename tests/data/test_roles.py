@@ -21,6 +21,8 @@ def settings(**changes: Any) -> Roles:
     values = {
         "strategy": "hashed",
         "near_duplicate": 0.8,
+        "test_share": None,
+        "validation_share": None,
         "test_per_class": 20,
         "validation_per_class": 10,
         "train_per_class": 40,
@@ -119,6 +121,31 @@ def test_none_means_all_that_is_left(
     limits = settings(test_per_class=test, validation_per_class=validation, train_per_class=train)
     found = quotas({"a": 100}, limits)
     assert tuple(found[role]["a"] for role in ("test", "validation", "train")) == expected
+
+
+def test_shares_give_every_class_its_own_number_of_test_rows() -> None:
+    by_share = {"test_share": 0.2, "validation_share": 0.1, "test_per_class": None}
+    limits = settings(**by_share, validation_per_class=None, train_per_class=None)
+    found = quotas({"many": 1000, "few": 10, "fewest": 2}, limits)
+    assert found["test"] == {"many": 200, "few": 2, "fewest": 1}
+    assert found["validation"] == {"many": 100, "few": 1, "fewest": 0}
+    assert found["train"] == {"many": 700, "few": 7, "fewest": 1}
+    with pytest.raises(InputError, match=r"class 'one' has 1 rows.*0 are left"):
+        quotas({"one": 1}, limits)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test_share": 0.2}, "go together"),
+        ({"test_share": 0.2, "validation_share": 0.1}, "must be null"),
+        ({"test_share": 0.6, "validation_share": 0.4}, "nothing to train on"),
+        ({"test_share": 0.2, "validation_share": 0.1, "strategy": "published"}, "no shares"),
+    ],
+)
+def test_shares_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        settings(**changes)
 
 
 def test_validation_never_takes_the_last_training_rows() -> None:

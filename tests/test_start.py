@@ -1,0 +1,192 @@
+"""``reprotune init`` on files that nobody has described."""
+
+import random
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reprotune import paths
+from reprotune.data.decoding import guess_encoding
+from reprotune.data.files import read_files
+from reprotune.params import InputError, Params, class_names, load_params
+from reprotune.start import init, report
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[1]
+WORDS = "Lieferung Größe façade élève profit price café Straße late broken kind".split()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(ROOT / "profiles", root / "profiles")
+    for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS):
+        (root / folder).mkdir(parents=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+def texts(count: int, seed: int = 1) -> list[str]:
+    draw = random.Random(seed)
+    return [f"{' '.join(draw.choices(WORDS, k=6))} {seed} {n}" for n in range(count)]
+
+
+def table(counts: dict[str, int], delimiter: str = ",", header: str = "text,label") -> str:
+    rows = [
+        f"{t}{delimiter}{name}" for s, (name, n) in enumerate(counts.items()) for t in texts(n, s)
+    ]
+    return "\n".join([*([header.replace(",", delimiter)] if header else []), *rows]) + "\n"
+
+
+def write(file: Path, content: str, encoding: str = "utf-8") -> Path:
+    file.write_bytes(content.encode(encoding))
+    return file
+
+
+def started(files: Iterable[Path], **options: Any) -> Params:
+    """Run init and read what it wrote, as the pipeline would."""
+    names = ("text", "label", "test", "validation", "model", "encoding", "delimiter")
+    init(list(files), **dict.fromkeys(names) | {"classes": []} | options)
+    params = load_params()
+    rows = read_files(params.download, paths.SOURCE_DATA)
+    assert set(rows["label"].dropna()) == set(class_names(params.download.labels))
+    return params
+
+
+@pytest.mark.parametrize(("encoding", "delimiter", "name"), [
+    ("utf-8", ",", "a.csv"), ("latin-1", ";", "a.csv"), ("utf-16", "\t", "a.tsv"),
+    ("utf-8-sig", "|", "a.csv"), ("latin-1", "@", "a.txt"),
+])  # fmt: skip
+def test_encoding_and_delimiter_are_found(
+    project: Path, tmp_path: Path, encoding: str, delimiter: str, name: str
+) -> None:
+    file = write(tmp_path / name, table({"up": 60, "down": 50}, delimiter), encoding)
+    params = started([file], text="text", label="label")
+    assert params.download.delimiter == delimiter
+    rows = read_files(params.download, paths.SOURCE_DATA)
+    assert rows["text"].tolist() == texts(60, 0) + texts(50, 1)
+
+
+def test_columns_by_position_mean_that_there_is_no_header(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header=""))
+    params = started([file], text="0", label="1")
+    assert not params.download.header
+    assert len(read_files(params.download, paths.SOURCE_DATA)) == 110
+
+
+def test_one_file_a_class(project: Path, tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"r.{n}", "\n".join(texts(50, s))) for s, n in enumerate(["neg", "pos"])
+    ]
+    params = started(files, classes=["bad", "good"])
+    assert class_names(params.download.labels) == ["bad", "good"]
+    assert params.roles.strategy == "hashed"
+
+
+def test_one_file_a_split_is_kept_as_published(project: Path, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", table({"up": 40, "down": 30})) for n in ("a", "b")]
+    params = started(files[:1], text="text", label="label", test=files[1])
+    assert params.roles.strategy == "published"
+    assert [file.split for file in params.download.files] == ["train", "test"]
+
+
+def test_even_classes_are_balanced_and_uneven_ones_shared(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 500, "down": 600}))
+    even = started([file], text="text", label="label").roles
+    assert (even.test_per_class, even.validation_per_class, even.train_per_class) == (100, 50, 350)
+    file = write(tmp_path / "b.csv", table({"up": 500, "down": 12}))
+    uneven = started([file], text="text", label="label").roles
+    assert (uneven.test_share, uneven.test_per_class, uneven.train_per_class) == (0.2, None, None)
+
+
+def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
+    seen, way, changes = init([file], "text", "label", [], None, None, None, None, None)
+    assert seen.left_out == {"": 2, "rare": 3}
+    assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
+    assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]
+
+
+def test_spellings_that_differ_in_case_are_one_class(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"Up": 50, "UP": 20, "down": 40, "label": 30}))
+    labels = started([file], text="text", label="label").download.labels
+    assert labels == {"Up": "Up", "UP": "Up", "down": "down", "label": "label_"}
+
+
+def test_expectations_fit_the_data_they_were_made_from(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 500, "down": 12}) + "same,up\nsame,up\n")
+    limits = started([file], text="text", label="label").expectations
+    assert limits.rows.least <= 514 <= limits.rows.most
+    assert limits.class_share.least <= 12 / 514 <= limits.class_share.most
+    assert limits.repeated.most >= 2 / 514
+
+
+def test_an_encoder_gets_a_classification_head(project: Path, tmp_path: Path) -> None:
+    tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    params = started([file], text="text", label="label", model="bert")
+    assert (params.model.kind, params.model.task) == ("path", "classification")
+    assert params.model.location == "models/source/bert"
+
+
+EVEN = table({"up": 60, "down": 50})
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
+        (EVEN, {"label": None}, "--label is missing"),
+        (EVEN, {"text": None}, "--text is missing"),
+        (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
+        (table({"up": 60}), {}, "fewer than two classes"),
+        (EVEN + " ,up\n", {}, r"1 texts are empty, first in rows \[111\]"),
+        (EVEN, {"classes": ["a", "b"]}, "2 classes, but there are 1 files"),
+        (EVEN, {"encoding": "utf-8x"}, "no encoding that Python knows"),
+        (EVEN, {"validation": Path("v.csv")}, "name its --test too"),
+        (EVEN, {"test": Path("gone.csv")}, "gone.csv: no such file"),
+        (EVEN, {"model": "gone"}, "no such folder"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_learnt_from_is_refused_and_nothing_is_written(
+    project: Path, tmp_path: Path, content: str, options: dict[str, Any], message: str
+) -> None:
+    file = write(tmp_path / "a.csv", content)
+    paths.PARAMS.write_text("mine: 1\n")
+    with pytest.raises(InputError, match=message):
+        started([file], **{"text": "text", "label": "label"} | options)
+    assert paths.PARAMS.read_text() == "mine: 1\n"
+    assert list(paths.SOURCE_DATA.iterdir()) == []
+
+
+def test_another_file_of_the_same_name_is_not_overwritten(project: Path, tmp_path: Path) -> None:
+    write(paths.SOURCE_DATA / "a.csv", "precious")
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    with pytest.raises(InputError, match="another file of that name"):
+        started([file], text="text", label="label")
+    assert (paths.SOURCE_DATA / "a.csv").read_text() == "precious"
+
+
+def test_a_file_that_lies_there_already_is_used(project: Path) -> None:
+    file = write(paths.SOURCE_DATA / "a.csv", table({"up": 60, "down": 50}))
+    started([file], text="text", label="label")
+    assert file.read_text() == table({"up": 60, "down": 50})
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Die Größe der Lieferung war für Müller ärgerlich.", "latin-1"),
+        ("It’s “fine” — the café’s price is 5 €.", "cp1252"),
+        ("Выручка компании выросла на десять процентов.", "cp1251"),
+        ("売上高は前年同期比で増加した。", "cp932"),
+        ("Größe und Wörter", "utf-8"),
+        ("Größe und Wörter", "utf-16"),
+    ],
+)
+def test_an_encoding_is_guessed(text: str, encoding: str) -> None:
+    raw = "\n".join([text] * 20).encode(encoding)
+    assert raw.decode(guess_encoding(raw)).removeprefix("\ufeff") == "\n".join([text] * 20)
