@@ -20,7 +20,8 @@ ROWS = 6000  # training rows of a first run, about
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
 PARTS = ("test", "validation", "train")
 CHARACTERS = 2.5  # a token has more, mostly
-ENCODER = {"learning_rate": 2e-3, "epochs": 8}  # chosen in docs/results.md
+SEEN = 10_000  # training rows that a first run sees, repeated ones counted again, about
+ENCODER_RATE = 2e-3  # for LoRA on a small encoder: docs/results.md
 
 
 def init(
@@ -49,7 +50,15 @@ def init(
     trial = described(entries, text, label)
     way, tables = readable(paths_, trial, encoding, delimiter)
     seen = look(way, paths_, tables)
-    changes = {"download": download_section(way, seen), **sizes(seen), **learner(seen, model)}
+    roles, rarest = splits(seen)
+    changes = {
+        "download": download_section(way, seen),
+        "expectations": expectations(seen),
+        "roles": roles,
+        "audit": {"folds": max(2, min(5, rarest))},
+        "baseline": {"folds": max(2, min(5, rarest))},
+        **learner(seen, model, training_rows(seen, roles)),
+    }
     profiles.write(changes, target)
     for path in paths_:
         with whole_file(folder / path.name) as partial:
@@ -123,54 +132,55 @@ def download_section(way: Download, seen: Look) -> dict[str, Any]:
     }
 
 
-def sizes(seen: Look) -> dict[str, Any]:
-    """Splits that the rarest class allows, and expectations of data like this."""
-    total = len(seen.rows)
-    left, roles = parts(seen)
-    least, most = seen.shares
-    folds = {"folds": max(2, min(5, left))}
-    longest = int(seen.rows["text"].str.len().max())
+def expectations(seen: Look) -> dict[str, Any]:
+    """Limits that this data keeps with room to spare, and that other data may not."""
+    (least, most), total = seen.shares, len(seen.rows)
     return {
-        "expectations": {
-            "rows": {"least": total // 2, "most": total * 10},
-            "class_share": {"least": round(least / 2, 4), "most": round(min(1, 1.5 * most), 4)},
-            "characters": {"least": 1, "most": 2 * longest},
-            "repeated": {"most": round(min(0.99, 2 * seen.repeated + 0.01), 4)},
-        },
-        "roles": roles,
-        "audit": folds,
-        "baseline": folds,
+        "rows": {"least": total // 2, "most": total * 10},
+        "class_share": {"least": round(least / 2, 4), "most": round(min(1, 1.5 * most), 4)},
+        "characters": {"least": 1, "most": 2 * int(seen.rows["text"].str.len().max())},
+        "repeated": {"most": round(min(0.99, 2 * seen.repeated + 0.01), 4)},
     }
 
 
-def parts(seen: Look) -> tuple[int, dict[str, Any]]:
-    """Training rows of the rarest class, and the section ``roles``."""
+def splits(seen: Look) -> tuple[dict[str, Any], int]:
+    """The section ``roles`` that the rarest class allows, and that class's training rows."""
     keys = ("test_share", "validation_share", *(f"{part}_per_class" for part in PARTS))
     roles: dict[str, Any] = {"strategy": "hashed"} | dict.fromkeys(keys)
     if seen.rows["split"].notna().any():
         train = seen.rows.loc[seen.rows["split"] == "train", "label"]
-        return int(train.value_counts().min()), roles | {"strategy": "published"}
+        return roles | {"strategy": "published"}, int(train.value_counts().min())
     rarest = int(seen.usable.min())
     test, validation = min(300, rarest // 5), min(50, rarest // 10)
     left = rarest - test - validation
     if left < 100 and left * len(seen.usable) < len(seen.rows) / 2:  # balance would cost too much
-        return left, roles | {"test_share": 0.2, "validation_share": 0.1}
+        return roles | {"test_share": 0.2, "validation_share": 0.1}, left
     train_rows = min(left, ROWS // len(seen.usable))
-    return left, roles | dict(zip(keys[2:], (test, validation, train_rows), strict=True))
+    return roles | dict(zip(keys[2:], (test, validation, train_rows), strict=True)), left
 
 
-def learner(seen: Look, model: str | None) -> dict[str, Any]:
-    """The base model, the task that it can do, and how it is asked."""
-    changes: dict[str, Any] = {}
-    context, task = 256, "causal"
+def training_rows(seen: Look, roles: dict[str, Any]) -> int:
+    if roles["strategy"] == "published":
+        return int((seen.rows["split"] == "train").sum())
+    if roles["test_share"]:
+        return int(len(seen.rows) * (1 - roles["test_share"] - roles["validation_share"]))
+    return int(roles["train_per_class"]) * len(seen.usable)
+
+
+def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
+    """The base model, the task that it can do, how it is asked, and for how long it learns."""
+    context, task, epochs = 256, "causal", 5
+    changes: dict[str, Any] = {"train": {}}
     if model:
         folder = resolve(model, paths.SOURCE_MODELS)
         config = read_config(folder)
         architecture = config.get("architectures", ["unknown"])[0]
         if architecture.endswith(SPEECHLESS) and not architecture.endswith("LMHeadModel"):
-            task, changes["train"] = "classification", ENCODER
+            task, epochs = "classification", 8
+            changes["train"]["learning_rate"] = ENCODER_RATE
         context = config.get("max_position_embeddings", 1024)
         changes["model"] = {"kind": "path", "location": folder.as_posix(), "task": task}
+    changes["train"]["epochs"] = max(1, min(epochs, round(SEEN / rows)))
     long = float(seen.rows["text"].str.len().quantile(0.99)) / CHARACTERS + 16
     length = next((n for n in LENGTHS if n >= long), LENGTHS[-1])
     changes["prompt"] = {

@@ -20,6 +20,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation import Expectation
 
 from reprotune import paths
+from reprotune.data.docs import detach
 from reprotune.data.identity import digest
 from reprotune.params import Expectations, InputError, Limit
 
@@ -168,8 +169,9 @@ def validate(
     table: pd.DataFrame, name: str, suite: list[Expectation], docs: Path, work: Path
 ) -> ExpectationSuiteValidationResult:
     """Run the rules and rebuild the site, where this result takes the place of the last."""
-    for old in (work / "gx/uncommitted/validations" / name, docs / "validations" / name):
-        shutil.rmtree(old, ignore_errors=True)
+    results = work / "gx/uncommitted/validations"
+    for folder in (results, docs / "validations"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     context = opened(docs, work)
     source = context.data_sources.add_or_update_pandas(SITE)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
@@ -187,6 +189,7 @@ def validate(
         },
     )
     context.build_data_docs([SITE])
+    detach(docs, results)
     return result
 
 
