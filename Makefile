@@ -16,10 +16,12 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 VERSION_CHECK := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else \
 	"reprotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)
 
-.PHONY: help repro test check bench
+.PHONY: help install repro test check bench
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+
+install: .venv/.installed ## set up .venv, and no more
 
 repro: .venv/.installed ## run the pipeline (only what changed) and end with a summary
 	@$(IN_VENV) python -m reprotune.cli check
