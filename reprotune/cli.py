@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from reprotune import paths
@@ -123,9 +124,9 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
 def show(table: "pd.DataFrame") -> None:
     grid = Table(box=None, header_style="bold")
     for column in table:
-        grid.add_column(str(column), justify="left" if column in {"text", "predicted"} else "right")
+        grid.add_column(escape(str(column)), justify="left" if column in {"text", "predicted"} else "right")
     for row in table.itertuples(index=False):
-        grid.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+        grid.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row))
     Console(width=None if sys.stdout.isatty() else 140).print(grid)
 
 

@@ -83,6 +83,9 @@ def packages(lock: Path = pins.LOCK) -> Finding:
 
 def dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
     """Git, DVC and the files that they leave when they are killed."""
+    if absent := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
+        return Finding("stop", "dvc", f"{absent[0]} is not on the PATH; source .venv/bin/activate "
+                       "has dvc, the system's packages have git")  # fmt: skip
     git = subprocess.run(["git", "rev-parse"], capture_output=True, check=False).returncode == 0
     if not git or not root.is_dir():
         return Finding("stop", "dvc", "this folder is no git repository with DVC; clone one, or "
@@ -186,10 +189,12 @@ def device(params: Params) -> Finding:
 
 def disk(params: Params) -> Finding:
     """DVC's cache: writable, and with room for what a run adds."""
-    result = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=False)
-    if result.returncode:
-        return Finding("stop", "disk", f"dvc cache dir: {result.stderr.strip()}")
-    cache = Path(result.stdout.strip())
+    cache = DVC / "cache"
+    if shutil.which("dvc"):  # otherwise said above
+        result = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=False)
+        if result.returncode:
+            return Finding("stop", "disk", f"dvc cache dir: {result.stderr.strip()}")
+        cache = Path(result.stdout.strip())
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if not os.access(place, os.W_OK):
         return Finding("stop", "disk", f"{place} is not writable, and DVC's cache lies there")

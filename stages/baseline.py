@@ -37,7 +37,7 @@ def run(
     )
     folder = located(base)
     encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
-    model = load_model(folder, precision, encoder)
+    model = load_model(folder, precision, encoder, new_head=True)
     with threadpool_limits(1):
         probability = {
             "majority": classical.majority(train_rows["label"], classes, len(rows)),

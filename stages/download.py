@@ -46,7 +46,7 @@ def run(
     examples = as_raw(table)
     classes = class_names(params.download.labels)
     schemas.check_labels(examples["label"], classes, source)
-    expectations.require(examples, "raw", classes, params.expectations, raw)
+    expectations.require(examples, "raw", classes, params.expectations, source)
     schemas.write(examples, raw, schemas.Raw)
     counts = examples["label"].value_counts().sort_index()
     write_json(

@@ -9,7 +9,7 @@ from reprotune import paths
 from reprotune.data import schemas
 from reprotune.model.base import located
 from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_model
+from reprotune.model.loading import WHOLE, Precision, load_model
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.model.training import save_tuned, tune
 from reprotune.params import Params, class_names
@@ -43,9 +43,9 @@ def run(
     classes = class_names(params.download.labels)
     encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
     torch.manual_seed(params.train.seed)  # a new classification head is drawn
-    trained_in = precision._replace(compute_dtype="float32")  # autocast lowers it where it may
+    trained_in = WHOLE if params.train.method == "full" else precision  # autocast lowers it
     model, *curves = tune(
-        load_model(folder, trained_in if params.train.method == "full" else precision, encoder),
+        load_model(folder, trained_in, encoder, new_head=True),
         encoder,
         rows,
         schemas.read(validation, schemas.Split),

@@ -7,8 +7,21 @@ from charset_normalizer import from_bytes
 
 from reprotune.params import InputError
 
+FEW = 0.01  # share of bytes beyond ASCII that tells nothing: Western then
 CLOSE = 0.02  # difference of coherence that tells nothing
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+MARKS = {  # byte-order marks; the longer first, for one begins with another
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
+}
+LIKELY = [  # what files are in, if not in Unicode: a rarer guess is mostly wrong
+    *("latin_1", "cp1252", "cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "iso8859_7"),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866"),
+    *("mac_roman", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "euc_kr", "cp949"),
+    *("utf_16", "utf_32"),
+]
 
 
 def decode(path: Path, encoding: str) -> str:
@@ -20,14 +33,14 @@ def decode(path: Path, encoding: str) -> str:
     raw = path.read_bytes()
     try:
         name = codecs.lookup(encoding).name
+        marked = raw[:4].decode(name, "ignore").startswith("\ufeff")
     except LookupError:
         raise InputError(
-            f"download.encoding: {encoding!r} is no encoding that Python knows"
+            f"download.encoding: {encoding!r} is no encoding of text that Python knows"
         ) from None
-    guess = "utf-16" if raw.startswith(UTF16) else "utf-8"
-    if raw.startswith((codecs.BOM_UTF8, *UTF16)) and not name.startswith(guess):
+    if (mark := byte_order_mark(raw)) not in (None, name.removesuffix("-sig")) and not marked:
         raise InputError(
-            f"{path}: starts with the byte-order mark of {guess}; set download.encoding: {guess}"
+            f"{path}: starts with the byte-order mark of {mark}; set download.encoding: {mark}"
         )
     try:
         text = raw.decode(name).removeprefix("\ufeff")
@@ -39,15 +52,21 @@ def decode(path: Path, encoding: str) -> str:
         ) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
+        order = "be" if raw[::2].count(0) > raw[1::2].count(0) else "le"
         raise InputError(
             f"{path}: line {line} holds a NUL character, as damaged files and those in UTF-16 do; "
-            "remove it, or try download.encoding: utf-16"
+            f"remove it, or try download.encoding: utf-16-{order}"
         )
     if not name.startswith("utf") and not raw.isascii() and is_utf8(raw):
         raise InputError(
             f"{path}: is in UTF-8, and would be garbled as {encoding}; set download.encoding: utf-8"
         )
     return text
+
+
+def byte_order_mark(raw: bytes) -> str | None:
+    """The encoding whose byte-order mark comes first, if any."""
+    return next((name for mark, name in MARKS.items() if raw.startswith(mark)), None)
 
 
 def is_utf8(raw: bytes) -> bool:
@@ -60,9 +79,14 @@ def is_utf8(raw: bytes) -> bool:
 
 def guess_encoding(raw: bytes) -> str:
     """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
+    if mark := byte_order_mark(raw):
+        return mark
     if is_utf8(raw):
         return "utf-8"
-    matches = list(from_bytes(raw))
+    beyond = raw.translate(None, bytes(range(128)))
+    if len(beyond) < FEW * len(raw):
+        return "cp1252" if any(byte < 0xA0 for byte in beyond) else "latin-1"
+    matches = list(from_bytes(raw, cp_isolation=LIKELY))
     if not matches:
         return "latin-1"
     best = max(match.coherence for match in matches if match.chaos <= matches[0].chaos)

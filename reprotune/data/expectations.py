@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from copy import copy
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from reprotune.data.identity import digest
 from reprotune.params import Expectations, InputError, Limit
 
 SITE = "reprotune"
+STORE = "gx"  # in the working folder
+RESULTS = f"{STORE}/uncommitted/validations"
 SHOWN = 10  # rows named in a message
 LONGEST = 200  # characters of a text shown in the report
 SEVERITY = {"stop": "critical", "warn": "warning"}
@@ -41,7 +44,7 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
     found: list[Expectation] = [
         gxe.ExpectColumnValuesToBeInSet(
             column="label",
-            value_set=list(classes),
+            value_set=[escape(name) for name in classes],
             **told("download.labels", "every label is a class"),
         ),
         gxe.ExpectColumnValuesToBeBetween(
@@ -52,7 +55,7 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
         ),
         gxe.ExpectColumnValuesToBeUnique(
             column="text",
-            mostly=1 - repeats.most,
+            mostly=round(1 - repeats.most, 9),  # 1 - 0.7 is more than 0.3
             **told("repeated", f"at most {repeats.most:g} of the rows share a text", repeats),
         ),
     ]
@@ -101,7 +104,7 @@ def measured(rows: pd.DataFrame, name: str, classes: Sequence[str]) -> pd.DataFr
         {
             "row": rows["row"] + 1 if name == "raw" else rows["id"],
             "text": shown.map(escape),
-            "label": rows["label"],
+            "label": rows["label"].map(escape),
             "characters": text.str.len(),
         }
     )
@@ -127,6 +130,7 @@ def require(
         InputError: names every broken rule, its parameter and the rows.
     """
     if rows.empty:
+        forget(name, docs, work)
         return
     result = validate(measured(rows, name, classes), name, rules(name, classes, limits), docs, work)
     broken = {
@@ -169,16 +173,31 @@ def validate(
     table: pd.DataFrame, name: str, suite: list[Expectation], docs: Path, work: Path
 ) -> ExpectationSuiteValidationResult:
     """Run the rules and rebuild the site, where this result takes the place of the last."""
-    results = work / "gx/uncommitted/validations"
-    for folder in (results, docs / "validations"):
+    forget(name, docs, work)
+    try:
+        return recorded(table, name, suite, docs, work)
+    except Exception:  # the half-written store of a killed run; else it is raised again
+        for folder in (work / STORE, docs):
+            shutil.rmtree(folder, ignore_errors=True)
+        return recorded(table, name, suite, docs, work)
+
+
+def forget(name: str, docs: Path, work: Path) -> None:
+    """Take the earlier result of a table out of the store and the site."""
+    for folder in (work / RESULTS, docs / "validations"):
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def recorded(
+    table: pd.DataFrame, name: str, suite: list[Expectation], docs: Path, work: Path
+) -> ExpectationSuiteValidationResult:
     context = opened(docs, work)
     source = context.data_sources.add_or_update_pandas(SITE)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
     definition = gx.ValidationDefinition(
         name=name,
         data=batch,
-        suite=context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=suite)),
+        suite=context.suites.add_or_update(gx.ExpectationSuite(name, list(map(copy, suite)))),
     )
     result = context.validation_definitions.add_or_update(definition).run(
         batch_parameters={"dataframe": table},
@@ -189,18 +208,14 @@ def validate(
         },
     )
     context.build_data_docs([SITE])
-    detach(docs, results)
+    detach(docs, work / RESULTS)
     return result
 
 
 def opened(docs: Path, work: Path) -> FileDataContext:
-    """The store behind the site; one that a killed run left broken is made anew."""
+    """The store behind the site."""
     work.mkdir(parents=True, exist_ok=True)
-    try:
-        context = gx.get_context(mode="file", project_root_dir=work)
-    except Exception:  # whatever half a file makes it raise
-        shutil.rmtree(work / "gx")
-        context = gx.get_context(mode="file", project_root_dir=work)
+    context = gx.get_context(mode="file", project_root_dir=work)
     if SITE not in context.get_site_names():
         for site in context.get_site_names():
             context.delete_data_docs_site(site)
@@ -210,7 +225,7 @@ def opened(docs: Path, work: Path) -> FileDataContext:
                 "class_name": "SiteBuilder",
                 "store_backend": {
                     "class_name": "TupleFilesystemStoreBackend",
-                    "base_directory": os.path.relpath(docs, work / "gx"),
+                    "base_directory": os.path.relpath(docs, work / STORE),
                 },
                 "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             },

@@ -48,11 +48,13 @@ def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: Path)
     unknown = labels[~labels.isin(list(known))]
     if len(unknown):
         counts = unknown.value_counts().head(SHOWN)
-        shown = ", ".join(f"{value!r} ({n} rows)" for value, n in counts.items())
+        first = {value: int(unknown.index[unknown == value][0]) + 1 for value in counts.index}
+        shown = ", ".join(f"{v!r} ({n} rows, first in row {first[v]})" for v, n in counts.items())
         more = f" and {unknown.nunique() - SHOWN} more" if unknown.nunique() > SHOWN else ""
         raise InputError(
             f"{path}: label {shown}{more} is not in download.labels; allowed are {list(known)}; "
-            "add it with its class, or with null to leave its rows out"
+            "add it with its class, or with null to leave its rows out (row 1 is the first after "
+            "the header)"
         )
 
 
@@ -85,7 +87,7 @@ def inside(location: Path, folder: Path) -> Path:
         raise InputError(f"{location}: must lie under {folder}, which is tracked; copy it there")
     if not path.is_file():
         present = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-        raise InputError(f"{path}: no such file; {folder} holds {present}")
+        raise InputError(f"{path}: no such file (download.files); {folder} holds {present}")
     return path
 
 
@@ -145,14 +147,20 @@ def delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
     if download.header and rows:
         names = rows.pop(0)[1]
     if not rows:
-        raise ValueError("it has a header and no rows" if names else "it is empty")
+        raise ValueError(
+            "it has a header and no rows; add rows or, if it has no header, set download.header: "
+            "false"
+            if names
+            else "it is empty"
+        )
     if len(set(names)) < len(names):
         raise ValueError(f"two of its columns have the same name: {names}; rename one")
     for number, row in rows:
         if len(row) != len(names):
             raise ValueError(
                 f"the row that begins in line {number} has {len(row)} columns, the first has "
-                f"{len(names)}; see download.delimiter ({download.delimiter!r}) and the quotes"
+                f"{len(names)}; see download.delimiter ({download.delimiter!r})"
+                f"{' and the quotes' if quoted else ''}"
             )
     return pd.DataFrame([row for _, row in rows], columns=names)
 
@@ -170,7 +178,8 @@ def csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             raise ValueError(
                 f"the row that begins in line {line} has a stray quotation mark ({error}); double "
-                "quotes within a quoted field are written twice"
+                "quotes within a quoted field are written twice; or the wrong download.delimiter "
+                f"({delimiter!r})"
             ) from None
         if row:
             yield line, row

@@ -71,8 +71,8 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     short = {name: count for name, count in counts.items() if count < needed}
     if short:
         raise InputError(
-            f"roles: test_per_class {test} and train_per_class {train} need {needed} rows of "
-            f"each class, but there are {short}; lower them or add rows"
+            f"roles: test_per_class {shown(test)} and train_per_class {shown(train)} need {needed} "
+            f"rows of each class, but there are {short}; lower them or add rows"
         )
     result: Quotas = {"test": {}, "validation": {}, "train": {}}
     for name, count in counts.items():
@@ -83,6 +83,10 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
         taken = result["test"][name] + result["validation"][name]
         result["train"][name] = count - taken if train is None else train
     return result
+
+
+def shown(count: int | None) -> str:
+    return "null" if count is None else str(count)
 
 
 def shared(counts: Mapping[str, int], settings: Roles) -> Quotas:
@@ -128,7 +132,7 @@ def check_full(room: Counter[str]) -> None:
     if missing:
         raise InputError(
             f"roles: the test set lacks {missing} rows, for the rest of these classes are in "
-            "groups of near-duplicates that do not fit; lower roles.test_per_class"
+            "groups of near-duplicates that do not fit; lower roles.test_per_class or test_share"
         )
 
 

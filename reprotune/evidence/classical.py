@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from reprotune.params import InputError
 
-STRENGTHS = tuple(float(c) for c in np.logspace(-2, 3, 11))
+SPARSE = tuple(float(c) for c in np.logspace(-2, 3, 11))  # of C, for TF-IDF
+DENSE = tuple(float(c) for c in np.logspace(-5, 1, 9))  # for standardized embeddings
 
 
 def majority(labels: pd.Series, classes: Sequence[str], rows: int) -> np.ndarray:
@@ -37,7 +38,7 @@ def tfidf(
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
     features = TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True)
-    model = make_pipeline(features, regression(train["label"], classes, folds, seed))
+    model = make_pipeline(features, regression(train["label"], classes, SPARSE, folds, seed))
     return np.asarray(model.fit(train["text"], codes(train["label"], classes)).predict_proba(texts))
 
 
@@ -53,7 +54,7 @@ def frozen_embeddings(
 
     Embeddings have shape (rows, features). C is chosen as for ``tfidf``.
     """
-    model = make_pipeline(StandardScaler(), regression(labels, classes, folds, seed))
+    model = make_pipeline(StandardScaler(), regression(labels, classes, DENSE, folds, seed))
     return np.asarray(model.fit(train, codes(labels, classes)).predict_proba(test))
 
 
@@ -62,7 +63,7 @@ def codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
 
 
 def regression(
-    labels: pd.Series, classes: Sequence[str], folds: int, seed: int
+    labels: pd.Series, classes: Sequence[str], strengths: Sequence[float], folds: int, seed: int
 ) -> LogisticRegressionCV:
     """Logistic regression that chooses C by stratified cross-validation of the log loss.
 
@@ -75,7 +76,7 @@ def regression(
             f"baseline.folds {folds}: a class has only {fewest} training rows; lower it or add rows"
         )
     return LogisticRegressionCV(
-        Cs=STRENGTHS,
+        Cs=list(strengths),
         cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
         scoring="neg_log_loss",
         l1_ratios=(0.0,),

@@ -58,6 +58,8 @@ def accuracies(figures: dict[str, Any]) -> str:
     text = f"accuracy {figures['test']['accuracy']:.3f} ({low:.3f} to {high:.3f})"
     if "reference" in figures:
         text += f", against the truth {figures['reference']['accuracy']:.3f}"
+    if figures["gain_over"]["majority"]["interval"][0] <= 0:
+        text += "; no better than guessing: try a lower train.learning_rate"
     return text
 
 

@@ -3,17 +3,26 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
 
 from reprotune.params import InputError
 from reprotune.stage import write_json
 
 MANIFEST = "base.json"
-NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json")
+NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json|vocab.txt|spiece.model")
 PINNED = {".json", ".safetensors", ".model", ".txt", ".jinja"}  # no cards, no download caches
+TASKS = {
+    "causal": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    "classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+}
 SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQuestionAnswering")
 BLOCK = 1 << 20
 
@@ -61,29 +70,62 @@ def parameter_count(path: Path) -> int:
 def weight_files(path: Path) -> list[str]:
     """The files that hold the weights: those of the index, if the weights are in shards."""
     index = path / "model.safetensors.index.json"
-    if index.is_file():
-        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    return sorted(p.name for p in path.glob("*.safetensors"))
+    if not index.is_file():
+        return sorted(p.name for p in path.glob("*.safetensors"))
+    shards = read_object(index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise InputError(f"{index}: has no weight_map; fetch it again")
+    return sorted(set(shards.values()))
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{file}: not readable as JSON: {error}; fetch it or save the model again"
+        ) from None
+    if not isinstance(values, dict):
+        raise InputError(f"{file}: no JSON object; fetch it or save the model again")
+    return values
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    file = path / "config.json"
-    try:
-        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file}: not readable as JSON: {error}; save the model again") from None
+    """The configuration of a model folder, which names a type that transformers knows itself."""
+    config = read_object(path / "config.json")
+    kind = config.get("model_type")
+    if not any(kind in names for names in TASKS.values()):
+        known = "names no model_type" if kind is None else f"has the model_type {kind!r}"
+        raise InputError(
+            f"{path / 'config.json'}: {known}, and transformers has no text classifier for that "
+            "without code of the model's own, which is not run; save another model there"
+        )
     return config
 
 
+def architecture(config: Mapping[str, Any]) -> str:
+    """The class that was saved, such as ``LlamaForCausalLM``."""
+    return str((config.get("architectures") or ["unknown"])[0])
+
+
+def tasks(config: Mapping[str, Any]) -> list[str]:
+    """What the model can do as ``model.task``."""
+    able = [task for task, names in TASKS.items() if config["model_type"] in names]
+    name = architecture(config)
+    speechless = name.endswith(SPEECHLESS) and not name.endswith("LMHeadModel")
+    return [task for task in able if task != "causal" or not speechless]
+
+
 def check_task(path: Path, task: str) -> None:
-    """Raise InputError if a model without a language-model head is to say the next word."""
-    architecture = read_config(path).get("architectures", ["unknown"])[0]
-    speaks = architecture.endswith("LMHeadModel") or not architecture.endswith(SPEECHLESS)
-    if task == "causal" and not speaks:
-        raise InputError(
-            f"{path}: a {architecture} predicts no next word, as model.task causal needs; use "
-            "model.task classification"
-        )
+    """Raise InputError if the model cannot do ``model.task``."""
+    config = read_config(path)
+    if task in (able := tasks(config)):
+        return
+    lacks = {"causal": "predicts no next word", "classification": "can have no head"}[task]
+    raise InputError(
+        f"{path}: a {architecture(config)} {lacks}, as model.task {task} needs; use "
+        f"{f'model.task {able[0]}' if able else 'another model'}"
+    )
 
 
 def pin(path: Path, kind: str) -> dict[str, Any]:
@@ -93,7 +135,7 @@ def pin(path: Path, kind: str) -> dict[str, Any]:
     return {
         "kind": kind,
         "location": path.as_posix(),
-        "architecture": config.get("architectures", ["unknown"])[0],
+        "architecture": architecture(config),
         "parameters": sum(parameter_count(path / name) for name in weight_files(path)),
         "files": [
             {

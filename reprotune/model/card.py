@@ -1,5 +1,6 @@
 """The card of an exported model."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,20 @@ USES = {
 }
 
 
+def plain(name: str) -> str:
+    """A class name that Markdown shows as it is."""
+    return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", name)
+
+
 def write_card(
     folder: Path, task: str, classes: Sequence[str], test: dict[str, Any], confidence: float
 ) -> None:
     """Write ``README.md`` from the figures of ``metrics/evaluate.json``."""
     low, high = test["interval"]["accuracy"]
-    recall = "\n".join(f"| {name} | {test['recall'][name]:.3f} |" for name in classes)
+    recall = "\n".join(f"| {plain(name)} | {test['recall'][name]:.3f} |" for name in classes)
     card = CARD.format(
         pipeline=PIPELINES[task],
-        classes=", ".join(classes),
+        classes=", ".join(map(plain, classes)),
         use=USES[task],
         confidence=100 * confidence,
         rows=test["rows"],

@@ -1,5 +1,6 @@
 """Load base and tuned models, in the precision that was asked for."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -51,19 +52,30 @@ class Precision(NamedTuple):
         )
 
 
-def load_model(folder: Path, precision: Precision, encoder: Encoder) -> PreTrainedModel:
+WHOLE = Precision("none", False, "float32")  # the form in which all weights are trained
+
+
+def load_model(
+    folder: Path, precision: Precision, encoder: Encoder, new_head: bool = False
+) -> PreTrainedModel:
     """The model that the encoder needs, on the GPU if there is one, else on the CPU.
 
-    Either a causal language model, or a model with a classification head: that of the folder, or
-    a new one, drawn from torch's generator.
+    Either a causal language model, or a model with a classification head: that of the folder or,
+    with ``new_head`` and unless the folder's is for the same classes, one drawn from torch's
+    generator.
 
     Raises:
         InputError: the folder lacks weights, or the encoder's texts are too long for the model.
     """
     kind: Any = AutoModelForCausalLM
-    config, heads = None, list[str]()
+    config: PretrainedConfig = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    check_fits(encoder, config)
+    heads: list[str] = []
+    redrawn = False
     if isinstance(encoder, TextEncoder):
-        kind, config = AutoModelForSequenceClassification, head_config(folder, encoder)
+        known = [config.id2label[number] for number in sorted(config.id2label)]
+        redrawn = new_head and known != list(encoder.classes)
+        kind, config = AutoModelForSequenceClassification, with_head(config, encoder)
         with torch.device("meta"):
             heads = head_modules(kind.from_config(config))
     model, info = kind.from_pretrained(
@@ -73,29 +85,41 @@ def load_model(folder: Path, precision: Precision, encoder: Encoder) -> PreTrain
         quantization_config=precision.quantized(heads or None),
         device_map={"": DEVICE},
         ignore_mismatched_sizes=True,
+        trust_remote_code=False,
         output_loading_info=True,
     )
     absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-    if lacking := sorted(key for key in absent if not key.startswith(tuple(heads))):
+    spared = tuple(heads) if new_head else ()
+    if lacking := sorted(key for key in absent if not key.startswith(spared)):
         raise InputError(
             f"{folder}: its weights lack {len(lacking)} tensors of a {type(model).__name__}, or "
             f"have them in another size, such as {lacking[0]}; save the whole model there"
         )
-    check_fits(encoder, getattr(model.config, "max_position_embeddings", None))
+    for name in heads if redrawn else ():
+        if not any(key.startswith(name) for key in absent):
+            redraw(model, name)
     keep_unpacked(model)
     return cast(PreTrainedModel, model)
 
 
-def head_config(folder: Path, encoder: TextEncoder) -> PretrainedConfig:
-    """The folder's configuration with a head for the encoder's classes."""
-    config: PretrainedConfig = AutoConfig.from_pretrained(
-        str(folder),
-        label2id={name: number for number, name in enumerate(encoder.classes)},
-        id2label=dict(enumerate(encoder.classes)),
-        problem_type="single_label_classification",
-        pad_token_id=encoder.tokenizer.pad_token_id,  # decoders look for the last token before it
-    )
+def with_head(config: PretrainedConfig, encoder: TextEncoder) -> PretrainedConfig:
+    """The configuration with a head for the encoder's classes."""
+    config = deepcopy(config)
+    config.label2id = {name: number for number, name in enumerate(encoder.classes)}
+    config.id2label = dict(enumerate(encoder.classes))
+    config.problem_type = "single_label_classification"
+    config.pad_token_id = encoder.tokenizer.pad_token_id  # decoders look for the last token before
     return config
+
+
+def redraw(model: PreTrainedModel, name: str) -> None:
+    """Draw a head anew that is for other classes, or for the same in another order."""
+    if name.startswith(f"{model.base_model_prefix}."):  # the pooler, part of the pretraining
+        return
+    head = model.get_submodule(name)
+    for parameter in head.parameters():
+        parameter._is_hf_initialized = False  # transformers leaves what was loaded
+    head.apply(model._init_weights)
 
 
 def keep_unpacked(model: torch.nn.Module) -> None:
@@ -113,7 +137,7 @@ def load_tuned(
     folder: Path, tuned: Path, precision: Precision, encoder: Encoder
 ) -> PreTrainedModel | PeftModel:
     """What ``train`` made, for inference: the base under an adapter, or whole weights."""
-    adapted = (tuned / ADAPTER).is_file()
-    model = load_model(folder if adapted else tuned, precision, encoder)
-    model.eval()
-    return PeftModel.from_pretrained(model, str(tuned)) if adapted else model
+    if not (tuned / ADAPTER).is_file():
+        return load_model(tuned, WHOLE, encoder).eval()
+    model = load_model(folder, precision, encoder, new_head=True)  # the adapter holds the head
+    return PeftModel.from_pretrained(model.eval(), str(tuned))

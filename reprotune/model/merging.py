@@ -12,13 +12,12 @@ from transformers.pytorch_utils import Conv1D
 
 from reprotune.model.encoding import Encoder
 from reprotune.model.heads import TextEncoder
-from reprotune.model.loading import ADAPTER, Precision, load_model
+from reprotune.model.loading import ADAPTER, WHOLE, Precision, load_model
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import InputError
 
 CLASSIFIER = "reprotune.json"
-FULL = Precision("none", False, "float32")
 
 
 def merge(folder: Path, tuned: Path, precision: Precision, encoder: Encoder) -> PreTrainedModel:
@@ -28,8 +27,8 @@ def merge(folder: Path, tuned: Path, precision: Precision, encoder: Encoder) -> 
     original ones, and adding it to 4-bit weights would round it away.
     """
     if not (tuned / ADAPTER).is_file():
-        return load_model(tuned, FULL, encoder)
-    base = load_model(folder, precision, encoder)
+        return load_model(tuned, WHOLE, encoder)
+    base = load_model(folder, precision, encoder, new_head=True)
     transposed = [n for n, m in base.named_modules() if getattr(m, "source_cls", None) is Conv1D]
     if precision.quantization != "none":
         base = base.dequantize()
@@ -81,4 +80,4 @@ def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
     values = json.loads(file.read_text(encoding="utf-8"))
     kind = TextEncoder if "classes" in values else PromptEncoder
     encoder = kind(load_tokenizer(folder), **values)
-    return load_model(folder, FULL, encoder), encoder
+    return load_model(folder, WHOLE, encoder), encoder

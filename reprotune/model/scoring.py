@@ -38,13 +38,7 @@ def log_likelihoods(
         if isinstance(encoder, TextEncoder)
         else partial(score_answers, model, encoder)
     )
-    scores = in_batches(prompts, len(encoder.classes), batch, title, score)
-    if not np.isfinite(scores).all():
-        raise InputError(
-            f"{title}: a log-likelihood is no number; the model is broken or its number format too "
-            "small: use model.compute_dtype float32 or bfloat16"
-        )
-    return scores
+    return in_batches(prompts, len(encoder.classes), batch, title, score)
 
 
 @torch.inference_mode()
@@ -71,7 +65,11 @@ def in_batches(
     title: str,
     function: Scorer,
 ) -> np.ndarray:
-    """``function`` of all prompts, shape (prompts, width); similar lengths share a batch."""
+    """``function`` of all prompts, shape (prompts, width); similar lengths share a batch.
+
+    Raises:
+        InputError: a result is no number.
+    """
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
     result = np.zeros((len(prompts), width))
     with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
@@ -79,6 +77,11 @@ def in_batches(
             rows = order[start : start + batch]
             result[rows] = function([prompts[row] for row in rows])
             bar.update(len(rows))
+    if not np.isfinite(result).all():
+        raise InputError(
+            f"{title}: a result is no number; the model is broken or its number format too small: "
+            "use model.compute_dtype float32 or bfloat16"
+        )
     return result
 
 

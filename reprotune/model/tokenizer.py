@@ -10,9 +10,11 @@ from reprotune.params import InputError
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder; without a pad token, padding uses the end token."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # tokenizers raises no narrower one
-        raise InputError(f"{folder}: its tokenizer cannot be read: {error}") from None
+        raise InputError(
+            f"{folder}: its tokenizer cannot be read: {error}; fetch it or save it again"
+        ) from None
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
             raise InputError(

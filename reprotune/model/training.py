@@ -136,7 +136,6 @@ def trainer_for(
             peft_config=lora,
             **data,
         )
-    encoder.tokenizer.padding_side = "right"
     return Undisturbed(
         model=model if lora is None else get_peft_model(model, lora),
         args=TrainingArguments(**settings),

@@ -1,10 +1,11 @@
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from reprotune.model.base import located, pin, resolve, write_manifest
+from reprotune.model.base import check_task, located, pin, resolve, write_manifest
 from reprotune.params import InputError
 from tests import tiny
 
@@ -52,3 +53,24 @@ def test_a_folder_that_is_no_model_is_refused_and_told_what_it_lacks(
     (models / "tiny" / missing).unlink()
     with pytest.raises(InputError, match=f"lacks .*{missing.removeprefix('model')}"):
         resolve("tiny", models)
+
+
+@pytest.mark.parametrize(("config", "task", "message"), [
+    ({"model_type": "bert", "architectures": ["BertModel"]}, "causal", "use model.task classif"),
+    ({"model_type": "bert", "architectures": None}, "causal", None),
+    ({"model_type": "bert", "architectures": ["BertModel"]}, "classification", None),
+    ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "causal", None),
+    ({"model_type": "opt", "architectures": ["OPTForCausalLM"]}, "causal", None),
+    ({"model_type": "rwkv", "architectures": ["RwkvForCausalLM"]}, "classification",
+     "can have no head.*use model.task causal"),
+    ({"model_type": "own", "auto_map": {}}, "causal", "code of the model's own, which is not run"),
+])  # fmt: skip
+def test_a_task_that_the_model_cannot_do_is_refused(
+    tmp_path: Path, config: dict[str, object], task: str, message: str | None
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    if message is None:
+        check_task(tmp_path, task)
+    else:
+        with pytest.raises(InputError, match=message):
+            check_task(tmp_path, task)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from transformers import GPT2Config, LlamaConfig, PretrainedConfig, RobertaConfig, XLNetConfig
 
 from reprotune.model.encoding import check_fits
 from reprotune.model.prompts import IGNORED, PromptEncoder
@@ -76,7 +77,18 @@ def test_an_answer_that_begins_another_is_scored_with_its_end(encoder: PromptEnc
     assert nested.targets["10"][:-1] == nested.answers["10"]
 
 
-def test_a_limit_beyond_the_models_context_is_refused(encoder: PromptEncoder) -> None:
-    check_fits(encoder, 128)
-    with pytest.raises(InputError, match="max_length 128 is more than the model's context of 64"):
-        check_fits(encoder, 64)
+@pytest.mark.parametrize(("config", "limit"), [
+    (LlamaConfig(max_position_embeddings=64), 64),
+    (GPT2Config(n_positions=64), 64),
+    (RobertaConfig(max_position_embeddings=66, pad_token_id=1), 64),
+])  # fmt: skip
+def test_a_limit_beyond_the_models_context_is_refused(
+    encoder: PromptEncoder, config: PretrainedConfig, limit: int
+) -> None:
+    check_fits(replace(encoder, max_length=limit), config)
+    with pytest.raises(InputError, match=f"max_length 65 is more than .* context of {limit}"):
+        check_fits(replace(encoder, max_length=limit + 1), config)
+
+
+def test_a_model_without_absolute_positions_has_no_limit(encoder: PromptEncoder) -> None:
+    check_fits(encoder, XLNetConfig())
