@@ -40,8 +40,9 @@ def init(args: argparse.Namespace) -> None:
     from reprotune import start
 
     seen, way, changes = start.init(
-        args.files, args.text, args.label, args.classes, args.test, args.validation, args.model,
-        args.encoding, args.delimiter,
+        args.files, text=args.text, label=args.label, classes=args.classes, test=args.test,
+        validation=args.validation, model=args.model, encoding=args.encoding,
+        delimiter=args.delimiter,
     )  # fmt: skip
     Console().print(start.report(seen, way, changes))
     print(
@@ -124,7 +125,9 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
 def show(table: "pd.DataFrame") -> None:
     grid = Table(box=None, header_style="bold")
     for column in table:
-        grid.add_column(escape(str(column)), justify="left" if column in {"text", "predicted"} else "right")
+        grid.add_column(
+            escape(str(column)), justify="left" if column in {"text", "predicted"} else "right"
+        )
     for row in table.itertuples(index=False):
         grid.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row))
     Console(width=None if sys.stdout.isatty() else 140).print(grid)

@@ -191,7 +191,9 @@ def disk(params: Params) -> Finding:
     """DVC's cache: writable, and with room for what a run adds."""
     cache = DVC / "cache"
     if shutil.which("dvc"):  # otherwise said above
-        result = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            ["dvc", "cache", "dir"], capture_output=True, text=True, check=False
+        )
         if result.returncode:
             return Finding("stop", "disk", f"dvc cache dir: {result.stderr.strip()}")
         cache = Path(result.stdout.strip())

@@ -3,7 +3,6 @@
 No default lives here: DVC could not see it.
 """
 
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from reprotune import paths
+from reprotune.classes import class_names
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -318,14 +318,6 @@ class Params(Section):
             ),
         )
         return self
-
-
-def class_names(labels: Mapping[str, str | None]) -> list[str]:
-    """The class names of ``download.labels`` in class order: sorted.
-
-    Not the order of the mapping, for DVC would not see it change.
-    """
-    return sorted({name for name in labels.values() if name is not None})
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:

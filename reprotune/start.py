@@ -2,17 +2,19 @@
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
 from reprotune import paths, profiles
 from reprotune.data.look import Look, look, readable
-from reprotune.model.base import SPEECHLESS, read_config, resolve
+from reprotune.data.rehearsal import grouped, rehearse
 from reprotune.params import Download, InputError, SourceFile, load_params
 from reprotune.stage import whole_file
 
@@ -20,20 +22,23 @@ ROWS = 6000  # training rows of a first run, about
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
 PARTS = ("test", "validation", "train")
 CHARACTERS = 2.5  # a token has more, mostly
+EVEN = 0.25  # share of the rows that balanced classes must keep
+TESTED = 5000  # test rows of a first run, at most about
 SEEN = 10_000  # training rows that a first run sees, repeated ones counted again, about
 ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
 
 
 def init(
     files: Sequence[Path],
-    text: str | None,
-    label: str | None,
-    classes: Sequence[str],
-    test: Path | None,
-    validation: Path | None,
-    model: str | None,
-    encoding: str | None,
-    delimiter: str | None,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    classes: Sequence[str] = (),
+    test: Path | None = None,
+    validation: Path | None = None,
+    model: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
     target: Path = paths.PARAMS,
     folder: Path = paths.SOURCE_DATA,
 ) -> tuple[Look, Download, dict[str, Any]]:
@@ -50,19 +55,20 @@ def init(
     trial = described(entries, text, label)
     way, tables = readable(paths_, trial, encoding, delimiter)
     seen = look(way, paths_, tables)
-    roles, rarest = splits(seen)
+    sections, parts = splits(seen, paths_[0])
+    rarest = int(parts["train"]["label"].value_counts().min())
     changes = {
         "download": download_section(way, seen),
-        "expectations": expectations(seen),
-        "roles": roles,
+        "expectations": expectations(parts),
+        **sections,
         "audit": {"folds": max(2, min(5, rarest))},
         "baseline": {"folds": max(2, min(5, rarest))},
-        **learner(seen, model, training_rows(seen, roles)),
+        **learner(seen, model, len(parts["train"])),
     }
-    profiles.write(changes, target)
-    for path in paths_:
-        with whole_file(folder / path.name) as partial:
-            shutil.copyfile(path, partial)
+    with ExitStack() as copies:  # the files are there once the parameters are, or neither is
+        for path in paths_:
+            shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
+        profiles.write(changes, target)
     return seen, way, changes
 
 
@@ -99,7 +105,10 @@ def check_free(file: Path, target: Path) -> None:
     if target.is_file() and not target.samefile(file):
         here, there = (hashlib.sha256(path.read_bytes()).digest() for path in (file, target))
         if here != there:
-            raise InputError(f"{target} is another file of that name; rename {file} or remove it")
+            raise InputError(
+                f"{target} is another file of that name; remove it if {file} replaces it, or "
+                "rename one"
+            )
 
 
 def described(entries: list[SourceFile], text: str | None, label: str | None) -> Download:
@@ -132,63 +141,99 @@ def download_section(way: Download, seen: Look) -> dict[str, Any]:
     }
 
 
-def expectations(seen: Look) -> dict[str, Any]:
-    """Limits that this data keeps with room to spare, and that other data may not."""
-    (least, most), total = seen.shares, len(seen.rows)
+def expectations(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """Limits that these tables keep with room to spare, and that other data may not."""
+    counts = [len(tables[name]) for name in ("raw", "curated")]
+    shares = pd.DataFrame(
+        {name: table["label"].value_counts(normalize=True) for name, table in tables.items()}
+    )
+    shares = shares.drop(columns="validation").fillna(0)  # which takes what is left
+    repeated = max(table["text"].duplicated(keep=False).mean() for table in tables.values())
     return {
-        "rows": {"least": total // 2, "most": total * 10},
-        "class_share": {"least": round(least / 2, 4), "most": round(min(1, 1.5 * most), 4)},
-        "characters": {"least": 1, "most": 2 * int(seen.rows["text"].str.len().max())},
-        "repeated": {"most": round(min(0.99, 2 * seen.repeated + 0.01), 4)},
+        "rows": {"least": min(counts) // 2, "most": max(counts) * 10},
+        "class_share": {
+            "least": round(float(shares.to_numpy().min()) / 2, 4),
+            "most": round(min(1.0, 1.5 * float(shares.to_numpy().max())), 4),
+        },
+        "characters": {"least": 1, "most": 2 * int(tables["raw"]["text"].str.len().max())},
+        "repeated": {"most": round(min(0.99, 2 * float(repeated) + 0.01), 4)},
     }
 
 
-def splits(seen: Look) -> tuple[dict[str, Any], int]:
-    """The section ``roles`` that the rarest class allows, and that class's training rows."""
+def splits(seen: Look, where: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """The sections ``roles`` and ``curate`` that this data allows, and the tables they make.
+
+    Raises:
+        InputError: no split has all classes in training and test.
+    """
+    known = load_params(paths.PROFILES / "builtin.yaml")
+    rows = grouped(seen.rows.reset_index(drop=True), known.roles.near_duplicate, known.seed)
+    for sections in candidates(rows):
+        roles = known.roles.model_copy(update=sections["roles"])
+        curate = known.curate.model_copy(update=sections.get("curate", {}))
+        try:
+            return sections, rehearse(rows, roles, curate, list(seen.classes.index))
+        except InputError as error:
+            reason = error
+    raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")
+
+
+def candidates(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Ways to split, the best first: near-duplicates can make a class smaller than it looks."""
     keys = ("test_share", "validation_share", *(f"{part}_per_class" for part in PARTS))
     roles: dict[str, Any] = {"strategy": "hashed"} | dict.fromkeys(keys)
-    if seen.rows["split"].notna().any():
-        train = seen.rows.loc[seen.rows["split"] == "train", "label"]
-        return roles | {"strategy": "published"}, int(train.value_counts().min())
-    rarest = int(seen.usable.min())
-    test, validation = min(300, rarest // 5), min(50, rarest // 10)
-    left = rarest - test - validation
-    if left < 100 and left * len(seen.usable) < len(seen.rows) / 2:  # balance would cost too much
-        return roles | {"test_share": 0.2, "validation_share": 0.1}, left
-    train_rows = min(left, ROWS // len(seen.usable))
-    return roles | dict(zip(keys[2:], (test, validation, train_rows), strict=True)), left
-
-
-def training_rows(seen: Look, roles: dict[str, Any]) -> int:
-    if roles["strategy"] == "published":
-        return int((seen.rows["split"] == "train").sum())
-    if roles["test_share"]:
-        return int(len(seen.rows) * (1 - roles["test_share"] - roles["validation_share"]))
-    return int(roles["train_per_class"]) * len(seen.usable)
+    if rows["split"].notna().any():
+        kept = dict.fromkeys(("duplicates", "conflicts"), "keep")
+        yield {"roles": roles | {"strategy": "published"}, "curate": kept}
+        return
+    counts = rows["label"].value_counts()
+    rarest, classes = int(counts.min()), len(counts)
+    if rarest * classes >= EVEN * len(rows):
+        for size in (rarest * share // 10 for share in (10, 9, 8, 6, 4)):
+            test, validation = min(300, size // 5), min(50, size // 10)
+            train = min(size - test - validation, ROWS // classes)
+            if test and train:
+                yield {"roles": roles | dict(zip(keys[2:], (test, validation, train), strict=True))}
+    for share in (min(0.2, TESTED / len(rows)), 0.1, 0.05):
+        both = {"test_share": round(share, 4), "validation_share": round(share / 2, 4)}
+        yield {"roles": roles | both}
 
 
 def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
     """The base model, the task that it can do, how it is asked, and for how long it learns."""
-    context, task, epochs = 256, "causal", 5
-    changes: dict[str, Any] = {"train": {}}
+    limit, task, epochs = 256, "causal", 5
+    changes: dict[str, Any] = {"train": {"fraction": min(1.0, round(2 * SEEN / rows, 4))}}
     if model:
-        folder = resolve(model, paths.SOURCE_MODELS)
-        config = read_config(folder)
-        architecture = config.get("architectures", ["unknown"])[0]
-        if architecture.endswith(SPEECHLESS) and not architecture.endswith("LMHeadModel"):
-            task, epochs = "classification", 8
-            changes["train"]["learning_rate"] = ENCODER_RATE
-        context = config.get("max_position_embeddings", 1024)
+        folder, task, limit = base(model)
         changes["model"] = {"kind": "path", "location": folder.as_posix(), "task": task}
+    if task == "classification":
+        epochs = 8
+        changes["train"]["learning_rate"] = ENCODER_RATE
     changes["train"]["epochs"] = max(1, min(epochs, round(SEEN / rows)))
-    long = float(seen.rows["text"].str.len().quantile(0.99)) / CHARACTERS + 16
-    length = next((n for n in LENGTHS if n >= long), LENGTHS[-1])
+    names = sorted(seen.classes.index)
+    characters = float(seen.rows["text"].str.len().quantile(0.99)) + max(map(len, names))
+    length = next((n for n in LENGTHS if n >= characters / CHARACTERS + 16), LENGTHS[-1])
     changes["prompt"] = {
         "template": "{text}\nLabel:",
-        "verbalizers": {Quoted(name): f" {name}" for name in sorted(seen.usable.index)},
-        "max_length": min(length, context),
+        "verbalizers": {Quoted(name): f" {name}" for name in names},
+        "max_length": min(length, limit),
     }
     return changes
+
+
+def base(model: str) -> tuple[Path, str, int]:
+    """The folder of a base model, the task it can do and the longest text it reads, in tokens."""
+    from transformers import AutoConfig  # takes seconds
+
+    from reprotune.model.base import read_config, resolve, tasks
+    from reprotune.model.encoding import context
+
+    folder = resolve(model, paths.SOURCE_MODELS)
+    able = tasks(read_config(folder))
+    if not able:
+        raise InputError(f"{folder}: transformers has no text classifier for this model")
+    limit = context(AutoConfig.from_pretrained(str(folder), trust_remote_code=False))
+    return folder, able[0], limit or LENGTHS[-1]
 
 
 def report(seen: Look, way: Download, changes: dict[str, Any]) -> Table:
@@ -200,12 +245,15 @@ def report(seen: Look, way: Download, changes: dict[str, Any]) -> Table:
         "is it right?": seen.sample,
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
-        f"{len(seen.usable)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
+        f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
         "one class": "; ".join(" = ".join(map(repr, same)) for same in seen.spellings),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
     }
     if roles["test_share"]:
-        lines["split"] = "of each class: test 20 %, validation 10 %, train all that is left"
+        test, validation = roles["test_share"], roles["validation_share"]
+        lines["split"] = (
+            f"of each class: test {test:.0%}, validation {validation:.0%}, train the rest"
+        )
     elif roles["strategy"] == "published":
         lines["split"] = f"as published: {', '.join(seen.rows['split'].unique())}"
     else:

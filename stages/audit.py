@@ -6,9 +6,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.data.audit import doubtful_labels, judged_probabilities, repeated_texts, review_queue
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, whole_file, write_json
 
 

@@ -7,6 +7,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import classical, predictions
 from reprotune.evidence.metrics import against_reference, scores
@@ -16,7 +17,7 @@ from reprotune.model.heads import TextEncoder
 from reprotune.model.loading import Precision, load_model
 from reprotune.model.scoring import embeddings, log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, write_json
 
 

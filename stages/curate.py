@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import expectations, schemas
 from reprotune.data.curation import decide, policy, read_decisions
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, write_json
 
 

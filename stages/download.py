@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import expectations, headlines, schemas
 from reprotune.data.files import read_files
 from reprotune.data.identity import add_ids
-from reprotune.params import Download, InputError, Params, class_names
+from reprotune.params import Download, InputError, Params
 from reprotune.stage import main, write_json
 
 

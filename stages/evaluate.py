@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import predictions
 from reprotune.evidence.metrics import accuracy_gain, against_reference, scores
@@ -14,7 +15,7 @@ from reprotune.model.encoding import encoder_for
 from reprotune.model.loading import Precision, load_tuned
 from reprotune.model.scoring import log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, whole_file, write_json
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.model.base import located
 from reprotune.model.card import write_card
@@ -15,7 +16,7 @@ from reprotune.model.loading import Precision, load_tuned
 from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
 from reprotune.model.scoring import log_likelihoods
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Export, InputError, Params, class_names
+from reprotune.params import Export, InputError, Params
 from reprotune.stage import main, whole_folder, write_json
 
 

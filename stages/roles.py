@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.roles import assign, group_ids, hashed_rank, leaks
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, write_json
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import expectations, schemas
 from reprotune.data.balance import balance
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, whole_file, write_json
 
 

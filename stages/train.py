@@ -6,13 +6,14 @@ import pandas as pd
 import torch
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.model.base import located
 from reprotune.model.encoding import encoder_for
 from reprotune.model.loading import WHOLE, Precision, load_model
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.model.training import save_tuned, tune
-from reprotune.params import Params, class_names
+from reprotune.params import Params
 from reprotune.stage import main, whole_file, whole_folder, write_json
 
 

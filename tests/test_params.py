@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reprotune.params import InputError, Params, class_names, load_params
+from reprotune.classes import class_names
+from reprotune.params import InputError, Params, load_params
 from tests.conftest import PARAMS
 
 Changed = Callable[[dict[str, Any]], Params]

@@ -1,18 +1,22 @@
 """``reprotune init`` on files that nobody has described."""
 
 import random
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from reprotune import paths
+from reprotune.classes import class_names
 from reprotune.data.decoding import guess_encoding
 from reprotune.data.files import read_files
-from reprotune.params import InputError, Params, class_names, load_params
+from reprotune.params import InputError, Params, load_params
 from reprotune.start import init, report
+from stages import audit, curate, download, roles, split
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "profiles", root / "profiles")
     for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS):
         (root / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "data/decisions.csv", root / "data")
     monkeypatch.chdir(root)
     return root
 
@@ -41,16 +46,22 @@ def table(counts: dict[str, int], delimiter: str = ",", header: str = "text,labe
     return "\n".join([*([header.replace(",", delimiter)] if header else []), *rows]) + "\n"
 
 
+def part(name: str) -> str:
+    """One of several files with texts of their own."""
+    return re.sub(",(up|down)", rf" {name},\1", table({"up": 40, "down": 30}))
+
+
 def write(file: Path, content: str, encoding: str = "utf-8") -> Path:
     file.write_bytes(content.encode(encoding))
     return file
 
 
 def started(files: Iterable[Path], **options: Any) -> Params:
-    """Run init and read what it wrote, as the pipeline would."""
-    names = ("text", "label", "test", "validation", "model", "encoding", "delimiter")
-    init(list(files), **dict.fromkeys(names) | {"classes": []} | options)
+    """Run init, and the data stages on what it wrote."""
+    init(list(files), **options)
     params = load_params()
+    for stage in (download, roles, audit, curate, split):
+        stage.run(params)
     rows = read_files(params.download, paths.SOURCE_DATA)
     assert set(rows["label"].dropna()) == set(class_names(params.download.labels))
     return params
@@ -87,7 +98,7 @@ def test_one_file_a_class(project: Path, tmp_path: Path) -> None:
 
 
 def test_one_file_a_split_is_kept_as_published(project: Path, tmp_path: Path) -> None:
-    files = [write(tmp_path / f"{n}.csv", table({"up": 40, "down": 30})) for n in ("a", "b")]
+    files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
     params = started(files[:1], text="text", label="label", test=files[1])
     assert params.roles.strategy == "published"
     assert [file.split for file in params.download.files] == ["train", "test"]
@@ -102,9 +113,72 @@ def test_even_classes_are_balanced_and_uneven_ones_shared(project: Path, tmp_pat
     assert (uneven.test_share, uneven.test_per_class, uneven.train_per_class) == (0.2, None, None)
 
 
+def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path: Path) -> None:
+    same = "".join("the very same text of the rarest class again,down\n" for _ in range(40))
+    both = "".join(f"two labels {n},{name}\n" for n in range(30) for name in ("up", "down"))
+    file = write(tmp_path / "a.csv", table({"up": 100, "down": 60}) + same + both)
+    params = started([file], text="text", label="label")
+    assert params.roles.train_per_class
+    assert len(pd.read_parquet(paths.TRAIN)) == 2 * params.roles.train_per_class
+
+
+def test_a_published_split_with_repeated_texts_is_kept_whole(project: Path, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n) + "same,up\nsame,down\n") for n in ("a", "b")]
+    started(files[:1], text="text", label="label", test=files[1])
+    assert [len(pd.read_parquet(file)) for file in (paths.TRAIN, paths.TEST)] == [72, 72]
+
+
+def test_a_class_that_a_published_part_lacks_is_left_out(project: Path, tmp_path: Path) -> None:
+    train = write(tmp_path / "a.csv", table({"up": 40, "down": 30, "odd": 20}))
+    test = write(tmp_path / "b.csv", table({"up": 4, "down": 3, "new": 12}))
+    labels = started([train], text="text", label="label", test=test).download.labels
+    assert labels == {"up": "up", "down": "down", "odd": None, "new": None}
+
+
+def test_columns_whose_header_is_a_number_are_found_by_it(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header="0,1"))
+    params = started([file], text="0", label="1")
+    assert params.download.header
+    assert params.download.text_column == "0"
+
+
+def test_an_odd_delimiter_is_told_by_its_labels(project: Path, tmp_path: Path) -> None:
+    pairs = [(text, name) for seed, name in enumerate(("up", "down")) for text in texts(60, seed)]
+    rows = [f"{text}, and more@{name}" for text, name in pairs]
+    file = write(tmp_path / "a.txt", "\n".join(rows))
+    assert started([file], text="0", label="1").download.delimiter == "@"
+
+
+def test_the_context_of_the_model_limits_the_length(project: Path, tmp_path: Path) -> None:
+    tiny.save(paths.SOURCE_MODELS / "gpt2", tiny.gpt2())
+    config = paths.SOURCE_MODELS / "gpt2/config.json"
+    config.write_text(config.read_text().replace('"n_positions": 1024', '"n_positions": 96'))
+    long = table({"up": 60, "down": 50}).replace("Lieferung", "Lieferung " * 60)
+    params = started(
+        [write(tmp_path / "a.csv", long)],
+        text="text",
+        label="label",
+        model=str((paths.SOURCE_MODELS / "gpt2").resolve()),
+    )
+    assert (params.model.task, params.prompt.max_length) == ("causal", 96)
+    assert params.model.location == "models/source/gpt2"
+
+
+def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
+    project: Path, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.csv", EVEN)
+    started([file], text="text", label="label")
+    write(file, EVEN.replace("kind", "kinder"))
+    with pytest.raises(InputError, match="remove it if"):
+        started([file], text="text", label="label")
+    (paths.SOURCE_DATA / "a.csv").unlink()
+    started([file], text="text", label="label")
+
+
 def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
-    seen, way, changes = init([file], "text", "label", [], None, None, None, None, None)
+    seen, way, changes = init([file], text="text", label="label")
     assert seen.left_out == {"": 2, "rare": 3}
     assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
     assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]
@@ -138,6 +212,8 @@ EVEN = table({"up": 60, "down": 50})
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
+        (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
+        (EVEN + '"late,up\n', {}, r"line 112 has a stray quotation mark \(unexpected end"),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
         (EVEN, {"label": None}, "--label is missing"),
         (EVEN, {"text": None}, "--text is missing"),

@@ -32,6 +32,8 @@ def judged_probabilities(
     fewest = int(np.bincount(codes).max())
     if fewest < folds:
         raise InputError(f"audit.folds {folds}: no class has more than {fewest} rows; lower it")
+    if not rows["text"].str.contains(r"\w\w").any():
+        raise InputError("audit: no text has a word of two letters or more; is it the text column?")
     result = np.zeros((len(rows), codes.max() + 1))
     taught = np.flatnonzero((rows["role"] != "test").to_numpy())
     texts, groups = rows["text"].to_numpy(), rows["group"].to_numpy()

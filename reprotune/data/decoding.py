@@ -36,7 +36,7 @@ def decode(path: Path, encoding: str) -> str:
         marked = raw[:4].decode(name, "ignore").startswith("\ufeff")
     except LookupError:
         raise InputError(
-            f"download.encoding: {encoding!r} is no encoding of text that Python knows"
+            f"download.encoding: {encoding!r} is no encoding that Python knows"
         ) from None
     if (mark := byte_order_mark(raw)) not in (None, name.removesuffix("-sig")) and not marked:
         raise InputError(

@@ -28,6 +28,7 @@ from reprotune.params import Expectations, InputError, Limit
 SITE = "reprotune"
 STORE = "gx"  # in the working folder
 RESULTS = f"{STORE}/uncommitted/validations"
+WHOLE = ("raw", "curated")  # tables of all rows; the others are parts
 SHOWN = 10  # rows named in a message
 LONGEST = 200  # characters of a text shown in the report
 SEVERITY = {"stop": "critical", "warn": "warning"}
@@ -59,7 +60,7 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
             **told("repeated", f"at most {repeats.most:g} of the rows share a text", repeats),
         ),
     ]
-    if name in ("raw", "curated"):
+    if name in WHOLE:
         found.append(
             gxe.ExpectTableRowCountToBeBetween(
                 min_value=rows.least,
@@ -131,6 +132,11 @@ def require(
     """
     if rows.empty:
         forget(name, docs, work)
+        if name in WHOLE:
+            raise InputError(
+                f"{where}: no row is left in {name}; a class of null in download.labels leaves "
+                "rows out, and so do decisions and the policy of curate"
+            )
         return
     result = validate(measured(rows, name, classes), name, rules(name, classes, limits), docs, work)
     broken = {

@@ -24,7 +24,6 @@ class Look:
     rows: pd.DataFrame  # file, text, label, split
     labels: dict[str, str | None]  # raw value: class
     left_out: dict[str, int]  # raw value of too few texts: rows
-    usable: pd.Series  # class: distinct texts that occur under it alone
 
     @property
     def classes(self) -> pd.Series:
@@ -32,21 +31,9 @@ class Look:
         return self.rows["label"].value_counts()
 
     @property
-    def parts(self) -> list[pd.DataFrame]:
-        """The rows of each published split, or all."""
-        return [part for _, part in self.rows.groupby(self.rows["split"].fillna(""))]
-
-    @property
-    def shares(self) -> tuple[float, float]:
-        """The least and the largest share of a class in a part."""
-        shares = [part["label"].value_counts(normalize=True) for part in self.parts]
-        shares = [share.reindex(self.usable.index, fill_value=0) for share in shares]
-        return float(min(s.min() for s in shares)), float(max(s.max() for s in shares))
-
-    @property
     def repeated(self) -> float:
-        """The largest share of rows in a part that share their text with another."""
-        return max(float(part["text"].duplicated(keep=False).mean()) for part in self.parts)
+        """Share of rows whose text occurs again."""
+        return float(self.rows["text"].duplicated(keep=False).mean())
 
     @property
     def spellings(self) -> list[list[str]]:
@@ -68,27 +55,56 @@ def readable(
 ) -> tuple[Download, list[pd.DataFrame]]:
     """The way of reading that finds the columns of ``trial`` in all files, and their tables.
 
+    Of several, the one with the fewest and shortest labels; a header row that holds the positions
+    themselves ("0", "1") is one.
+
     Raises:
         InputError: no way does; says why for the one that finds the most columns.
     """
     raws = [path.read_bytes() for path in files if path.suffix != ".parquet"]
     guesses = [encoding] if encoding else [guess_encoding(raw) for raw in raws]
     chosen = next((guess for guess in guesses if guess != "utf-8"), "utf-8")
+    top = raws[0].split(b"\n", 1)[0].decode(chosen, "replace") if raws and not encoding else ""
+    found: list[tuple[tuple[int, int], Download, list[pd.DataFrame]]] = []
     failures: list[tuple[int, InputError]] = []
-    for mark in [delimiter] if delimiter else DELIMITERS:
-        way = trial.model_copy(update={"encoding": chosen, "delimiter": mark})
-        tables: list[pd.DataFrame] = []
-        try:
-            for path in files:
-                tables.append(load(path, way))
-                column(tables[-1], way.text_column, path, "text_column")
-                if way.label_column is not None:
-                    column(tables[-1], way.label_column, path, "label_column")
-        except InputError as error:
-            failures.append((max((len(table.columns) for table in tables), default=0), error))
-        else:
-            return way, tables
-    raise max(failures, key=lambda failure: failure[0])[1]
+    for mark in [marked(delimiter)] if delimiter else DELIMITERS:
+        for way in ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
+            try:
+                tables = [load(path, way) for path in files]
+                labels = [check_columns(*pair, way) for pair in zip(tables, files, strict=True)]
+            except InputError as error:
+                failures.append((top.count(mark), error))
+            else:
+                names = pd.concat(labels).drop_duplicates()
+                found.append(((len(names), names.str.len().sum()), way, tables))
+    if not found:
+        raise max(failures, key=lambda failure: failure[0])[1]
+    _, way, tables = min(found, key=lambda one: one[0])
+    return way, tables
+
+
+def marked(delimiter: str) -> str:
+    mark = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
+    if len(mark) != 1:
+        raise InputError(f"--delimiter {delimiter!r} is not one character; \\t is a tab")
+    return mark
+
+
+def ways(trial: Download) -> list[Download]:
+    """The trial and, for columns by position, the one in which a header row names them so."""
+    columns = (trial.text_column, trial.label_column)
+    if trial.header or trial.label_column is None:
+        return [trial]
+    names = dict(zip(("text_column", "label_column"), map(str, columns), strict=True))
+    return [trial.model_copy(update={"header": True, **names}), trial]
+
+
+def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
+    """The column of the labels, if there is one."""
+    text = column(table, way.text_column, path, "text_column")
+    if way.label_column is None:
+        return text[:0]
+    return column(table, way.label_column, path, "label_column").astype("str")
 
 
 def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -> Look:
@@ -105,7 +121,7 @@ def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -
     labels = name_classes(rows["raw"], way.label_column)
     rows["label"] = rows["raw"].map(labels)
     usable = distinct(rows)
-    scarce = usable[usable < FEWEST].index
+    scarce = {*usable[usable < FEWEST].index, *absent(rows)}
     labels = {raw: None if name in scarce else name for raw, name in labels.items()}
     kept = rows[rows["raw"].map(labels).notna()]
     for name, part in kept.groupby("file"):
@@ -118,7 +134,7 @@ def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -
         )
     counts = rows["raw"].value_counts()
     left_out = {raw: int(counts[raw]) for raw, name in labels.items() if name is None}
-    return Look(kept.drop(columns="raw"), labels, left_out, usable.drop(scarce))
+    return Look(kept.drop(columns="raw"), labels, left_out)
 
 
 def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, str | None]:
@@ -132,15 +148,34 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
         )
     names: dict[str, str] = {}
     for value in counts.index:  # the commonest first
-        names.setdefault(value.casefold(), f"{value}_" if value in RESERVED else value)
+        name = value
+        while name in RESERVED or (name != value and name in counts.index):
+            name += "_"
+        names.setdefault(value.casefold(), name)
     return {value: names[value.casefold()] or None for value in sorted(counts.index)}
 
 
+def absent(rows: pd.DataFrame) -> set[str]:
+    """Classes that a published train or test part lacks; rows have label and split."""
+    known = rows.dropna(subset="label")
+    parts = [part for part in ("train", "test") if (known["split"] == part).any()]
+    held = [set(known.loc[known["split"] == part, "label"]) for part in parts]
+    return set().union(*held) - set.intersection(*held) if held else set()
+
+
 def distinct(rows: pd.DataFrame) -> pd.Series:
-    """For each class the number of different texts that have no other label too."""
+    """For each class the number of different texts that have no other label too.
+
+    Of a published split, the texts of its training part.
+    """
+    taught = rows[rows["split"].isna() | (rows["split"] == "train")]
     pairs = pd.DataFrame(
-        {"text": rows["text"].fillna("").map(normalize), "label": rows["label"]}
+        {"text": taught["text"].fillna("").map(normalize), "label": taught["label"]}
     ).dropna()
     pairs = pairs.drop_duplicates()
     alone = ~pairs["text"].duplicated(keep=False)
-    return pairs.loc[alone, "label"].value_counts().reindex(pairs["label"].unique(), fill_value=0)
+    return (
+        pairs.loc[alone, "label"]
+        .value_counts()
+        .reindex(rows["label"].dropna().unique(), fill_value=0)
+    )

@@ -32,6 +32,7 @@ def resolve(location: str, folder: Path) -> Path:
     path = Path(location) if Path(location).is_relative_to(folder) else folder / location
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"model.location {location}: must lie under {folder}; copy it there")
+    path = folder / path.resolve().relative_to(folder.resolve())
     if not path.is_dir():
         present = sorted(p.name for p in folder.iterdir() if p.is_dir())
         raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")

@@ -73,8 +73,7 @@ def load_model(
     heads: list[str] = []
     redrawn = False
     if isinstance(encoder, TextEncoder):
-        known = [config.id2label[number] for number in sorted(config.id2label)]
-        redrawn = new_head and known != list(encoder.classes)
+        redrawn = new_head and config.id2label != dict(enumerate(encoder.classes))
         kind, config = AutoModelForSequenceClassification, with_head(config, encoder)
         with torch.device("meta"):
             heads = head_modules(kind.from_config(config))
@@ -118,7 +117,7 @@ def redraw(model: PreTrainedModel, name: str) -> None:
         return
     head = model.get_submodule(name)
     for parameter in head.parameters():
-        parameter._is_hf_initialized = False  # transformers leaves what was loaded
+        vars(parameter).pop("_is_hf_initialized", None)  # transformers leaves what was loaded
     head.apply(model._init_weights)
 
 
@@ -138,6 +137,8 @@ def load_tuned(
 ) -> PreTrainedModel | PeftModel:
     """What ``train`` made, for inference: the base under an adapter, or whole weights."""
     if not (tuned / ADAPTER).is_file():
-        return load_model(tuned, WHOLE, encoder).eval()
+        whole: PreTrainedModel = load_model(tuned, WHOLE, encoder).eval()
+        return whole
     model = load_model(folder, precision, encoder, new_head=True)  # the adapter holds the head
-    return PeftModel.from_pretrained(model.eval(), str(tuned))
+    adapted: PeftModel = PeftModel.from_pretrained(model.eval(), str(tuned))
+    return adapted

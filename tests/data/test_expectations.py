@@ -221,9 +221,11 @@ def test_validation_alone_may_lack_a_class(report: Report) -> None:
                 report.require(rows, name, limits=limits(class_share={"most": 1.0}))
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_an_empty_table_is_in_order(report: Report, name: str) -> None:
-    report.require(good(0), name)
+def test_validation_may_be_empty_and_the_whole_may_not(report: Report) -> None:
+    report.require(good(0), "validation")
+    for name in ("raw", "curated"):
+        with pytest.raises(InputError, match=f"no row is left in {name}"):
+            report.require(good(0), name)
 
 
 def test_an_empty_table_takes_the_earlier_result_out_of_the_report(report: Report) -> None:

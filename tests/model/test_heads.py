@@ -213,7 +213,9 @@ def test_lora_targets_exist_in_every_architecture(
 ) -> None:
     lora = params.train.lora.model_copy(update={"targets": targets})
     train = params.train.model_copy(update={"lora": lora, "epochs": 1})
-    model, *_ = tune(load_model(folder, NF4, reader, new_head=True), reader, rows[:16], rows[:0], train, NF4)
+    model, *_ = tune(
+        load_model(folder, NF4, reader, new_head=True), reader, rows[:16], rows[:0], train, NF4
+    )
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     assert any("lora_A" in name for name in trained)
     heads = HEADS[folder.name]

@@ -1,0 +1,83 @@
+"""From base model to export with a classification head: trained, scored, merged and described."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reprotune import paths
+from reprotune.data import headlines, schemas
+from reprotune.data.identity import add_ids
+from reprotune.params import InputError, Params
+from stages import base_model, baseline, evaluate, export, train
+from tests import tiny
+
+SIZES = {"train": 90, "validation": 12, "test": 60}
+CLASSES = list(headlines.CLASSES)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with splits and a BERT."""
+    monkeypatch.chdir(tmp_path)
+    tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
+    rows = headlines.examples(rows=600, wrong=0, repeated=0, seed=1)
+    rows = add_ids(rows[["text", "label"]])
+    rows["reference_label"] = pd.Series(None, index=rows.index, dtype="str")
+    parts = [rows[rows["label"] == name] for name in CLASSES]
+    start = 0
+    for name, size in SIZES.items():
+        part = pd.concat([part[start : start + size // 3] for part in parts])
+        schemas.write(part, tmp_path / f"data/splits/{name}.parquet", schemas.Split)
+        start += size // 3
+    return tmp_path
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(("method", "quantization"), [("lora", "nf4"), ("full", "none")])
+def test_a_head_goes_all_the_way_to_an_export_with_its_card(
+    project: Path, params: Params, method: str, quantization: str
+) -> None:
+    asked = {"kind": "path", "location": "bert", "task": "classification"}
+    model = params.model.model_copy(update=asked | {"quantization": quantization})
+    learn = params.train.model_copy(
+        update={"method": method, "epochs": 8, "learning_rate": 5e-3 if method == "lora" else 1e-3}
+    )
+    wide = params.export.model_copy(update={"dtype": "float32"})
+    params = params.model_copy(update={"model": model, "train": learn, "export": wide})
+    for stage in (base_model, baseline, train, evaluate, export):
+        stage.run(params)
+    baselines = read(paths.BASELINE_METRICS)["baselines"]
+    figures = read(paths.EVALUATE_METRICS)
+    assert set(baselines) == {"majority", "tfidf", "frozen_embeddings"} == set(figures["gain_over"])
+    losses = pd.read_csv(paths.TRAIN_CURVE)["train_loss"]
+    assert losses.iloc[-1] < losses.iloc[0]
+    assert read(paths.EXPORT_METRICS)["agreement"] == 1.0
+    assert (paths.TUNED / "adapter_config.json").is_file() == (method == "lora")
+    card = (paths.MERGED / "README.md").read_text()
+    assert "pipeline_tag: text-classification" in card
+    assert f"{figures['test']['accuracy']:.3f}" in card
+    assert list(read(paths.MERGED / "config.json")["id2label"].values()) == CLASSES
+
+
+def test_an_export_that_says_something_else_leaves_the_earlier_one(
+    project: Path, params: Params
+) -> None:
+    model = params.model.model_copy(
+        update={"kind": "path", "location": "bert", "task": "classification"}
+    )
+    learn = params.train.model_copy(update={"epochs": 1})
+    strict = params.export.model_copy(update={"log_likelihood_tolerance": 1e-12})
+    params = params.model_copy(update={"model": model, "train": learn, "export": strict})
+    paths.MERGED.mkdir(parents=True)
+    (paths.MERGED / "precious").touch()
+    for stage in (base_model, baseline, train, evaluate):
+        stage.run(params)
+    with pytest.raises(InputError, match=r"log_likelihood_tolerance.*export\.dtype float32"):
+        export.run(params)
+    assert [file.name for file in paths.MERGED.iterdir()] == ["precious"]
