@@ -20,6 +20,7 @@ from reprotune.stage import whole_file
 
 ROWS = 6000  # training rows of a first run, about
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
+LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
 PARTS = ("test", "validation", "train")
 CHARACTERS = 2.5  # a token has more, mostly
 EVEN = 0.25  # share of the rows that balanced classes must keep
@@ -204,8 +205,9 @@ def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
     limit, task, epochs = 256, "causal", 5
     changes: dict[str, Any] = {"train": {"fraction": min(1.0, round(2 * SEEN / rows, 4))}}
     if model:
-        folder, task, limit = base(model)
+        folder, task, limit, size = base(model)
         changes["model"] = {"kind": "path", "location": folder.as_posix(), "task": task}
+        changes["export"] = {"dtype": "float32" if size < LARGE else "float16"}
     if task == "classification":
         epochs = 8
         changes["train"]["learning_rate"] = ENCODER_RATE
@@ -221,11 +223,11 @@ def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
     return changes
 
 
-def base(model: str) -> tuple[Path, str, int]:
-    """The folder of a base model, the task it can do and the longest text it reads, in tokens."""
+def base(model: str) -> tuple[Path, str, int, int]:
+    """The folder of a base model, the task it can do, its context in tokens, its parameters."""
     from transformers import AutoConfig  # takes seconds
 
-    from reprotune.model.base import read_config, resolve, tasks
+    from reprotune.model.base import parameter_count, read_config, resolve, tasks, weight_files
     from reprotune.model.encoding import context
 
     folder = resolve(model, paths.SOURCE_MODELS)
@@ -233,7 +235,8 @@ def base(model: str) -> tuple[Path, str, int]:
     if not able:
         raise InputError(f"{folder}: transformers has no text classifier for this model")
     limit = context(AutoConfig.from_pretrained(str(folder), trust_remote_code=False))
-    return folder, able[0], limit or LENGTHS[-1]
+    size = sum(parameter_count(folder / name) for name in weight_files(folder))
+    return folder, able[0], limit or LENGTHS[-1], size
 
 
 def report(seen: Look, way: Download, changes: dict[str, Any]) -> Table:

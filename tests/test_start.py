@@ -204,6 +204,7 @@ def test_an_encoder_gets_a_classification_head(project: Path, tmp_path: Path) ->
     params = started([file], text="text", label="label", model="bert")
     assert (params.model.kind, params.model.task) == ("path", "classification")
     assert params.model.location == "models/source/bert"
+    assert params.export.dtype == "float32"
 
 
 EVEN = table({"up": 60, "down": 50})
