@@ -51,6 +51,18 @@ def init(args: argparse.Namespace) -> None:
     )
 
 
+def outdated(_: argparse.Namespace) -> None:
+    from reprotune import revisions
+
+    found = list(revisions.sources(load_params()))
+    if not found:
+        print("data and model are local: DVC sees their changes")
+        return
+    Console(width=None if sys.stdout.isatty() else 200).print(revisions.table(found))
+    if any(source.is_newer for source in found):
+        print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
+
+
 def doctor(_: argparse.Namespace) -> None:
     from reprotune import doctor
 
@@ -170,6 +182,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--encoding", help="of the files (otherwise: guessed)")
     one.add_argument("--delimiter", help="of the columns (otherwise: guessed)")
     one.set_defaults(run=init)
+
+    one = commands.add_parser("outdated", help="whether the sources have newer revisions")
+    one.set_defaults(run=outdated)
 
     one = commands.add_parser("doctor", help="what would stop a run on this machine")
     one.set_defaults(run=doctor)

@@ -18,12 +18,13 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from reprotune import paths, pins
+from reprotune import hub, paths, pins
+from reprotune.hub import Repository
 from reprotune.params import InputError, Params, load_params
 
 GIB = 1 << 30
 PROGRAM = 1.0  # GiB that Python and its packages take
-BYTES = {"lora": 8, "full": 16}  # a parameter: export holds it twice in fp32; Adam four times
+ADAPTED, FULL = 8, 16  # bytes a parameter: export holds it twice in fp32; Adam four times
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
@@ -47,7 +48,7 @@ def examine() -> list[Finding]:
     except InputError as error:
         return [*found, Finding("stop", "parameters", str(error))]
     found.append(Finding("ok", "parameters", f"{paths.PARAMS} is in order"))
-    found += each([data, hub, model], params)
+    found += each([data, online, model], params)
     if found[-1].level != "stop":  # these ask for the size of the model
         found += each([memory, device, disk], params)
     return found
@@ -126,37 +127,46 @@ def data(params: Params) -> Finding:
 
     decisions = len(read_decisions(Path(params.curate.decisions)))
     rows = params.download.builtin.rows
-    if params.download.kind == "file":
+    if params.download.kind != "builtin":
         rows = len(read_files(params.download, paths.SOURCE_DATA))
-    elif params.download.kind != "builtin":
-        raise InputError(f"download.kind {params.download.kind} is not available yet")
     return Finding("ok", "data", f"{rows} rows ({params.download.kind}), {decisions} decisions")
 
 
 def model(params: Params) -> Finding:
-    """The base model and its tokenizer."""
-    from reprotune.model.base import check_task, resolve
+    """The base model and its tokenizer; of a model of the Hub what the Hub says of it."""
+    from reprotune.model.base import Place, check_task, needed, resolve
     from reprotune.model.tokenizer import load_tokenizer
 
     if params.model.kind == "hub":
-        raise InputError("model.kind hub is not available yet")
-    folder = resolve(params.model.location, paths.SOURCE_MODELS)
+        repository = at_hub(params)
+        missing = [e for e in needed(repository) if hub.cached(repository, e.name) is None]
+        fetched = f"{sum(e.size for e in missing) / GIB:.1f} GiB of it are to be fetched"
+        return Finding("ok", "model", f"{repository}, about {size(params) / 1e6:.0f} M parameters; "
+                       f"{fetched}")  # fmt: skip
+    folder = resolve(Place(params.model.kind, params.model.location), paths.SOURCE_MODELS)
     check_task(folder, params.model.task)
     load_tokenizer(folder)
     return Finding("ok", "model", f"{folder}, {size(params) / 1e6:.1f} M parameters")
 
 
-def size(params: Params) -> int:
-    """Parameters of the base model, from the headers of its files."""
-    from reprotune.model.base import parameter_count, resolve, weight_files
+def at_hub(params: Params) -> Repository:
+    return Repository(params.model.location, "model", str(params.model.revision))
 
-    folder = resolve(params.model.location, paths.SOURCE_MODELS)
+
+def size(params: Params) -> int:
+    """Parameters of the base model, from the headers of its files or, at the Hub, their size."""
+    from reprotune.model.base import local, needed, parameter_count, weight_files
+
+    if params.model.kind == "hub":  # mostly two bytes each
+        entries = needed(at_hub(params))
+        return sum(e.size for e in entries if Path(e.name).suffix in (".safetensors", ".bin")) // 2
+    folder = local(params.model.location, paths.SOURCE_MODELS)
     return sum(parameter_count(folder / name) for name in weight_files(folder))
 
 
 def memory(params: Params) -> Finding:
     """Main memory against a rough estimate for the hungriest stage."""
-    need = PROGRAM + size(params) * BYTES[params.train.method] / GIB
+    need = PROGRAM + size(params) * (FULL if params.train.method == "full" else ADAPTED) / GIB
     total = psutil.virtual_memory().total
     if CGROUP.is_file() and (limit := CGROUP.read_text().strip()).isdecimal():
         total = min(total, int(limit))
@@ -206,11 +216,11 @@ def disk(params: Params) -> Finding:
     return Finding("ok" if free > need else "stop", "disk", detail)
 
 
-def hub(params: Params) -> Finding:
+def online(params: Params) -> Finding:
     """Whether the hub answers, if it is needed."""
     if "hub" not in (params.download.kind, params.model.kind):
         return Finding("ok", "hub", "not needed")
-    return reach(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    return reach(hub.endpoint())
 
 
 def reach(endpoint: str) -> Finding:

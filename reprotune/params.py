@@ -213,7 +213,10 @@ class Train(Section):
     method: Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
     seed: int
     fraction: Annotated[float, Field(gt=0, le=1)]
+    class_weights: Literal["none", "balanced"]
     epochs: PositiveReal
+    keep: Literal["last", "best"]
+    patience: Positive | None
     learning_rate: PositiveReal
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"]
     warmup: Share
@@ -223,6 +226,8 @@ class Train(Section):
     accumulation: Positive
     optimizer: Literal["adamw_torch", "paged_adamw_32bit"]
     activation_checkpointing: bool
+    unfrozen_layers: Positive | None
+    prompt_tokens: Positive
     lora: Lora
 
 
@@ -301,20 +306,33 @@ class Params(Section):
     @model_validator(mode="after")
     def agree(self) -> Self:
         classes = class_names(self.download.labels)
-        unready = self.train.method not in ("lora", "full") or self.model.quantization == "int8"
+        method, quantization = self.train.method, self.model.quantization
         refuse(
             (
                 self.model.task == "causal" and set(self.prompt.verbalizers) != set(classes),
                 f"prompt.verbalizers must have exactly the classes {classes}",
             ),
             (
-                self.train.method == "full" and self.model.quantization != "none",
+                method == "full" and quantization != "none",
                 "train.method full trains all weights: it needs model.quantization none",
             ),
             (
-                unready,
-                "only train.method lora and full, with model.quantization nf4 or none, are "
-                "available yet",
+                method == "dora" and quantization == "int8",
+                "train.method dora fails on int8 weights (in peft 0.21 and bitsandbytes 0.50); use "
+                "model.quantization nf4 or none",
+            ),
+            (
+                method == "head" and self.model.task == "causal",
+                "train.method head needs a head of its own: use model.task classification",
+            ),
+            (
+                method == "prompt_tuning" and self.model.task == "classification",
+                "train.method prompt_tuning speaks to a causal model: with a head, peft would look "
+                "for it at the wrong token; use model.task causal",
+            ),
+            (
+                method != "full" and self.train.unfrozen_layers is not None,
+                "train.unfrozen_layers counts for train.method full alone; set it to null",
             ),
         )
         return self

@@ -23,11 +23,18 @@ def available(folder: Path = paths.PROFILES) -> list[str]:
 
 
 def use(name: str, folder: Path = paths.PROFILES, target: Path = paths.PARAMS) -> None:
-    """Write a profile, checked, to the parameter file; comments are kept."""
+    """Write a profile, checked, to the parameter file; comments are kept.
+
+    Where it names a branch or tag of the Hub, the parameter file gets its commit.
+    """
     if name not in available(folder):
         raise InputError(f"no profile {name!r}; there are {', '.join(available(folder))}")
     file = folder / f"{name}.yaml"
     changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
+    if any(section.get("kind") == "hub" for section in changes.values()):
+        from reprotune.revisions import resolve
+
+        resolve(changes)
     write(changes, target, f"profile {name}", folder)
 
 

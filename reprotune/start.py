@@ -227,10 +227,17 @@ def base(model: str) -> tuple[Path, str, int, int]:
     """The folder of a base model, the task it can do, its context in tokens, its parameters."""
     from transformers import AutoConfig  # takes seconds
 
-    from reprotune.model.base import parameter_count, read_config, resolve, tasks, weight_files
+    from reprotune.model.base import (
+        Place,
+        parameter_count,
+        read_config,
+        resolve,
+        tasks,
+        weight_files,
+    )
     from reprotune.model.encoding import context
 
-    folder = resolve(model, paths.SOURCE_MODELS)
+    folder = resolve(Place("path", model), paths.SOURCE_MODELS)
     able = tasks(read_config(folder))
     if not able:
         raise InputError(f"{folder}: transformers has no text classifier for this model")

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from reprotune import paths
-from reprotune.model.base import check_task, pin, resolve, write_manifest
+from reprotune.model.base import Place, check_task, pin, resolve
+from reprotune.model.manifest import write_manifest
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import InputError, Params
+from reprotune.params import Params
 from reprotune.stage import main, write_json
 
 
@@ -15,12 +16,11 @@ def run(
     base: Path = paths.BASE,
     metrics: Path = paths.BASE_METRICS,
 ) -> None:
-    if params.model.kind == "hub":
-        raise InputError("model.kind hub is not available yet; use builtin or path")
-    folder = resolve(params.model.location, source)
+    place = Place(params.model.kind, params.model.location, params.model.revision)
+    folder = resolve(place, source)
     check_task(folder, params.model.task)
     load_tokenizer(folder)  # said here, before hours of work, if it cannot pad
-    manifest = pin(folder, params.model.kind)
+    manifest = pin(folder, place)
     write_manifest(manifest, base)
     write_json(
         metrics,

@@ -11,10 +11,10 @@ from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import classical, predictions
 from reprotune.evidence.metrics import against_reference, scores
-from reprotune.model.base import located
 from reprotune.model.encoding import encoder_for
 from reprotune.model.heads import TextEncoder
 from reprotune.model.loading import Precision, load_model
+from reprotune.model.manifest import located
 from reprotune.model.scoring import embeddings, log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Params

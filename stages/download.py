@@ -9,7 +9,7 @@ from reprotune.classes import class_names
 from reprotune.data import expectations, headlines, schemas
 from reprotune.data.files import read_files
 from reprotune.data.identity import add_ids
-from reprotune.params import Download, InputError, Params
+from reprotune.params import Download, Params
 from reprotune.stage import main, write_json
 
 
@@ -20,9 +20,7 @@ def fetch(download: Download, source: Path, seed: int) -> pd.DataFrame:
         table = headlines.examples(builtin.rows, builtin.wrong_labels, builtin.repeated, seed)
         named = {raw: name for raw, name in download.labels.items() if name is not None}
         return table.replace({"label": named, "reference_label": named})
-    if download.kind == "file":
-        return read_files(download, source)
-    raise InputError(f"download.kind {download.kind} is not available yet; use builtin or file")
+    return read_files(download, source)
 
 
 def as_raw(table: pd.DataFrame) -> pd.DataFrame:

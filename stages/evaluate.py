@@ -10,9 +10,10 @@ from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import predictions
 from reprotune.evidence.metrics import accuracy_gain, against_reference, scores
-from reprotune.model.base import located
 from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_tuned
+from reprotune.model.loading import Precision
+from reprotune.model.manifest import located
+from reprotune.model.methods import load_tuned
 from reprotune.model.scoring import log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Params
@@ -43,12 +44,9 @@ def run(
     )
     folder = located(base)
     encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
+    model, encoder = load_tuned(folder, tuned, precision, encoder)
     log_likelihood = log_likelihoods(
-        load_tuned(folder, tuned, precision, encoder),
-        encoder,
-        rows["text"],
-        params.evaluate.batch,
-        "tuned model",
+        model, encoder, rows["text"], params.evaluate.batch, "tuned model"
     )
     table = predictions.table(rows, probabilities(log_likelihood), classes)
     predictions.write(table, predicted)

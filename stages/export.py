@@ -9,11 +9,12 @@ import torch
 from reprotune import paths
 from reprotune.classes import class_names
 from reprotune.data import schemas
-from reprotune.model.base import located
 from reprotune.model.card import write_card
 from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_tuned
+from reprotune.model.loading import Precision
+from reprotune.model.manifest import located
 from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.model.methods import load_tuned
 from reprotune.model.scoring import log_likelihoods
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Export, InputError, Params
@@ -65,16 +66,20 @@ def run(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )
     folder = located(base)
-    tokenizer = load_tokenizer(folder)
-    encoder = encoder_for(tokenizer, params.model.task, params.prompt, classes)
-    model = load_tuned(folder, tuned, precision, encoder)
-    before = log_likelihoods(model, encoder, rows["text"], params.evaluate.batch, "tuned")
+    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
+    before = log_likelihoods(
+        *load_tuned(folder, tuned, precision, encoder),
+        rows["text"],
+        params.evaluate.batch,
+        "tuned",
+    )
     with whole_folder(merged) as partial:
-        model = merge(folder, tuned, precision, encoder)
-        save_merged(model, tokenizer, params.export.dtype, partial)
-        save_classifier(encoder, partial)
-        model, reread = load_classifier(partial)
-        after = log_likelihoods(model, reread, rows["text"], params.evaluate.batch, "merged")
+        model, asking = merge(folder, tuned, precision, encoder)
+        save_merged(model, asking.tokenizer, params.export.dtype, partial)
+        save_classifier(asking, partial)
+        after = log_likelihoods(
+            *load_classifier(partial), rows["text"], params.evaluate.batch, "merged"
+        )
         figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
         require(figures, params.export)
         scores = json.loads(evaluation.read_text(encoding="utf-8"))["test"]

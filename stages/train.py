@@ -8,11 +8,12 @@ import torch
 from reprotune import paths
 from reprotune.classes import class_names
 from reprotune.data import schemas
-from reprotune.model.base import located
 from reprotune.model.encoding import encoder_for
 from reprotune.model.loading import WHOLE, Precision, load_model
+from reprotune.model.manifest import located
+from reprotune.model.methods import save_tuned
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import save_tuned, tune
+from reprotune.model.training import tune
 from reprotune.params import Params
 from reprotune.stage import main, whole_file, whole_folder, write_json
 
@@ -54,7 +55,7 @@ def run(
         precision,
     )
     with whole_folder(tuned) as partial:
-        save_tuned(model, partial)
+        save_tuned(model, params.train.method, partial)
     for path, curve in zip((train_curve, validation_curve), curves, strict=True):
         with whole_file(path) as partial:
             curve.to_csv(partial, index=False)

@@ -14,9 +14,11 @@ from reprotune.pins import DISTRIBUTIONS
 ALLOWED = {
     "charset_normalizer",
     "great_expectations",
+    "huggingface_hub",
     "pandera",
     "psutil",
     "pydantic",
+    "requests",
     "threadpoolctl",
     "tqdm",
 }  # they compute no number

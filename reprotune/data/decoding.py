@@ -1,7 +1,6 @@
 """From bytes to text, and what to try when they are no text."""
 
 import codecs
-from pathlib import Path
 
 from charset_normalizer import from_bytes
 
@@ -24,13 +23,12 @@ LIKELY = [  # what files are in, if not in Unicode: a rarer guess is mostly wron
 ]
 
 
-def decode(path: Path, encoding: str) -> str:
-    """The text of a file, without a byte-order mark.
+def decode(raw: bytes, path: str, encoding: str) -> str:
+    """The text of a file, without a byte-order mark; ``path`` is what messages call it.
 
     Raises:
         InputError: says which byte in which line is wrong, and which encoding to try.
     """
-    raw = path.read_bytes()
     try:
         name = codecs.lookup(encoding).name
         marked = raw[:4].decode(name, "ignore").startswith("\ufeff")

@@ -7,30 +7,34 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import pandas as pd
 
+from reprotune import hub, paths, web
+from reprotune.data.archives import divide, read_member
 from reprotune.data.decoding import decode
+from reprotune.hub import Repository
 from reprotune.params import Download, InputError, SourceFile
 
 READABLE = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
 SHOWN = 5
 
 
-def read_files(download: Download, folder: Path) -> pd.DataFrame:
+def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> pd.DataFrame:
     """All files of ``download.files``, in their order: columns text, label, split.
 
-    Raw label values are replaced by class names; a value that has none (null) becomes missing.
+    ``folder`` holds a person's own files, ``work`` those that were fetched. Raw label values are
+    replaced by class names; a value that has none (null) becomes missing.
     """
-    tables = [read_file(download, file, folder) for file in download.files]
+    tables = [read_file(download, file, folder, work) for file in download.files]
     return pd.concat(tables, ignore_index=True)
 
 
-def read_file(download: Download, file: SourceFile, folder: Path) -> pd.DataFrame:
-    path = inside(Path(file.location), folder)
-    check_hash(path, file.sha256)
-    frame = load(path, download)
+def read_file(download: Download, file: SourceFile, folder: Path, work: Path) -> pd.DataFrame:
+    path, raw = contents(download, file, folder, work)
+    frame = load(raw, path, download)
     texts = column(frame, download.text_column, path, "text_column").astype("str")
     if file.label is not None:
         labels = pd.Series(file.label, index=frame.index)
@@ -44,7 +48,27 @@ def read_file(download: Download, file: SourceFile, folder: Path) -> pd.DataFram
     return table
 
 
-def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: Path) -> None:
+def contents(download: Download, file: SourceFile, folder: Path, work: Path) -> tuple[str, bytes]:
+    """A file's name for messages, and its bytes: out of a zip archive, if it lies in one."""
+    location, member = divide(file.location)
+    where = location
+    if download.kind == "url":
+        path = web.fetch(location, file.sha256 or "", work / "downloads")
+    elif download.kind == "hub":
+        repository = Repository(str(download.repository), "dataset", str(download.revision))
+        path = hub.fetch(repository, [location])[location]
+        where = f"{repository.name}/{location}"
+    else:
+        path = inside(Path(location), folder)
+        where = str(path)
+    raw = path.read_bytes()
+    check_hash(raw, file.sha256, where)
+    if member:
+        return f"{where}/{member}", read_member(raw, member, where)
+    return where, raw
+
+
+def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: str) -> None:
     unknown = labels[~labels.isin(list(known))]
     if len(unknown):
         counts = unknown.value_counts().head(SHOWN)
@@ -58,7 +82,7 @@ def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: Path)
         )
 
 
-def check_texts(texts: pd.Series, path: Path) -> None:
+def check_texts(texts: pd.Series, path: str) -> None:
     """Raise InputError for texts without a character to read, and for those with NUL."""
     empty = texts.fillna("").str.strip() == ""
     null = texts.fillna("").str.contains("\0", regex=False)
@@ -71,8 +95,8 @@ def check_texts(texts: pd.Series, path: Path) -> None:
             )
 
 
-def check_hash(path: Path, expected: str | None) -> None:
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+def check_hash(raw: bytes, expected: str | None, path: str) -> None:
+    actual = hashlib.sha256(raw).hexdigest()
     if expected not in (None, actual):
         raise InputError(
             f"{path}: its sha256 is {actual}, download.files says {expected}; fetch the file "
@@ -91,17 +115,17 @@ def inside(location: Path, folder: Path) -> Path:
     return path
 
 
-def load(path: Path, download: Download) -> pd.DataFrame:
+def load(raw: bytes, path: str, download: Download) -> pd.DataFrame:
     """The file as a table of its own columns; the kind is told by the name's ending."""
-    kind = path.suffix.lower()
+    kind = PurePosixPath(urlsplit(path).path).suffix.lower()
     if kind not in READABLE:
         raise InputError(
             f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}"
         )
     try:
         if kind == ".parquet":
-            return pd.read_parquet(path)
-        text = decode(path, download.encoding)
+            return pd.read_parquet(io.BytesIO(raw))
+        text = decode(raw, path, download.encoding)
         rows = json_rows(text) if kind == ".jsonl" else delimited(text, download, kind)
     except InputError:
         raise
@@ -185,7 +209,7 @@ def csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             yield line, row
 
 
-def column(frame: pd.DataFrame, name: str | int, path: Path, key: str) -> pd.Series:
+def column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
     if name not in frame.columns:
         found = list(frame.columns)
         hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""

@@ -70,7 +70,7 @@ def readable(
     for mark in [marked(delimiter)] if delimiter else DELIMITERS:
         for way in ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
             try:
-                tables = [load(path, way) for path in files]
+                tables = [load(path.read_bytes(), str(path), way) for path in files]
                 labels = [check_columns(*pair, way) for pair in zip(tables, files, strict=True)]
             except InputError as error:
                 failures.append((top.count(mark), error))
@@ -101,10 +101,10 @@ def ways(trial: Download) -> list[Download]:
 
 def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
     """The column of the labels, if there is one."""
-    text = column(table, way.text_column, path, "text_column")
+    text = column(table, way.text_column, str(path), "text_column")
     if way.label_column is None:
         return text[:0]
-    return column(table, way.label_column, path, "label_column").astype("str")
+    return column(table, way.label_column, str(path), "label_column").astype("str")
 
 
 def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -> Look:
@@ -126,7 +126,7 @@ def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -
     kept = rows[rows["raw"].map(labels).notna()]
     for name, part in kept.groupby("file"):
         first = rows.index[rows["file"] == name][0]
-        check_texts(part["text"].set_axis(part.index - first), Path(str(name)))
+        check_texts(part["text"].set_axis(part.index - first), str(name))
     if kept["label"].nunique() < 2:
         raise InputError(
             f"{files[0]}: fewer than two classes have {FEWEST} different texts or more: "

@@ -3,20 +3,23 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
 
+from reprotune import hub
+from reprotune.hub import Repository
 from reprotune.params import InputError
-from reprotune.stage import write_json
 
-MANIFEST = "base.json"
 NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json|vocab.txt|spiece.model")
 PINNED = {".json", ".safetensors", ".model", ".txt", ".jinja"}  # no cards, no download caches
 TASKS = {
@@ -24,21 +27,31 @@ TASKS = {
     "classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 }
 SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQuestionAnswering")
+OLD = "pytorch_model.bin"
+OLD_WEIGHTS = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 BLOCK = 1 << 20
 
 
-def resolve(location: str, folder: Path) -> Path:
-    """The folder of a local model; it must lie in ``folder``, which is tracked."""
-    path = Path(location) if Path(location).is_relative_to(folder) else folder / location
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"model.location {location}: must lie under {folder}; copy it there")
-    path = folder / path.resolve().relative_to(folder.resolve())
-    if not path.is_dir():
-        present = sorted(p.name for p in folder.iterdir() if p.is_dir())
-        raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")
+class Place(NamedTuple):
+    """Where a base model is: ``model.kind``, ``model.location`` and ``model.revision``."""
+
+    kind: str
+    location: str
+    revision: str | None = None
+
+
+def resolve(place: Place, folder: Path) -> Path:
+    """The folder of the base model: one in ``folder``, which is tracked, or in the Hub's cache.
+
+    A model of the Hub is fetched if its files are not there.
+    """
+    if place.kind == "hub":
+        path = from_hub(Repository(place.location, "model", str(place.revision)))
+    else:
+        path = local(place.location, folder)
     names = {p.name for p in path.iterdir()}
     missing = [need for need in NEEDED if not names & set(need.split("|"))]
-    if not any(name.endswith(".safetensors") for name in names):
+    if not weight_files(path):
         missing.append("*.safetensors")
     if missing:
         raise InputError(
@@ -46,6 +59,35 @@ def resolve(location: str, folder: Path) -> Path:
             "save one there with save_pretrained()"
         )
     return path
+
+
+def local(location: str, folder: Path) -> Path:
+    path = Path(location) if Path(location).is_relative_to(folder) else folder / location
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"model.location {location}: must lie under {folder}; copy it there")
+    path = folder / path.resolve().relative_to(folder.resolve())
+    if not path.is_dir():
+        present = sorted(p.name for p in folder.iterdir() if p.is_dir())
+        raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")
+    return path
+
+
+def from_hub(repository: Repository) -> Path:
+    """The folder of a repository in the Hub's cache, with the files that a model needs."""
+    names = [entry.name for entry in needed(repository)]
+    return hub.fetch(repository, names)["config.json"].parent
+
+
+def needed(repository: Repository) -> list[hub.Entry]:
+    """The files of a repository that a model needs: weights in one format, no cards."""
+    entries = hub.listing(repository)
+    names = [entry.name for entry in entries]
+    wanted = {name for name in names if "/" not in name and Path(name).suffix in PINNED}
+    if not any(name.endswith(".safetensors") for name in wanted):
+        wanted |= {name for name in names if OLD_WEIGHTS.fullmatch(name)}
+    if "config.json" not in wanted:
+        raise InputError(f"{repository}: no model, for it has no config.json; it has {names}")
+    return [entry for entry in entries if entry.name in wanted]
 
 
 def sha256(path: Path) -> str:
@@ -57,11 +99,14 @@ def sha256(path: Path) -> str:
 
 
 def parameter_count(path: Path) -> int:
-    """Number of weights in a safetensors file, from its header."""
+    """Number of weights in a file, from its header if it is a safetensors file."""
     try:
+        if path.suffix == ".bin":
+            weights = torch.load(path, map_location="meta", mmap=True, weights_only=True)
+            return sum(tensor.numel() for tensor in weights.values())
         with safe_open(path, "numpy") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+    except (OSError, RuntimeError, UnpicklingError, SafetensorError) as error:
         raise InputError(
             f"{path}: not readable as safetensors ({error}): cut off, or a pointer to the real "
             "file; fetch it again"
@@ -69,14 +114,18 @@ def parameter_count(path: Path) -> int:
 
 
 def weight_files(path: Path) -> list[str]:
-    """The files that hold the weights: those of the index, if the weights are in shards."""
-    index = path / "model.safetensors.index.json"
-    if not index.is_file():
-        return sorted(p.name for p in path.glob("*.safetensors"))
-    shards = read_object(index).get("weight_map")
-    if not isinstance(shards, dict) or not shards:
-        raise InputError(f"{index}: has no weight_map; fetch it again")
-    return sorted(set(shards.values()))
+    """The files that hold the weights: those of the index, if the weights are in shards.
+
+    PyTorch's older format counts only where there is no safetensors file, as for transformers.
+    """
+    for index in (path / f"{name}.index.json" for name in ("model.safetensors", OLD)):
+        if index.is_file():
+            shards = read_object(index).get("weight_map")
+            if not isinstance(shards, dict) or not shards:
+                raise InputError(f"{index}: has no weight_map; fetch it again")
+            return sorted(set(shards.values()))
+    found = sorted(p.name for p in path.glob("*.safetensors"))
+    return found or [OLD] * (path / OLD).is_file()
 
 
 def read_object(file: Path) -> dict[str, Any]:
@@ -129,39 +178,15 @@ def check_task(path: Path, task: str) -> None:
     )
 
 
-def pin(path: Path, kind: str) -> dict[str, Any]:
+def pin(path: Path, place: Place) -> dict[str, Any]:
     """What is known of a model folder: architecture, size, and every file's size and hash."""
-    files = sorted(p for p in path.iterdir() if p.suffix in PINNED)
-    config = read_config(path)
+    weights = weight_files(path)
+    files = sorted(p for p in path.iterdir() if p.suffix in PINNED or p.name in weights)
     return {
-        "kind": kind,
-        "location": path.as_posix(),
-        "architecture": architecture(config),
-        "parameters": sum(parameter_count(path / name) for name in weight_files(path)),
-        "files": [
-            {
-                "name": p.name,
-                "bytes": p.stat().st_size,
-                "sha256": sha256(p),
-            }
-            for p in files
-        ],
+        "kind": place.kind,
+        "location": place.location if place.kind == "hub" else path.as_posix(),
+        "revision": place.revision,
+        "architecture": architecture(read_config(path)),
+        "parameters": sum(parameter_count(path / name) for name in weights),
+        "files": [{"name": p.name, "bytes": p.stat().st_size, "sha256": sha256(p)} for p in files],
     }
-
-
-def write_manifest(manifest: dict[str, Any], base: Path) -> None:
-    write_json(base / MANIFEST, manifest)
-
-
-def located(base: Path) -> Path:
-    """The folder that a manifest pins.
-
-    Only the sizes are compared: the hashes were taken from files that DVC tracks.
-    """
-    manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
-    folder = Path(manifest["location"])
-    for file in manifest["files"]:
-        path = folder / file["name"]
-        if not path.is_file() or path.stat().st_size != file["bytes"]:
-            raise InputError(f"{path}: not the file that was pinned; run dvc repro base_model")
-    return folder

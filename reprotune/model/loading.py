@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from bitsandbytes.nn.modules import Linear4bit
-from peft import PeftModel
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -20,14 +19,13 @@ from reprotune.model.encoding import Encoder, check_fits
 from reprotune.model.heads import TextEncoder, head_modules
 from reprotune.params import InputError
 
-ADAPTER = "adapter_config.json"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Precision(NamedTuple):
     """The number formats of a loaded model."""
 
-    quantization: str  # nf4 | none
+    quantization: str  # nf4 | int8 | none
     double_quantization: bool
     compute_dtype: str  # float32 | bfloat16 | float16
 
@@ -40,9 +38,11 @@ class Precision(NamedTuple):
         }[self.compute_dtype]
 
     def quantized(self, skip: list[str] | None = None) -> BitsAndBytesConfig | None:
-        """QLoRA's 4-bit NormalFloat (Dettmers et al. 2023) for all but some modules, or None."""
+        """4-bit NormalFloat (QLoRA, Dettmers et al. 2023) or 8 bits (LLM.int8(), 2022), or None."""
         if self.quantization == "none":
             return None
+        if self.quantization == "int8":
+            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type=self.quantization,
@@ -130,15 +130,3 @@ def keep_unpacked(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
-
-
-def load_tuned(
-    folder: Path, tuned: Path, precision: Precision, encoder: Encoder
-) -> PreTrainedModel | PeftModel:
-    """What ``train`` made, for inference: the base under an adapter, or whole weights."""
-    if not (tuned / ADAPTER).is_file():
-        whole: PreTrainedModel = load_model(tuned, WHOLE, encoder).eval()
-        return whole
-    model = load_model(folder, precision, encoder, new_head=True)  # the adapter holds the head
-    adapted: PeftModel = PeftModel.from_pretrained(model.eval(), str(tuned))
-    return adapted

@@ -12,7 +12,8 @@ from transformers.pytorch_utils import Conv1D
 
 from reprotune.model.encoding import Encoder
 from reprotune.model.heads import TextEncoder
-from reprotune.model.loading import ADAPTER, WHOLE, Precision, load_model
+from reprotune.model.loading import WHOLE, Precision, load_model
+from reprotune.model.methods import ADAPTER, HEAD, applied
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import InputError
@@ -20,24 +21,27 @@ from reprotune.params import InputError
 CLASSIFIER = "reprotune.json"
 
 
-def merge(folder: Path, tuned: Path, precision: Precision, encoder: Encoder) -> PreTrainedModel:
-    """The tuned model in fp32, without adapter and quantization.
+def merge(
+    folder: Path, tuned: Path, precision: Precision, encoder: Encoder
+) -> tuple[PreTrainedModel, Encoder]:
+    """The tuned model in fp32, without adapter and quantization, and the encoder that asks it.
 
     A quantized base is dequantized first: the adapter was trained on those weights, not on the
     original ones, and adding it to 4-bit weights would round it away.
     """
-    if not (tuned / ADAPTER).is_file():
-        return load_model(tuned, WHOLE, encoder)
+    if not any((tuned / name).is_file() for name in (ADAPTER, HEAD)):
+        return load_model(tuned, WHOLE, encoder), encoder
     base = load_model(folder, precision, encoder, new_head=True)
     transposed = [n for n, m in base.named_modules() if getattr(m, "source_cls", None) is Conv1D]
     if precision.quantization != "none":
         base = base.dequantize()
-    merged: PreTrainedModel = PeftModel.from_pretrained(base.float(), str(tuned)).merge_and_unload(
-        safe_merge=True
-    )
+        base.is_loaded_in_4bit = base.is_loaded_in_8bit = False  # which peft asks
+    model, encoder = applied(base.float(), tuned, encoder)
+    if isinstance(model, PeftModel):
+        model = model.merge_and_unload(safe_merge=True)
     for name in transposed:
-        merged.set_submodule(name, as_conv1d(merged.get_submodule(name)))
-    return merged
+        model.set_submodule(name, as_conv1d(model.get_submodule(name)))
+    return model, encoder
 
 
 def as_conv1d(linear: Any) -> Conv1D:

@@ -19,6 +19,7 @@ class PromptEncoder:
     template: str
     verbalizers: Mapping[str, str]  # class name: answer, in class order
     max_length: int  # tokens of prompt, answer and end token together
+    prefix: tuple[int, ...] = ()  # tokens of a soft prompt, which come first and do not count
 
     @property
     def classes(self) -> list[str]:
@@ -94,7 +95,7 @@ class PromptEncoder:
             excess = (len(ids) - self.room) / len(ids)
             text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]
             ids = self.tokens(self.rendered(text))
-        return ids
+        return [*self.prefix, *ids]
 
     def is_cut(self, text: str) -> bool:
         return len(self.tokens(self.rendered(text))) > self.room

@@ -1,25 +1,20 @@
-"""Training: LoRA and QLoRA (Hu et al. 2021; Dettmers et al. 2023) or all weights.
+"""Training: causal models through trl, classification heads through transformers' Trainer."""
 
-Causal models through trl, classification heads through transformers' Trainer.
-"""
-
-import json
 import math
 import tempfile
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
-from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as ATTENTION
+from torch.nn.functional import cross_entropy
 from transformers import (
-    DataCollatorWithPadding,
     PreTrainedModel,
     ProgressCallback,
     Trainer,
+    TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
@@ -27,10 +22,12 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
+from reprotune.model.batches import LengthSampler, Padding
 from reprotune.model.encoding import Encoder
-from reprotune.model.heads import TextEncoder, head_modules
-from reprotune.model.loading import ADAPTER, DEVICE, Precision
-from reprotune.params import InputError, Lora, Train
+from reprotune.model.heads import TextEncoder
+from reprotune.model.loading import DEVICE, Precision
+from reprotune.model.methods import Tuned, check_room, prepared
+from reprotune.params import InputError, Train
 
 LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and the end
 LOGS = 30  # entries of a learning curve, about
@@ -51,8 +48,72 @@ class Progress(ProgressCallback):
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
-class Undisturbed(Trainer):
-    """A trainer whose evaluations leave the training as it would be without them."""
+class Best(TrainerCallback):
+    """Keeps the weights of the best evaluation, and stops when the loss no longer falls."""
+
+    def __init__(self, model: torch.nn.Module, train: Train) -> None:
+        self.model, self.keep, self.patience = model, train.keep == "best", train.patience
+        self.loss, self.worse = math.inf, 0
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        return {name: p.data for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        loss = (metrics or {})["eval_loss"]
+        if loss < self.loss:
+            self.loss, self.worse = loss, 0
+            if self.keep:
+                self.weights = {name: w.cpu().clone() for name, w in self.trained().items()}
+        else:
+            self.worse += 1
+            control.should_training_stop |= self.worse == self.patience
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.keep:
+            for name, weight in self.trained().items():
+                weight.copy_(self.weights[name])
+
+
+class Weighted(Trainer):
+    """The mean loss of the targets, each row by its weight; evaluations leave no trace.
+
+    For a causal model the projection to the vocabulary is done from the first target on alone.
+    """
+
+    model_accepts_loss_kwargs = True
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: Mapping[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        asked = dict(inputs)
+        labels, weights = asked.pop("labels"), asked.pop("weight")
+        if labels.ndim == 1:  # one class a text
+            outputs = model(**asked)
+            logits = outputs.logits[:, None]
+            labels = labels[:, None]
+        else:
+            first = int((labels >= 0).int().argmax(1).min())
+            kept = labels.shape[1] - first + 1
+            outputs = model(**asked, use_cache=False, logits_to_keep=kept)
+            logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
+        losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
+        total = (losses.view_as(labels) * weights[:, None]).sum()
+        loss = total / ((labels >= 0).sum() if num_items_in_batch is None else num_items_in_batch)
+        return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate without drawing from the generators that dropout draws from."""
@@ -60,26 +121,15 @@ class Undisturbed(Trainer):
             figures: dict[str, float] = super().evaluate(*args, **kwargs)
         return figures
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Batches of similar lengths, in an order that seed and epoch alone decide."""
+        data: Any = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(ids) for ids in data["input_ids"]]
+        return LengthSampler(lengths, self.args.train_batch_size, self.args.seed)
 
-class CausalTrainer(Undisturbed, SFTTrainer):
+
+class CausalTrainer(Weighted, SFTTrainer):
     pass
-
-
-def lora_config(lora: Lora, model: PreTrainedModel, head: bool) -> LoraConfig:
-    kind = model.config.model_type
-    if lora.targets == "attention" and kind not in ATTENTION:
-        raise InputError(
-            f"train.lora.targets attention: unknown for a {kind} model; use all-linear"
-        )
-    return LoraConfig(
-        task_type="SEQ_CLS" if head else "CAUSAL_LM",
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules="all-linear" if lora.targets == "all-linear" else list(ATTENTION[kind]),
-        modules_to_save=head_modules(model) if head else None,
-        bias="none",
-    )
 
 
 def arguments(
@@ -107,39 +157,49 @@ def arguments(
         "save_strategy": "no",
         "logging_steps": max(1, int(steps / LOGS)),
         "logging_nan_inf_filter": False,
+        "remove_unused_columns": False,  # the rows' weights
         "report_to": "none",
         "use_cpu": DEVICE == "cpu",
     }
 
 
-def dataset(encoder: Encoder, rows: pd.DataFrame) -> Dataset:
+def dataset(encoder: Encoder, rows: pd.DataFrame, weights: Mapping[str, float]) -> Dataset:
     pairs = zip(rows["text"], rows["label"], strict=True)
-    return Dataset.from_list([encoder.example(text, label) for text, label in pairs])
+    return Dataset.from_list(
+        [encoder.example(text, label) | {"weight": weights[label]} for text, label in pairs]
+    )
+
+
+def class_weights(labels: pd.Series, kind: str) -> dict[str, float]:
+    """A weight for each class: 1, or with ``balanced`` inversely proportional to its rows.
+
+    As scikit-learn's ``class_weight="balanced"``: the mean over the rows is 1.
+    """
+    counts = labels.value_counts()
+    if kind == "none":
+        return dict.fromkeys(counts.index, 1.0)
+    return {str(name): len(labels) / (len(counts) * count) for name, count in counts.items()}
 
 
 def trainer_for(
-    model: PreTrainedModel,
+    model: Tuned,
     encoder: Encoder,
     train: Train,
     settings: dict[str, Any],
     data: dict[str, Any],
 ) -> Trainer:
-    """The trainer of the encoder's task, with the model as ``train.method`` wants it."""
-    head = isinstance(encoder, TextEncoder)
-    lora = lora_config(train.lora, model, head) if train.method == "lora" else None
-    if not head:
-        config = SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True})
-        return CausalTrainer(
-            model=model,
-            args=config,
-            processing_class=encoder.tokenizer,
-            peft_config=lora,
-            **data,
+    """The trainer of the encoder's task."""
+    left = not isinstance(encoder, TextEncoder) and train.method != "prompt_tuning"
+    collator = Padding(encoder.tokenizer.pad_token_id, left)
+    if isinstance(encoder, TextEncoder):
+        return Weighted(
+            model=model, args=TrainingArguments(**settings), data_collator=collator, **data
         )
-    return Undisturbed(
-        model=model if lora is None else get_peft_model(model, lora),
-        args=TrainingArguments(**settings),
-        data_collator=DataCollatorWithPadding(encoder.tokenizer),
+    return CausalTrainer(
+        model=model,
+        args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}),
+        processing_class=encoder.tokenizer,
+        data_collator=collator,
         **data,
     )
 
@@ -151,33 +211,44 @@ def tune(
     validation_rows: pd.DataFrame,
     train: Train,
     precision: Precision,
-) -> tuple[PreTrainedModel | PeftModel, pd.DataFrame, pd.DataFrame]:
-    """Train an adapter or all weights; rows have text and label.
+) -> tuple[Tuned, pd.DataFrame, pd.DataFrame]:
+    """Train by ``train.method``; rows have text and label.
 
     Returns the tuned model and two learning curves: step, epoch and train_loss or
     validation_loss, in nats a target token or, with a classification head, a text.
 
     Raises:
-        InputError: the loss is no longer a number.
+        InputError: the loss is no longer a number, the memory does not suffice, or validation rows
+            are needed and missing.
     """
     set_seed(train.seed)
     validate = len(validation_rows) > 0
+    if not validate and (train.keep == "best" or train.patience):
+        raise InputError(
+            "train.keep best and train.patience need validation rows, and there are none; see "
+            "roles.validation_per_class and validation_share"
+        )
+    check_room(model, train, encoder)
+    weights = class_weights(train_rows["label"], train.class_weights)
     data: dict[str, Dataset | None] = {
-        "train_dataset": dataset(encoder, train_rows),
-        "eval_dataset": dataset(encoder, validation_rows) if validate else None,
+        "train_dataset": dataset(encoder, train_rows, weights),
+        "eval_dataset": dataset(encoder, validation_rows, weights) if validate else None,
     }
-    with tempfile.TemporaryDirectory() as work:
+    tuned = prepared(model, train, encoder)
+    with tempfile.TemporaryDirectory() as work, enough_memory():
         settings = arguments(train, precision, len(train_rows), validate, work)
-        trainer = trainer_for(model, encoder, train, settings, data)
+        with unquantized(tuned, train.method == "head"):
+            trainer = trainer_for(tuned, encoder, train, settings, data)
+        restore_precision(tuned)
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(Progress)
-        tuned = cast(PreTrainedModel | PeftModel, trainer.model)
-        restore_precision(tuned)
+        if train.keep == "best" or train.patience:
+            trainer.add_callback(Best(tuned, train))
         trainer.train()
     history = trainer.state.log_history
     losses = [entry[key] for entry in history for key in LOSSES if key in entry]
-    weights = [p for p in tuned.parameters() if p.requires_grad]
-    if not all(map(math.isfinite, losses)) or not all(p.isfinite().all() for p in weights):
+    free = [p for p in tuned.parameters() if p.requires_grad]
+    if not all(map(math.isfinite, losses)) or not all(p.isfinite().all() for p in free):
         raise InputError(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"
@@ -196,21 +267,33 @@ def restore_precision(model: torch.nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
+@contextmanager
+def unquantized(model: torch.nn.Module, pretend: bool) -> Iterator[None]:
+    """transformers refuses to train a quantized model without an adapter; a head is none."""
+    was = getattr(model, "is_quantized", None)
+    if pretend and was is not None:
+        vars(model)["is_quantized"] = False
+    yield
+    if pretend and was is not None:
+        vars(model)["is_quantized"] = was
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise InputError(
+            "train: out of memory; lower train.batch and raise train.accumulation as much, set "
+            "train.activation_checkpointing, or lower prompt.max_length"
+        ) from None
+
+
 def learning_curve(history: Sequence[dict[str, Any]], key: str, name: str) -> pd.DataFrame:
     """The log entries that have ``key``, a loss, as columns step, epoch and ``name``."""
     entries = [entry for entry in history if key in entry]
     frame = pd.DataFrame(entries, columns=["step", "epoch", key])
     return frame.rename(columns={key: name}).round(6)
-
-
-def save_tuned(model: PreTrainedModel | PeftModel, target: Path) -> None:
-    """Write the adapter, or all weights, so that equal models are equal files."""
-    model.save_pretrained(str(target))
-    (target / "README.md").unlink(missing_ok=True)  # a form to fill in; the export has the card
-    config = target / ADAPTER
-    if config.is_file():
-        values = json.loads(config.read_text())
-        for key, value in values.items():
-            if isinstance(value, list):  # peft writes sets in no fixed order
-                values[key] = sorted(value)
-        config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")

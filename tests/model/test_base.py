@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reprotune.model.base import check_task, located, pin, resolve, write_manifest
+from reprotune.model.base import Place, check_task, pin, resolve
+from reprotune.model.manifest import located, write_manifest
 from reprotune.params import InputError
 from tests import tiny
 
@@ -17,7 +18,10 @@ def models(base: Path, tmp_path: Path) -> Path:
 
 
 def test_a_manifest_pins_every_file_by_its_hash(models: Path) -> None:
-    files = {file["name"]: file["sha256"] for file in pin(models / "tiny", "path")["files"]}
+    files = {
+        file["name"]: file["sha256"]
+        for file in pin(models / "tiny", Place("path", "tiny"))["files"]
+    }
     assert files == {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in (models / "tiny").iterdir()
@@ -26,11 +30,11 @@ def test_a_manifest_pins_every_file_by_its_hash(models: Path) -> None:
 
 def test_the_parameter_count_is_that_of_the_model(models: Path) -> None:
     expected = sum(p.numel() for p in tiny.model().parameters())
-    assert pin(models / "tiny", "path")["parameters"] == expected
+    assert pin(models / "tiny", Place("path", "tiny"))["parameters"] == expected
 
 
 def test_a_model_that_changed_after_it_was_pinned_is_refused(models: Path, tmp_path: Path) -> None:
-    write_manifest(pin(models / "tiny", "path"), tmp_path / "base")
+    write_manifest(pin(models / "tiny", Place("path", "tiny")), tmp_path / "base")
     assert located(tmp_path / "base") == models / "tiny"
     (models / "tiny/config.json").write_text("{}")
     with pytest.raises(InputError, match="not the file that was pinned"):
@@ -43,7 +47,7 @@ def test_a_model_that_changed_after_it_was_pinned_is_refused(models: Path, tmp_p
 )
 def test_a_model_elsewhere_is_refused(models: Path, location: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        resolve(location, models)
+        resolve(Place("path", location), models)
 
 
 @pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors"])
@@ -52,7 +56,7 @@ def test_a_folder_that_is_no_model_is_refused_and_told_what_it_lacks(
 ) -> None:
     (models / "tiny" / missing).unlink()
     with pytest.raises(InputError, match=f"lacks .*{missing.removeprefix('model')}"):
-        resolve("tiny", models)
+        resolve(Place("path", "tiny"), models)
 
 
 @pytest.mark.parametrize(("config", "task", "message"), [

@@ -17,11 +17,12 @@ from transformers import GPT2LMHeadModel, pipeline
 from reprotune.data import headlines
 from reprotune.model.encoding import encoder_for
 from reprotune.model.heads import TextEncoder, head_modules
-from reprotune.model.loading import Precision, load_model, load_tuned
+from reprotune.model.loading import Precision, load_model
 from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.model.methods import load_tuned, save_tuned
 from reprotune.model.scoring import embeddings, log_likelihoods
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import save_tuned, tune
+from reprotune.model.training import tune
 from reprotune.params import InputError, Params
 from tests import tiny
 
@@ -66,10 +67,10 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     untuned = log_likelihoods(before_training, reader, rows["text"], 32, "base")
     model, curve, _ = tune(before_training, reader, rows[:64], rows[64:80], train, precision)
     now = log_likelihoods(model, reader, rows["text"], 32, "in memory")
-    save_tuned(model, tmp_path / "tuned")
+    save_tuned(model, method, tmp_path / "tuned")
     tuned = load_tuned(folder, tmp_path / "tuned", precision, reader)
-    reloaded = log_likelihoods(tuned, reader, rows["text"], 32, "tuned")
-    merged = merge(folder, tmp_path / "tuned", precision, reader)
+    reloaded = log_likelihoods(*tuned, rows["text"], 32, "tuned")
+    merged, _ = merge(folder, tmp_path / "tuned", precision, reader)
     save_merged(merged, reader.tokenizer, "float16", tmp_path / "merged")
     save_classifier(reader, tmp_path / "merged")
     after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
@@ -196,10 +197,11 @@ def test_gpt2_as_a_causal_model_in_4_bits_can_be_merged(
     prompt = params.prompt
     encoder = encoder_for(load_tokenizer(base), "causal", prompt, list(prompt.verbalizers))
     model = load_model(base, NF4, encoder)
-    save_tuned(tune(model, encoder, rows[:32], rows[:0], params.train, NF4)[0], tmp_path / "tuned")
+    model, *_ = tune(model, encoder, rows[:32], rows[:0], params.train, NF4)
+    save_tuned(model, "lora", tmp_path / "tuned")
     tuned = load_tuned(base, tmp_path / "tuned", NF4, encoder)
-    before = log_likelihoods(tuned, encoder, rows["text"], 32, "tuned")
-    merged = merge(base, tmp_path / "tuned", NF4, encoder)
+    before = log_likelihoods(*tuned, rows["text"], 32, "tuned")
+    merged, _ = merge(base, tmp_path / "tuned", NF4, encoder)
     save_merged(merged, encoder.tokenizer, "float16", tmp_path / "merged")
     save_classifier(encoder, tmp_path / "merged")
     after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")

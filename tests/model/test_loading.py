@@ -3,16 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 from bitsandbytes.nn.modules import Linear4bit
-from peft import get_peft_model
 
 from reprotune.model.loading import Precision, load_model
+from reprotune.model.methods import prepared
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import lora_config
-from reprotune.params import InputError, Lora
+from reprotune.params import InputError, Params
 from tests import tiny
-
-LORA = Lora(rank=4, alpha=8, dropout=0.0, targets="all-linear")
 
 
 def gradients(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -23,11 +20,12 @@ def gradients(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, torch.Tens
 
 
 def test_an_evaluation_leaves_the_gradients_of_a_4bit_model_as_they_were(
-    base: Path, encoder: PromptEncoder, nf4: Precision
+    base: Path, encoder: PromptEncoder, nf4: Precision, params: Params
 ) -> None:
     torch.manual_seed(0)
-    base_model = load_model(base, nf4, encoder)
-    model = get_peft_model(base_model, lora_config(LORA, base_model, head=False))
+    lora = params.train.lora.model_copy(update={"dropout": 0.0})
+    train = params.train.model_copy(update={"lora": lora})
+    model = prepared(load_model(base, nf4, encoder), train, encoder)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # at zero, the gradients of lora_A would all be zero too
             torch.nn.init.normal_(parameter, std=0.02)

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from reprotune.model.loading import Precision, load_model, load_tuned
+from reprotune.model.loading import Precision, load_model
 from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.model.methods import load_tuned, save_tuned
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import save_tuned, tune
+from reprotune.model.training import tune
 from reprotune.params import InputError, load_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,15 +26,15 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     model, *_ = tune(
         load_model(base, precision, encoder), encoder, rows[:64], rows[:0], train, precision
     )
-    save_tuned(model, tmp_path / "tuned")
+    save_tuned(model, "lora", tmp_path / "tuned")
     untuned = log_likelihoods(
         load_model(base, precision, encoder), encoder, rows["text"], 32, "base"
     )
-    merged = merge(base, tmp_path / "tuned", precision, encoder)
+    merged, encoder = merge(base, tmp_path / "tuned", precision, encoder)
     save_merged(merged, load_tokenizer(base), "float16", tmp_path / "merged")
     save_classifier(encoder, tmp_path / "merged")
     tuned = load_tuned(base, tmp_path / "tuned", precision, encoder)
-    before = log_likelihoods(tuned, encoder, rows["text"], 32, "tuned")
+    before = log_likelihoods(*tuned, rows["text"], 32, "tuned")
     after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
     assert np.abs(before - untuned).mean() > 0.1, "training changed something"
     assert np.abs(before - after).mean() < 2e-3

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from reprotune.model.loading import Precision, load_model
+from reprotune.model.methods import save_tuned
 from reprotune.model.prompts import PromptEncoder
-from reprotune.model.training import save_tuned, tune
+from reprotune.model.training import tune
 from reprotune.params import InputError, Params, Train, load_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ def settings() -> Train:
 
 def adapter(target: Path, *args: Any) -> dict[str, bytes]:
     model, *_ = tune(*args)
-    save_tuned(model, target)
+    save_tuned(model, "lora", target)
     return {file.name: file.read_bytes() for file in target.iterdir()}
 
 
