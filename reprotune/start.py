@@ -11,6 +11,7 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
+from tokenizers import Tokenizer
 
 from reprotune import paths, profiles
 from reprotune.data.look import Look, look, readable
@@ -22,10 +23,11 @@ ROWS = 6000  # training rows of a first run, about
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
 LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
 PARTS = ("test", "validation", "train")
-CHARACTERS = 2.5  # a token has more, mostly
+CHARACTERS = 2.5  # of a token, at least, mostly
 EVEN = 0.25  # share of the rows that balanced classes must keep
 TESTED = 5000  # test rows of a first run, at most about
-SEEN = 10_000  # training rows that a first run sees, repeated ones counted again, about
+READ = 400_000  # tokens that a first training reads, about: minutes on two cores
+SAMPLE = 1000  # texts whose tokens are counted
 ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
 
 
@@ -202,25 +204,39 @@ def candidates(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
     """The base model, the task that it can do, how it is asked, and for how long it learns."""
-    limit, task, epochs = 256, "causal", 5
-    changes: dict[str, Any] = {"train": {"fraction": min(1.0, round(2 * SEEN / rows, 4))}}
+    folder, task, limit, epochs = paths.BUILTIN_MODEL, "causal", 256, 5
+    changes: dict[str, Any] = {}
     if model:
         folder, task, limit, size = base(model)
         changes["model"] = {"kind": "path", "location": folder.as_posix(), "task": task}
         changes["export"] = {"dtype": "float32" if size < LARGE else "float16"}
+    names = sorted(seen.classes.index)
+    lengths = tokens(seen.rows["text"], folder)
+    room = 16 + int(tokens(pd.Series(names), folder).max())
+    length = next((n for n in LENGTHS if n >= lengths.quantile(0.99) + room), LENGTHS[-1])
+    length = min(length, limit)
+    passes = READ / (rows * float(lengths.clip(upper=length).mean()))
+    changes["train"] = {"fraction": min(1.0, round(2 * passes, 4))}
     if task == "classification":
         epochs = 8
         changes["train"]["learning_rate"] = ENCODER_RATE
-    changes["train"]["epochs"] = max(1, min(epochs, round(SEEN / rows)))
-    names = sorted(seen.classes.index)
-    characters = float(seen.rows["text"].str.len().quantile(0.99)) + max(map(len, names))
-    length = next((n for n in LENGTHS if n >= characters / CHARACTERS + 16), LENGTHS[-1])
+    changes["train"]["epochs"] = max(1, min(epochs, round(passes)))
     changes["prompt"] = {
         "template": "{text}\nLabel:",
         "verbalizers": {Quoted(name): f" {name}" for name in names},
-        "max_length": min(length, limit),
+        "max_length": length,
     }
     return changes
+
+
+def tokens(texts: pd.Series, folder: Path) -> pd.Series:
+    """About how many tokens a sample of the texts has for the model of a folder."""
+    sample = texts.sample(min(len(texts), SAMPLE), random_state=1)
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return sample.str.len() / CHARACTERS
+    tokenizer = Tokenizer.from_file(str(file))
+    return sample.map(lambda text: len(tokenizer.encode(text).ids))
 
 
 def base(model: str) -> tuple[Path, str, int, int]:

@@ -27,8 +27,9 @@ WORDS = "Lieferung Größe façade élève profit price café Straße late broke
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     shutil.copytree(ROOT / "profiles", root / "profiles")
+    shutil.copytree(ROOT / "models/source/builtin", root / "models/source/builtin")
     for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS):
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "data/decisions.csv", root / "data")
     monkeypatch.chdir(root)
     return root
