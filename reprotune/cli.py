@@ -16,6 +16,7 @@ from reprotune.params import InputError, load_params
 if TYPE_CHECKING:
     import pandas as pd
 
+SHOWN = 5  # classes, whose probabilities fit into a terminal
 TABLES = (".csv", ".jsonl", ".parquet")
 
 
@@ -45,6 +46,11 @@ def init(args: argparse.Namespace) -> None:
         delimiter=args.delimiter,
     )  # fmt: skip
     Console().print(start.report(seen, way, changes))
+    if args.model is None:
+        print(
+            "\nThe built-in base model has met no text that a person wrote: it shows that the "
+            "route works. For results, take a base model of your own: --model FOLDER"
+        )
     print(
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"
@@ -96,22 +102,17 @@ def predict(args: argparse.Namespace) -> None:
 
 
 def read_table(path: Path, column: str) -> "pd.DataFrame":
-    import pandas as pd
-
+    """A file of texts, its encoding and delimiter guessed as by init."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    from reprotune.data.look import readable
+    from reprotune.params import Download
+
+    way = Download.model_construct(header=True, text_column=column, label_column=None)
     try:
-        if path.suffix == ".csv":
-            table = pd.read_csv(path, dtype="str", keep_default_na=False)
-        elif path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: not readable as {path.suffix}: {error}") from None
-    if column not in table:
-        raise InputError(f"{path}: no column {column!r}; it has {list(table)}; see --text-column")
-    return table
+        return readable([path], way, None, None)[1][0]
+    except InputError as error:
+        raise InputError(f"{error}; see --text-column") from None
 
 
 def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.DataFrame":
@@ -134,7 +135,18 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
     return pd.concat([table.reset_index(drop=True), labels.rename("predicted"), frame], axis=1)
 
 
+def best(row: "pd.Series") -> dict[str, str]:
+    """The probabilities of the first classes, in words."""
+    top = row.astype(float).nlargest(3)
+    shown = [f"{name} {value:.3f}" for name, value in top.items()]
+    return dict(zip(("first", "second", "third"), shown, strict=True))
+
+
 def show(table: "pd.DataFrame") -> None:
+    scores = table.select_dtypes("number")
+    if len(scores.columns) > SHOWN:
+        ranked = scores.apply(best, axis=1, result_type="expand")
+        table = table.drop(columns=scores.columns).join(ranked)
     grid = Table(box=None, header_style="bold")
     for column in table:
         grid.add_column(

@@ -237,6 +237,8 @@ class Evaluate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     resamples: Annotated[int, Field(ge=100)]
     batch: Positive
+    errors: Count
+    forgetting_text: Name
 
 
 class Export(Section):

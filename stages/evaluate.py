@@ -1,6 +1,8 @@
 """Score the tuned model on the test rows, beside every baseline."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -9,49 +11,87 @@ from reprotune import paths
 from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import predictions
-from reprotune.evidence.metrics import accuracy_gain, against_reference, scores
+from reprotune.evidence.calibration import arrays, scaled
+from reprotune.evidence.calibration import reliability as bins
+from reprotune.evidence.metrics import accuracy, accuracy_gain, against_reference, scores, subset
 from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision
+from reprotune.model.forgetting import text_loss
+from reprotune.model.loading import Precision, load_model
 from reprotune.model.manifest import located
 from reprotune.model.methods import load_tuned
+from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Params
+from reprotune.params import InputError, Params
 from reprotune.stage import main, whole_file, write_json
 
 
-def recall_bars(recall: dict[str, float]) -> pd.DataFrame:
-    """Columns class and recall, for a bar chart."""
-    return pd.DataFrame({"class": recall.keys(), "recall": recall.values()})
+def by_class(figures: dict[str, Any]) -> pd.DataFrame:
+    """Columns class, precision, recall and f1, for a bar chart."""
+    columns = {key: figures[key] for key in ("precision", "recall", "f1")}
+    return pd.DataFrame(columns).rename_axis("class").reset_index()
+
+
+def mistakes(table: pd.DataFrame, classes: list[str], count: int) -> pd.DataFrame:
+    """The wrong predictions that the model was surest of."""
+    wrong = table[table["label"] != table["predicted"]]
+    wrong = wrong.assign(confidence=wrong[classes].max(axis=1))
+    wrong = wrong.sort_values(["confidence", "id"], ascending=[False, True]).head(count)
+    return wrong[["id", "confidence", "label", "predicted", "text"]]
+
+
+def unleaked(roles: pd.DataFrame) -> list[str]:
+    """Ids of the test rows without a near-duplicate in training or validation."""
+    taught = roles.loc[roles["role"].isin(["train", "validation"]), "group"]
+    return list(roles.loc[(roles["role"] == "test") & ~roles["group"].isin(taught), "id"])
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"evaluate.forgetting_text {path}: not readable: {error}") from None
 
 
 def run(
     params: Params,
+    train: Path = paths.TRAIN,
+    validation: Path = paths.VALIDATION,
     test: Path = paths.TEST,
+    roles: Path = paths.ROLES,
+    findings: Path = paths.FINDINGS,
     base: Path = paths.BASE,
     tuned: Path = paths.TUNED,
     baseline: Path = paths.BASELINE_PREDICTIONS,
     predicted: Path = paths.PREDICTIONS,
+    errors: Path = paths.ERRORS,
     confusion: Path = paths.CONFUSION,
-    recall: Path = paths.RECALL,
+    classwise: Path = paths.CLASSWISE,
+    reliability: Path = paths.RELIABILITY,
     metrics: Path = paths.EVALUATE_METRICS,
 ) -> None:
     torch.set_num_threads(params.threads)
-    rows = schemas.read(test, schemas.Split)
+    rows, held = (schemas.read(part, schemas.Split) for part in (test, validation))
     classes = class_names(params.download.labels)
     precision = Precision(
         params.model.quantization, params.model.double_quantization, params.model.compute_dtype
     )
     folder = located(base)
     encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
+    general = read_text(Path(params.evaluate.forgetting_text))
+    forgetting = {}
+    if isinstance(encoder, PromptEncoder):
+        untuned = load_model(folder, precision, encoder)
+        forgetting["before"] = text_loss(untuned, encoder, general)
     model, encoder = load_tuned(folder, tuned, precision, encoder)
-    log_likelihood = log_likelihoods(
-        model, encoder, rows["text"], params.evaluate.batch, "tuned model"
-    )
-    table = predictions.table(rows, probabilities(log_likelihood), classes)
+    if isinstance(encoder, PromptEncoder):
+        forgetting["after"] = text_loss(model, encoder, general)
+    score = partial(log_likelihoods, model, encoder, batch=params.evaluate.batch)
+    log_p = score(texts=rows["text"], title="test")
+    table = predictions.table(rows, probabilities(log_p), classes)
     predictions.write(table, predicted)
     interval = (params.evaluate.confidence, params.evaluate.resamples, params.seed)
-    figures = {"test": scores(table, classes, *interval)}
+    figures: dict[str, Any] = {"test": scores(table, classes, *interval)}
     if rows["reference_label"].notna().all():
         figures["reference"] = against_reference(
             table, rows["reference_label"], classes, params.evaluate.confidence
@@ -62,12 +102,31 @@ def run(
         )
         for name, other in predictions.read(baseline).groupby("predictor", sort=False)
     }
-    for path, plot in (
-        (confusion, table[["label", "predicted"]]),
-        (recall, recall_bars(figures["test"]["recall"])),
+    issues = schemas.read(findings, schemas.Findings)
+    undoubted = set(rows["id"]) - set(issues.loc[issues["issue"] == "label", "id"])
+    for name, ids in (
+        ("without_doubted", undoubted),
+        ("without_leaked", unleaked(schemas.read(roles, schemas.Roles))),
     ):
-        with whole_file(path) as partial:
-            plot.to_csv(partial, index=False)
+        figures[name] = subset(table, ids, params.evaluate.confidence)
+    taught = schemas.read(train, schemas.Split).head(len(rows))  # ids are hashes: a random sample
+    own = accuracy(score(texts=taught["text"], title="train"), taught["label"], classes)
+    figures["fit"] = {"train": own}
+    if len(held):
+        held_log_p = score(texts=held["text"], title="validation")
+        figures["fit"]["validation"] = accuracy(held_log_p, held["label"], classes)
+        labels, held_labels = (part["label"].map(classes.index).to_numpy() for part in (rows, held))
+        figures["calibration"] = scaled(log_p, labels, held_log_p, held_labels)
+    if forgetting:
+        figures["forgetting"] = forgetting
+    for path, plot in (
+        (errors, mistakes(table, classes, params.evaluate.errors)),
+        (confusion, table[["label", "predicted"]]),
+        (classwise, by_class(figures["test"])),
+        (reliability, bins(*arrays(table, classes))),
+    ):
+        with whole_file(path) as file:
+            plot.to_csv(file, index=False, float_format="%.6f")
     write_json(metrics, figures)
 
 

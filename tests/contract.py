@@ -22,7 +22,10 @@ ALLOWED = {
     "threadpoolctl",
     "tqdm",
 }  # they compute no number
-FILE_PARAMETERS = {"curate.decisions"}  # values that are locations: templated into the deps
+FILE_PARAMETERS = {
+    "curate.decisions",
+    "evaluate.forgetting_text",
+}  # values that are locations: templated into the deps
 OURS = {"reprotune", "stages"}
 EXEMPT = {"reprotune/params.py", "reprotune/paths.py"}
 READERS = {"Path", "open", "read_csv", "read_parquet", "read_json", "from_pretrained", "load"}

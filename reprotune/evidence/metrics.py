@@ -1,11 +1,13 @@
 """What predictions are worth, with the uncertainty of a finite test set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
+
+from reprotune.evidence import calibration
 
 
 def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
@@ -42,21 +44,31 @@ def scores(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Accuracy, macro-F1 and each class's recall, each with an interval.
+    """What predictions are worth, over all rows and for each class; the main with intervals.
 
-    ``predictions`` has the columns label and predicted.
+    ``predictions`` has the columns label, predicted and one probability for each class.
     Wilson intervals for the proportions; for macro-F1 the percentile bootstrap over test rows
     (Efron 1979), drawn as multinomial confusion counts, which is the same and much faster.
     """
     counts = confusion(predictions, classes)
     rows, hits = int(counts.sum()), np.diagonal(counts)
     draws = np.random.default_rng(seed).multinomial(rows, counts.ravel() / rows, size=resamples)
-    support = counts.sum(axis=1)
+    support, said = counts.sum(axis=1), counts.sum(axis=0)
+    recall = hits / np.maximum(support, 1)
+    of_class = {
+        "precision": hits / np.maximum(said, 1),
+        "recall": recall,
+        "f1": 2 * hits / np.maximum(support + said, 1),
+        "support": support,
+    }
     return {
         "rows": rows,
         "accuracy": float(hits.sum() / rows),
         "macro_f1": float(macro_f1(counts)),
-        "recall": {c: float(h / max(n, 1)) for c, h, n in zip(classes, hits, support, strict=True)},
+        "balanced_accuracy": float(recall[support > 0].mean()),
+        "mcc": mcc(counts),
+        **{k: dict(zip(classes, v.tolist(), strict=True)) for k, v in of_class.items()},
+        **calibration.losses(*calibration.arrays(predictions, classes)),
         "interval": {
             "accuracy": wilson(int(hits.sum()), rows, confidence),
             "macro_f1": quantiles(macro_f1(draws.reshape(-1, *counts.shape)), confidence),
@@ -65,6 +77,30 @@ def scores(
                 for c, h, n in zip(classes, hits, support, strict=True)
             },
         },
+    }
+
+
+def accuracy(score: np.ndarray, labels: pd.Series, classes: Sequence[str]) -> float:
+    """Share of rows whose label has the highest score; ``score`` has shape (rows, classes)."""
+    return float((np.array(classes)[score.argmax(axis=1)] == labels.to_numpy()).mean())
+
+
+def mcc(counts: np.ndarray) -> float:
+    """Matthews' correlation of labels and predictions (Gorodkin 2004); 0 if one is constant."""
+    rows, said, true = counts.sum(), counts.sum(axis=0), counts.sum(axis=1)
+    covariance = np.trace(counts) * rows - said @ true
+    spread = np.sqrt(float(rows**2 - said @ said) * float(rows**2 - true @ true))
+    return float(covariance / spread) if spread else 0.0
+
+
+def subset(predictions: pd.DataFrame, chosen: Collection[str], confidence: float) -> dict[str, Any]:
+    """Accuracy on the rows with these ids, with Wilson's interval."""
+    rows = predictions[predictions["id"].isin(list(chosen))]
+    hits = int((rows["label"] == rows["predicted"]).sum())
+    return {
+        "rows": len(rows),
+        "accuracy": hits / max(len(rows), 1),
+        "interval": {"accuracy": wilson(hits, len(rows), confidence)},
     }
 
 
@@ -84,9 +120,10 @@ def against_reference(
 def accuracy_gain(
     right: np.ndarray, other_right: np.ndarray, confidence: float, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """Difference of two accuracies on the same rows, with its paired bootstrap interval.
+    """Difference of two accuracies on the same rows: paired bootstrap interval and exact McNemar.
 
     ``right`` and ``other_right`` say row by row whether a prediction was right; shape (rows,).
+    ``p_value`` is that of the two-sided exact test (McNemar 1947): 1 if they never differ.
     """
     gained = int((right & ~other_right).sum())
     lost = int((~right & other_right).sum())
@@ -96,4 +133,7 @@ def accuracy_gain(
     return {
         "accuracy": (gained - lost) / rows,
         "interval": quantiles((draws[:, 0] - draws[:, 1]) / rows, confidence),
+        "gained": gained,
+        "lost": lost,
+        "p_value": float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0,
     }

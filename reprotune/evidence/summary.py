@@ -59,7 +59,7 @@ def accuracies(figures: dict[str, Any]) -> str:
     if "reference" in figures:
         text += f", against the truth {figures['reference']['accuracy']:.3f}"
     if figures["gain_over"]["majority"]["interval"][0] <= 0:
-        text += "; no better than guessing: try a lower train.learning_rate"
+        text += "; no better than guessing: another base model, more epochs?"
     return text
 
 

@@ -9,9 +9,9 @@ from peft import PeftModel
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
+from reprotune.model.answers import Answers
 from reprotune.model.encoding import Encoder
 from reprotune.model.heads import TextEncoder
-from reprotune.model.prompts import PromptEncoder
 from reprotune.params import InputError
 
 Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scores each
@@ -28,15 +28,15 @@ def log_likelihoods(
     """Log-likelihood of each class given each text, in nats; shape (texts, classes).
 
     That of the class's answer after the prompt, or the head's. Texts of similar length share a
-    batch, and the projection to the vocabulary is done for the answer's positions only. Answers of
-    several tokens are summed.
+    batch, the projection to the vocabulary is done for the answer's positions only, and what all
+    prompts begin with is computed once. Answers of several tokens are summed.
     """
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
     score: Scorer = (
         partial(score_heads, model, encoder)
         if isinstance(encoder, TextEncoder)
-        else partial(score_answers, model, encoder)
+        else Answers(model, encoder, prompts).score
     )
     return in_batches(prompts, len(encoder.classes), batch, title, score)
 
@@ -102,42 +102,6 @@ def score_heads(
 ) -> np.ndarray:
     logits = model(**padded(model, encoder, prompts)).logits
     return np.asarray(torch.log_softmax(logits.double(), -1).cpu())
-
-
-def score_answers(
-    model: torch.nn.Module, encoder: PromptEncoder, prompts: Sequence[list[int]]
-) -> np.ndarray:
-    """Answers that differ in their last token alone, such as all of one token, share a pass."""
-    answers = list(encoder.targets.values())
-    scores = np.zeros((len(prompts), len(answers)))
-    for stem in dict.fromkeys(answer[:-1] for answer in answers):
-        log_p = next_token_log_p(
-            model, encoder, [[*prompt, *stem] for prompt in prompts], len(stem)
-        )
-        for column, answer in enumerate(answers):
-            if answer[:-1] == stem:
-                steps = [log_p[:, step, token] for step, token in enumerate(answer)]
-                scores[:, column] = torch.stack(steps).sum(0).cpu().numpy()
-    return scores
-
-
-def next_token_log_p(
-    model: torch.nn.Module, encoder: PromptEncoder, sequences: Sequence[list[int]], steps: int
-) -> torch.Tensor:
-    """Log-probabilities after the last ``steps`` + 1 positions; (sequences, steps + 1, tokens)."""
-    device = next(model.parameters()).device
-    width = max(map(len, sequences))
-    pad = encoder.tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(s)) + list(s) for s in sequences], device=device)
-    lengths = torch.tensor([len(s) for s in sequences], device=device)
-    mask = torch.arange(width, device=device) >= width - lengths[:, None]
-    logits = model(
-        input_ids=ids,
-        attention_mask=mask.long(),
-        position_ids=(mask.cumsum(1) - 1).clamp(min=0),  # padding is on the left
-        logits_to_keep=steps + 1,
-    ).logits
-    return torch.log_softmax(logits.float(), -1)
 
 
 def probabilities(log_likelihood: np.ndarray) -> np.ndarray:

@@ -1,10 +1,21 @@
 """Scores equal scikit-learn's, and their intervals cover what they should."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+)
 
 from reprotune.evidence.metrics import accuracy_gain, confusion, macro_f1, scores, wilson
 
@@ -15,16 +26,19 @@ SETTINGS = {"confidence": 0.95, "resamples": 1000, "seed": 1}
 def predictions(seed: int, rows: int = 80, hit: float = 0.7) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     label = rng.choice(CLASSES, rows, p=[0.6, 0.3, 0.1])
-    return pd.DataFrame(
-        {
-            "label": label,
-            "predicted": np.where(rng.random(rows) < hit, label, rng.choice(CLASSES, rows)),
-        }
-    )
+    return sure(label, np.where(rng.random(rows) < hit, label, rng.choice(CLASSES, rows)))
+
+
+def sure(label: Sequence[str], predicted: Sequence[str]) -> pd.DataFrame:
+    """Predictions with a probability of 0.8 for what they say."""
+    table = pd.DataFrame({"label": label, "predicted": predicted})
+    for name in CLASSES:
+        table[name] = np.where(table["predicted"] == name, 0.8, 0.1)
+    return table
 
 
 def never_predicted_nor_present() -> pd.DataFrame:
-    return pd.DataFrame({"label": ["c", "c", "a"], "predicted": ["c", "a", "a"]})
+    return sure(["c", "c", "a"], ["c", "a", "a"])
 
 
 @pytest.mark.parametrize("table", [predictions(1), predictions(2), never_predicted_nor_present()])
@@ -37,6 +51,17 @@ def test_scores_equal_scikit_learns(table: pd.DataFrame) -> None:
     assert found["macro_f1"] == pytest.approx(f1_score(**given, **by_class, average="macro"))
     assert list(found["recall"].values()) == pytest.approx(
         recall_score(**given, **by_class, average=None)
+    )
+    assert list(found["precision"].values()) == pytest.approx(
+        precision_score(**given, **by_class, average=None)
+    )
+    assert list(found["f1"].values()) == pytest.approx(f1_score(**given, **by_class, average=None))
+    assert list(found["support"].values()) == [sum(table["label"] == name) for name in CLASSES]
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(**given))
+    assert found["mcc"] == pytest.approx(matthews_corrcoef(**given))
+    probability = table[sorted(CLASSES)].to_numpy()
+    assert found["log_loss"] == pytest.approx(
+        log_loss(table["label"], probability, labels=sorted(CLASSES))
     )
     assert list(found["recall"]) == CLASSES
     assert (confusion(table, CLASSES) == confusion_matrix(**given, labels=CLASSES)).all()
@@ -108,7 +133,36 @@ def test_the_gain_has_the_sign_of_the_better_one_and_swaps_with_the_two() -> Non
 
 def test_the_gain_is_paired_equal_predictions_leave_no_doubt() -> None:
     right = np.random.default_rng(1).random(200) < 0.7
-    assert accuracy_gain(right, right.copy(), 0.95, 500, seed=1) == {
-        "accuracy": 0.0,
-        "interval": [0.0, 0.0],
-    }
+    gain = accuracy_gain(right, right.copy(), 0.95, 500, seed=1)
+    assert (gain["accuracy"], gain["interval"], gain["p_value"]) == (0.0, [0.0, 0.0], 1.0)
+
+
+def pair(draw: np.random.Generator, rows: int, better: float, worse: float) -> list[np.ndarray]:
+    """Two classifiers that find much the same rows hard, with these accuracies in expectation."""
+    hard = draw.standard_normal(rows)
+    noise = draw.standard_normal((2, rows))
+    return [
+        np.sqrt(0.6) * hard + np.sqrt(0.4) * own < norm.ppf(share)
+        for own, share in zip(noise, (better, worse), strict=True)
+    ]
+
+
+def test_the_paired_interval_covers_the_true_difference_as_often_as_it_says() -> None:
+    draw = np.random.default_rng(1)
+    gains = [accuracy_gain(*pair(draw, 900, 0.85, 0.80), 0.95, 2000, n) for n in range(1000)]
+    covered = [gain["interval"][0] <= 0.05 <= gain["interval"][1] for gain in gains]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_wilsons_interval_covers_the_true_accuracy_as_often_as_it_says() -> None:
+    hits = np.random.default_rng(1).binomial(900, 0.85, size=2000)
+    covered = [low <= 0.85 <= high for low, high in (wilson(int(h), 900, 0.95) for h in hits)]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_mcnemar_is_seldom_wrong_and_finds_five_points() -> None:
+    draw = np.random.default_rng(2)
+    same = [accuracy_gain(*pair(draw, 900, 0.85, 0.85), 0.95, 100, 1) for _ in range(600)]
+    assert np.mean([gain["p_value"] < 0.05 for gain in same]) <= 0.05
+    apart = [accuracy_gain(*pair(draw, 900, 0.85, 0.80), 0.95, 100, 1) for _ in range(600)]
+    assert np.mean([gain["p_value"] < 0.05 for gain in apart]) >= 0.80

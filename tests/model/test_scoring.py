@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 import torch
 
+from reprotune.model import answers
 from reprotune.model.loading import Precision, load_model
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods, probabilities
+from tests import tiny
 
 FP32 = Precision("none", double_quantization=False, compute_dtype="float32")
 SPELT = {
@@ -16,6 +18,9 @@ SPELT = {
     "many tokens": {"a": " positive indeed", "b": " rather bad, I should say", "c": " so"},
     "a shared start": {"a": " very positive", "b": " very negative"},
 }
+
+
+LONG = "Net sales rose: positive. Costs rose: negative. Nothing changed: neutral. {text}\nThat is:"
 
 
 def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> list[float]:
@@ -29,19 +34,57 @@ def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> lis
     return result
 
 
+@pytest.fixture(scope="module", params=["llama", "gpt2"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tiny.ARCHITECTURES[request.param]()
+    return tiny.save(tmp_path_factory.mktemp("base") / request.param, made)
+
+
+@pytest.mark.parametrize("template", ["{text}\nSentiment:", LONG])
 @pytest.mark.parametrize("spelt", SPELT)
 def test_batched_scores_equal_the_definition(
-    base: Path, encoder: PromptEncoder, rows: pd.DataFrame, spelt: str
+    folder: Path, encoder: PromptEncoder, rows: pd.DataFrame, spelt: str, template: str
 ) -> None:
-    model, encoder = (
-        load_model(base, FP32, encoder).eval(),
-        replace(encoder, verbalizers=SPELT[spelt]),
-    )
+    encoder = replace(encoder, verbalizers=SPELT[spelt], template=template)
+    model = load_model(folder, FP32, encoder).eval()
     texts = [*rows["text"][:9], "x", "long " * 300]
     scores = log_likelihoods(model, encoder, texts, 4, "test")
     with torch.inference_mode():
         expected = [one_by_one(model, encoder, text) for text in texts]
     np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+def test_batch_size_order_and_what_prompts_share_change_no_score_and_no_prediction(
+    folder: Path,
+    encoder: PromptEncoder,
+    rows: pd.DataFrame,
+    spelt: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = replace(encoder, verbalizers=SPELT[spelt], template=LONG)
+    model = load_model(folder, FP32, encoder)
+    texts = rows["text"]
+    expected = log_likelihoods(model, encoder, texts, 64, "test")
+    others = {
+        "batch of 1": log_likelihoods(model, encoder, texts, 1, "test"),
+        "backwards": log_likelihoods(model, encoder, texts[::-1], 64, "test")[::-1],
+    }
+    monkeypatch.setattr(answers, "WORTH", 10_000)
+    others["nothing shared"] = log_likelihoods(model, encoder, texts, 64, "test")
+    for scores in others.values():
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+        assert (scores.argmax(1) == expected.argmax(1)).all()
+
+
+@pytest.mark.parametrize(("prompts", "expected"), [
+    ([], []), ([[1, 2, 3]], [1, 2]), ([[1, 2, 3], [1, 2]], [1]), ([[1, 2, 3], [1, 2, 4]], [1, 2]),
+    ([[5], [5]], []), ([[1, 9], [2, 9]], []),
+])  # fmt: skip
+def test_what_prompts_share_leaves_each_a_token(
+    prompts: list[list[int]], expected: list[int]
+) -> None:
+    assert answers.common(prompts) == expected
 
 
 def test_no_texts_give_no_scores(base: Path, encoder: PromptEncoder) -> None:

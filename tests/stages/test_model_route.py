@@ -1,6 +1,7 @@
 """From base model to export with a classification head: trained, scored, merged and described."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from reprotune.params import InputError, Params
 from stages import base_model, baseline, evaluate, export, train
 from tests import tiny
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"train": 90, "validation": 12, "test": 60}
 CLASSES = list(headlines.CLASSES)
 
@@ -27,6 +29,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = add_ids(rows[["text", "label"]])
     rows["reference_label"] = pd.Series(None, index=rows.index, dtype="str")
     parts = [rows[rows["label"] == name] for name in CLASSES]
+    roles = rows[["id"]].assign(group=rows["id"], role="test", rank=range(len(rows)))
+    schemas.write(roles, paths.ROLES, schemas.Roles)
+    none = {"issue": "label", "score": 0.0, "suggested": ""}
+    schemas.write(rows[:3][["id"]].assign(**none), paths.FINDINGS, schemas.Findings)
+    shutil.copy(ROOT / "data/general.txt", "data")
     start = 0
     for name, size in SIZES.items():
         part = pd.concat([part[start : start + size // 3] for part in parts])
@@ -57,6 +64,10 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     assert set(baselines) == {"majority", "tfidf", "frozen_embeddings"} == set(figures["gain_over"])
     losses = pd.read_csv(paths.TRAIN_CURVE)["train_loss"]
     assert losses.iloc[-1] < losses.iloc[0]
+    assert set(figures["fit"]) == {"train", "validation"}
+    assert "forgetting" not in figures, "a head says no words"
+    assert figures["calibration"]["temperature"] > 0
+    assert len(pd.read_csv(paths.ERRORS)) <= params.evaluate.errors
     assert read(paths.EXPORT_METRICS)["agreement"] == 1.0
     assert (paths.TUNED / "adapter_config.json").is_file() == (method == "lora")
     card = (paths.MERGED / "README.md").read_text()
