@@ -33,7 +33,7 @@ def check(_: argparse.Namespace) -> None:
 def use(args: argparse.Namespace) -> None:
     from reprotune import profiles
 
-    profiles.use(args.profile)
+    profiles.use(args.profile, model=args.model, data=args.data)
     print(f"{paths.PARAMS} now holds the profile {args.profile}; see git diff, then dvc repro")
 
 
@@ -179,6 +179,8 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("use", help="put a ready-made set of parameters into params.yaml")
     one.add_argument("profile", help="a file of profiles/, without .yaml")
+    one.add_argument("--model", metavar="NAME", help="a folder of models/source in its place")
+    one.add_argument("--data", nargs="+", default=[], metavar="FILE", help="of data/source, too")
     one.set_defaults(run=use)
 
     one = commands.add_parser("init", help="start with own data: write a params.yaml that fits it")

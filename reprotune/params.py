@@ -214,6 +214,7 @@ class Train(Section):
     seed: int
     fraction: Annotated[float, Field(gt=0, le=1)]
     class_weights: Literal["none", "balanced"]
+    loss: Literal["answer", "all"]
     epochs: PositiveReal
     keep: Literal["last", "best"]
     patience: Positive | None
@@ -225,6 +226,7 @@ class Train(Section):
     batch: Positive
     accumulation: Positive
     optimizer: Literal["adamw_torch", "paged_adamw_32bit"]
+    adam_beta2: Share
     activation_checkpointing: bool
     unfrozen_layers: Positive | None
     prompt_tokens: Positive
@@ -331,6 +333,10 @@ class Params(Section):
                 method == "prompt_tuning" and self.model.task == "classification",
                 "train.method prompt_tuning speaks to a causal model: with a head, peft would look "
                 "for it at the wrong token; use model.task causal",
+            ),
+            (
+                self.train.loss == "all" and self.model.task == "classification",
+                "train.loss all is the loss on the text too, which a head does not say; use answer",
             ),
             (
                 method != "full" and self.train.unfrozen_layers is not None,

@@ -1,6 +1,7 @@
 """Ready-made parameter files: what differs from ``profiles/builtin.yaml``."""
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,42 @@ def available(folder: Path = paths.PROFILES) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.yaml"))
 
 
-def use(name: str, folder: Path = paths.PROFILES, target: Path = paths.PARAMS) -> None:
+def use(
+    name: str,
+    folder: Path = paths.PROFILES,
+    target: Path = paths.PARAMS,
+    model: str | None = None,
+    data: Sequence[str] = (),
+) -> None:
     """Write a profile, checked, to the parameter file; comments are kept.
 
-    Where it names a branch or tag of the Hub, the parameter file gets its commit.
+    Where it names a branch or tag of the Hub, the parameter file gets its commit. ``model`` is a
+    local folder in place of its base model, ``data`` are local files in place of its own.
     """
     if name not in available(folder):
         raise InputError(f"no profile {name!r}; there are {', '.join(available(folder))}")
     file = folder / f"{name}.yaml"
     changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
+    if model:
+        changes.setdefault("model", {}).update(kind="path", location=model, revision=None)
+    if data:
+        replace_files(changes.get("download", {}).get("files", []), data, name)
+        changes["download"].update(kind="file", repository=None, revision=None)
     if any(section.get("kind") == "hub" for section in changes.values()):
         from reprotune.revisions import resolve
 
         resolve(changes)
     write(changes, target, f"profile {name}", folder)
+
+
+def replace_files(entries: list[dict[str, Any]], data: Sequence[str], name: str) -> None:
+    if len(entries) != len(data):
+        raise InputError(
+            f"profile {name} reads {len(entries)} files, --data names {len(data)}: one for each of "
+            f"{[entry['location'] for entry in entries]}"
+        )
+    for entry, location in zip(entries, data, strict=True):
+        entry |= {"location": location, "sha256": None}
 
 
 def write(

@@ -106,7 +106,7 @@ class Weighted(Trainer):
             logits = outputs.logits[:, None]
             labels = labels[:, None]
         else:
-            first = int((labels >= 0).int().argmax(1).min())
+            first = max(1, int((labels >= 0).int().argmax(1).min()))
             kept = labels.shape[1] - first + 1
             outputs = model(**asked, use_cache=False, logits_to_keep=kept)
             logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
@@ -150,6 +150,7 @@ def arguments(
         "per_device_eval_batch_size": train.batch,
         "gradient_accumulation_steps": train.accumulation,
         "optim": train.optimizer,
+        "adam_beta2": train.adam_beta2,
         "activation_checkpointing": train.activation_checkpointing,
         "bf16": precision.compute_dtype == "bfloat16",
         "fp16": precision.compute_dtype == "float16",
@@ -163,11 +164,15 @@ def arguments(
     }
 
 
-def dataset(encoder: Encoder, rows: pd.DataFrame, weights: Mapping[str, float]) -> Dataset:
-    pairs = zip(rows["text"], rows["label"], strict=True)
-    return Dataset.from_list(
-        [encoder.example(text, label) | {"weight": weights[label]} for text, label in pairs]
-    )
+def dataset(
+    encoder: Encoder, rows: pd.DataFrame, weights: Mapping[str, float], loss: str
+) -> Dataset:
+    examples: list[dict[str, Any]] = []
+    for text, label in zip(rows["text"], rows["label"], strict=True):
+        examples.append({**encoder.example(text, label), "weight": weights[label]})
+        if loss == "all":
+            examples[-1]["labels"] = examples[-1]["input_ids"]
+    return Dataset.from_list(examples)
 
 
 def class_weights(labels: pd.Series, kind: str) -> dict[str, float]:
@@ -231,8 +236,10 @@ def tune(
     check_room(model, train, encoder)
     weights = class_weights(train_rows["label"], train.class_weights)
     data: dict[str, Dataset | None] = {
-        "train_dataset": dataset(encoder, train_rows, weights),
-        "eval_dataset": dataset(encoder, validation_rows, weights) if validate else None,
+        "train_dataset": dataset(encoder, train_rows, weights, train.loss),
+        "eval_dataset": dataset(encoder, validation_rows, weights, train.loss)
+        if validate
+        else None,
     }
     tuned = prepared(model, train, encoder)
     with tempfile.TemporaryDirectory() as work, enough_memory():
