@@ -1,0 +1,63 @@
+"""Texts a second in scoring, beside `generate` one by one (goal: 10), and with 8 shots (1.5)."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pandas as pd
+import torch
+
+from reprotune import paths
+from reprotune.classes import class_names
+from reprotune.model.encoding import encoder_for
+from reprotune.model.loading import Precision, load_model
+from reprotune.model.manifest import located
+from reprotune.model.prompts import PromptEncoder
+from reprotune.model.scoring import log_likelihoods
+from reprotune.model.tokenizer import load_tokenizer
+from reprotune.params import load_params
+
+ROUNDS = 3
+ROWS = 200
+SHOTS = 8
+TOKENS = 4  # that an answer may have, as in the reference systems
+
+
+def main() -> None:
+    params = load_params(paths.PROFILES / "builtin.yaml")
+    torch.set_num_threads(params.threads)
+    rows = pd.read_parquet(paths.TEST).head(ROWS)
+    shots = pd.read_parquet(paths.TRAIN).head(SHOTS)
+    folder = located(paths.BASE)
+    classes = class_names(params.download.labels)
+    encoder = encoder_for(load_tokenizer(folder), "causal", params.prompt, classes)
+    assert isinstance(encoder, PromptEncoder)
+    model = load_model(folder, Precision("nf4", False, "float32"), encoder).eval()
+    examples = "".join(
+        f"{encoder.rendered(text)}{encoder.verbalizers[label]}\n"
+        for text, label in zip(shots["text"], shots["label"], strict=True)
+    )
+    few = replace(encoder, template=examples + encoder.template)
+
+    def generate() -> None:
+        for text in rows["text"]:
+            ids = torch.tensor([encoder.prompt(text)])
+            model.generate(ids, max_new_tokens=TOKENS, do_sample=False, pad_token_id=0)
+
+    ways: dict[str, Callable[[], object]] = {
+        "generate, one by one": generate,
+        "reprotune": lambda: log_likelihoods(model, encoder, rows["text"], 64, "zero-shot"),
+        f"reprotune, {SHOTS} shots": lambda: log_likelihoods(model, few, rows["text"], 64, "few"),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            with torch.inference_mode():
+                way()
+            seconds[name].append(time.perf_counter() - start)
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    for name, value in median.items():
+        ratio = value / median["reprotune"]
+        print(f"scoring: {ROWS / value:7.1f} texts/s, {ratio:.2f} x the time of reprotune: {name}")
