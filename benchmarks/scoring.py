@@ -3,7 +3,6 @@
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -34,11 +33,7 @@ def main() -> None:
     encoder = encoder_for(load_tokenizer(folder), "causal", params.prompt, classes)
     assert isinstance(encoder, PromptEncoder)
     model = load_model(folder, Precision("nf4", False, "float32"), encoder).eval()
-    examples = "".join(
-        f"{encoder.rendered(text)}{encoder.verbalizers[label]}\n"
-        for text, label in zip(shots["text"], shots["label"], strict=True)
-    )
-    few = replace(encoder, template=examples + encoder.template)
+    few = encoder.shown(shots["text"], shots["label"])
 
     def generate() -> None:
         for text in rows["text"]:

@@ -197,6 +197,7 @@ class Baseline(Section):
 
     folds: Annotated[int, Field(ge=2)]
     ngrams: Positive
+    shots: Count
     batch: Positive
 
 

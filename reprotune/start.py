@@ -27,6 +27,7 @@ CHARACTERS = 2.5  # of a token, at least, mostly
 EVEN = 0.25  # share of the rows that balanced classes must keep
 TESTED = 5000  # test rows of a first run, at most about
 READ = 400_000  # tokens that a first training reads, about: minutes on two cores
+SHOTS = 3  # examples of the few-shot baseline, where there is room for them
 SAMPLE = 1000  # texts whose tokens are counted
 ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
 
@@ -65,9 +66,9 @@ def init(
         "expectations": expectations(parts),
         **sections,
         "audit": {"folds": max(2, min(5, rarest))},
-        "baseline": {"folds": max(2, min(5, rarest))},
         **learner(seen, model, len(parts["train"])),
     }
+    changes["baseline"]["folds"] = max(2, min(5, rarest))
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
@@ -221,6 +222,8 @@ def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
         epochs = 8
         changes["train"]["learning_rate"] = ENCODER_RATE
     changes["train"]["epochs"] = max(1, min(epochs, round(passes)))
+    shots = SHOTS if SHOTS * (lengths.max() + room) + length <= limit else 0
+    changes["baseline"] = {"shots": shots}
     changes["prompt"] = {
         "template": "{text}\nLabel:",
         "verbalizers": {Quoted(name): f" {name}" for name in names},

@@ -1,5 +1,6 @@
-"""What is reached without tuning: majority, TF-IDF, and the base model as it is."""
+"""What is reached without tuning: majority, TF-IDF, the base model asked or shown examples."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import classical, predictions
 from reprotune.evidence.metrics import against_reference, scores
-from reprotune.model.encoding import encoder_for
+from reprotune.model.encoding import check_fits, encoder_for
 from reprotune.model.heads import TextEncoder
 from reprotune.model.loading import Precision, load_model
 from reprotune.model.manifest import located
@@ -19,6 +20,13 @@ from reprotune.model.scoring import embeddings, log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Params
 from reprotune.stage import main, write_json
+
+
+def draw(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """Examples for a prompt: as many of each class as possible, in a mixed order."""
+    mixed = rows.sample(frac=1, random_state=seed)
+    turn = mixed.groupby("label").cumcount()
+    return mixed.loc[turn.sort_values(kind="stable").index].head(count)
 
 
 def run(
@@ -55,9 +63,13 @@ def run(
                 known, asked, labels, classes, *search
             )
     else:
-        probability["zero_shot"] = probabilities(
-            log_likelihoods(model, encoder, rows["text"], params.baseline.batch, "zero-shot")
-        )
+        ask = partial(log_likelihoods, model, texts=rows["text"], batch=params.baseline.batch)
+        probability["zero_shot"] = probabilities(ask(encoder, title="zero-shot"))
+        if params.baseline.shots:
+            shots = draw(train_rows, params.baseline.shots, params.seed)
+            few = encoder.shown(shots["text"], shots["label"])
+            check_fits(few, model.config)
+            probability["few_shot"] = probabilities(ask(few, title="few-shot"))
     tables = {name: predictions.table(rows, p, classes) for name, p in probability.items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
     predictions.write(pd.concat(stacked), predicted)

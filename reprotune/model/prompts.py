@@ -1,7 +1,7 @@
 """How a text becomes a prompt, and a class an answer, for a causal model."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
@@ -19,6 +19,7 @@ class PromptEncoder:
     template: str
     verbalizers: Mapping[str, str]  # class name: answer, in class order
     max_length: int  # tokens of prompt, answer and end token together
+    shots: str = ""  # examples with their answers, before the template
     prefix: tuple[int, ...] = ()  # tokens of a soft prompt, which come first and do not count
 
     @property
@@ -61,8 +62,19 @@ class PromptEncoder:
         end = (self.tokenizer.eos_token_id,) if begins else ()
         return {name: (*answer, *end) for name, answer in answers.items()}
 
+    def shown(self, texts: Iterable[str], labels: Iterable[str]) -> "PromptEncoder":
+        """The same with these examples in front, and as much longer as they are.
+
+        Few-shot prompting (Brown et al. 2020).
+        """
+        shots = "".join(
+            f"{self.rendered(text)}{self.verbalizers[label]}\n\n"
+            for text, label in zip(texts, labels, strict=True)
+        )
+        return replace(self, shots=shots, max_length=self.max_length + len(self.tokens(shots)))
+
     def rendered(self, text: str) -> str:
-        return self.template.replace("{text}", text)
+        return self.shots + self.template.replace("{text}", text)
 
     @property
     def room(self) -> int:

@@ -90,5 +90,20 @@ def test_a_limit_beyond_the_models_context_is_refused(
         check_fits(replace(encoder, max_length=limit + 1), config)
 
 
+def test_examples_come_first_with_their_answers_and_leave_room_for_the_text(
+    encoder: PromptEncoder,
+) -> None:
+    few = encoder.shown(["Costs {text} rose.", "Sales rose."], ["negative", "positive"])
+    rendered = few.rendered("Nothing changed.")
+    assert rendered == (
+        "Costs {text} rose.\nSentiment: negative\n\nSales rose.\nSentiment: positive\n\n"
+        "Nothing changed.\nSentiment:"
+    )
+    assert few.answers == encoder.answers
+    long = "profit " * 500
+    assert len(few.prompt(long)) > len(encoder.prompt(long))
+    assert few.tokens(few.rendered("x"))[:10] == few.prompt(long)[:10]
+
+
 def test_a_model_without_absolute_positions_has_no_limit(encoder: PromptEncoder) -> None:
     check_fits(encoder, XLNetConfig())
