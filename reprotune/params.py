@@ -234,6 +234,14 @@ class Train(Section):
     lora: Lora
 
 
+class Generate(Section):
+    """How many test rows are also answered in words, and how."""
+
+    rows: Count
+    temperature: Annotated[float, Field(ge=0)]
+    tokens: Positive
+
+
 class Evaluate(Section):
     """Intervals and batches of the evaluation."""
 
@@ -242,6 +250,7 @@ class Evaluate(Section):
     batch: Positive
     errors: Count
     forgetting_text: Name
+    generate: Generate
 
 
 class Export(Section):

@@ -14,15 +14,16 @@ from reprotune.evidence import predictions
 from reprotune.evidence.calibration import arrays, scaled
 from reprotune.evidence.calibration import reliability as bins
 from reprotune.evidence.metrics import accuracy, accuracy_gain, against_reference, scores, subset
-from reprotune.model.encoding import encoder_for
+from reprotune.model.encoding import Encoder, encoder_for
 from reprotune.model.forgetting import text_loss
+from reprotune.model.generation import generated, read_answer
 from reprotune.model.loading import Precision, load_model
 from reprotune.model.manifest import located
-from reprotune.model.methods import load_tuned
+from reprotune.model.methods import Tuned, load_tuned
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import InputError, Params
+from reprotune.params import Generate, InputError, Params
 from reprotune.stage import main, whole_file, write_json
 
 
@@ -53,6 +54,21 @@ def read_text(path: Path) -> str:
         raise InputError(f"evaluate.forgetting_text {path}: not readable: {error}") from None
 
 
+def in_words(
+    model: Tuned, encoder: Encoder, rows: pd.DataFrame, settings: Generate, seed: int
+) -> pd.DataFrame:
+    """Some rows with the generated answer, and the class that it names (empty: unreadable)."""
+    count = settings.rows if isinstance(encoder, PromptEncoder) else 0
+    asked = rows.head(count)[["id", "text", "label"]].assign(answer="", predicted="")
+    if isinstance(encoder, PromptEncoder) and count:
+        said = generated(
+            model, encoder, list(asked["text"]), settings.temperature, settings.tokens, seed
+        )
+        read = [read_answer(answer, encoder.verbalizers) for answer in said]
+        asked = asked.assign(answer=said, predicted=read)
+    return asked
+
+
 def run(
     params: Params,
     train: Path = paths.TRAIN,
@@ -64,6 +80,7 @@ def run(
     tuned: Path = paths.TUNED,
     baseline: Path = paths.BASELINE_PREDICTIONS,
     predicted: Path = paths.PREDICTIONS,
+    generations: Path = paths.GENERATED,
     errors: Path = paths.ERRORS,
     confusion: Path = paths.CONFUSION,
     classwise: Path = paths.CLASSWISE,
@@ -110,16 +127,23 @@ def run(
     ):
         figures[name] = subset(table, ids, params.evaluate.confidence)
     taught = schemas.read(train, schemas.Split).head(len(rows))  # ids are hashes: a random sample
-    own = accuracy(score(texts=taught["text"], title="train"), taught["label"], classes)
-    figures["fit"] = {"train": own}
+    parts = {"train": taught, "validation": held}
+    known = {k: score(texts=p["text"], title=k) for k, p in parts.items() if len(p)}
+    figures["fit"] = {k: accuracy(s, parts[k]["label"], classes) for k, s in known.items()}
     if len(held):
-        held_log_p = score(texts=held["text"], title="validation")
-        figures["fit"]["validation"] = accuracy(held_log_p, held["label"], classes)
         labels, held_labels = (part["label"].map(classes.index).to_numpy() for part in (rows, held))
-        figures["calibration"] = scaled(log_p, labels, held_log_p, held_labels)
+        figures["calibration"] = scaled(log_p, labels, known["validation"], held_labels)
     if forgetting:
         figures["forgetting"] = forgetting
+    asked = in_words(model, encoder, rows, params.evaluate.generate, params.seed)
+    if len(asked):
+        figures["generated"] = {
+            "rows": len(asked),
+            "accuracy": float((asked["predicted"] == asked["label"]).mean()),
+            "unreadable": float((asked["predicted"] == "").mean()),
+        }
     for path, plot in (
+        (generations, asked),
         (errors, mistakes(table, classes, params.evaluate.errors)),
         (confusion, table[["label", "predicted"]]),
         (classwise, by_class(figures["test"])),
