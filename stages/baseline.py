@@ -12,10 +12,11 @@ from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import classical, predictions
 from reprotune.evidence.metrics import against_reference, scores
-from reprotune.model.encoding import check_fits, encoder_for
+from reprotune.model.encoding import context, encoder_for
 from reprotune.model.heads import TextEncoder
 from reprotune.model.loading import Precision, load_model
 from reprotune.model.manifest import located
+from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import embeddings, log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Params
@@ -27,6 +28,17 @@ def draw(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     mixed = rows.sample(frac=1, random_state=seed)
     turn = mixed.groupby("label").cumcount()
     return mixed.loc[turn.sort_values(kind="stable").index].head(count)
+
+
+def shown(
+    encoder: PromptEncoder, examples: pd.DataFrame, limit: int | None
+) -> tuple[PromptEncoder, int]:
+    """The encoder with as many of the examples as the model's context holds, and their number."""
+    for count in range(len(examples), 0, -1):
+        few = encoder.shown(examples["text"].head(count), examples["label"].head(count))
+        if limit is None or few.max_length <= limit:
+            return few, count
+    return encoder, 0
 
 
 def run(
@@ -54,6 +66,7 @@ def run(
                 train_rows, rows["text"], classes, params.baseline.ngrams, *search
             ),
         }
+    shots = 0
     if isinstance(encoder, TextEncoder):  # zero-shot has no meaning for a head yet untrained
         batch, labels = params.baseline.batch, train_rows["label"]
         known = embeddings(model, encoder, train_rows["text"], batch, "embeddings")
@@ -65,10 +78,9 @@ def run(
     else:
         ask = partial(log_likelihoods, model, texts=rows["text"], batch=params.baseline.batch)
         probability["zero_shot"] = probabilities(ask(encoder, title="zero-shot"))
-        if params.baseline.shots:
-            shots = draw(train_rows, params.baseline.shots, params.seed)
-            few = encoder.shown(shots["text"], shots["label"])
-            check_fits(few, model.config)
+        drawn = draw(train_rows, params.baseline.shots, params.seed)
+        few, shots = shown(encoder, drawn, context(model.config))
+        if shots:
             probability["few_shot"] = probabilities(ask(few, title="few-shot"))
     tables = {name: predictions.table(rows, p, classes) for name, p in probability.items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
@@ -80,7 +92,7 @@ def run(
             figures[name]["reference"] = against_reference(
                 table, rows["reference_label"], classes, params.evaluate.confidence
             )
-    write_json(metrics, {"baselines": figures})
+    write_json(metrics, {"baselines": figures, "shots": shots})
 
 
 if __name__ == "__main__":

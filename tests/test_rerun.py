@@ -50,7 +50,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
     change(root / "params.yaml", **SMALL)
     (root / "data/source").mkdir(parents=True)
-    shutil.copy(ROOT / "data/decisions.csv", root / "data")
+    for file in ("decisions.csv", "general.txt"):
+        shutil.copy(ROOT / "data" / file, root / "data")
     examples = headlines.examples(rows=300, wrong=0.06, repeated=0.02, seed=1)
     examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
     tiny.save(root / "models/source/tiny")
