@@ -60,7 +60,9 @@ def ours(
     model: PreTrainedModel, encoder: PromptEncoder, rows: pd.DataFrame, params: Params
 ) -> None:
     precision = Precision(params.model.quantization, False, params.model.compute_dtype)
-    train = params.train.model_copy(update={"epochs": 1, "batch": EFFECTIVE, "accumulation": 1})
+    train = params.train.model_copy(
+        update={"epochs": 1, "batch": EFFECTIVE, "micro_batch": EFFECTIVE}
+    )
     tune(model, encoder, rows, rows[:0], train, precision)
 
 

@@ -122,6 +122,7 @@ class Prompt(Section):
     """How a text is put to a causal model and how its answers are spelt."""
 
     template: str
+    chat: Literal["auto", "required", "none"]
     verbalizers: dict[str, Name]
     max_length: Annotated[int, Field(ge=8)]
 
@@ -225,13 +226,33 @@ class Train(Section):
     weight_decay: Annotated[float, Field(ge=0)]
     max_grad_norm: PositiveReal
     batch: Positive
-    accumulation: Positive
+    micro_batch: Positive | Literal["auto"]
+    processes: Positive
+    accelerate: Name | None
+    tensorboard: bool
     optimizer: Literal["adamw_torch", "paged_adamw_32bit"]
     adam_beta2: Share
     activation_checkpointing: bool
     unfrozen_layers: Positive | None
     prompt_tokens: Positive
     lora: Lora
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        each, left = divmod(self.batch, self.processes)
+        micro = self.micro_batch
+        refuse(
+            (left > 0, f"batch {self.batch} must be a multiple of processes {self.processes}"),
+            (
+                left == 0 and isinstance(micro, int) and each % micro > 0,
+                f"micro_batch {micro} must divide batch / processes, which is {each}",
+            ),
+            (
+                self.accelerate is not None and self.processes == 1,
+                "accelerate configures several processes; set processes too",
+            ),
+        )
+        return self
 
 
 class Generate(Section):

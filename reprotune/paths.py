@@ -27,16 +27,21 @@ MERGED = Path("models/merged")
 
 BASELINE_PREDICTIONS = Path("reports/predictions/baseline.csv")
 PREDICTIONS = Path("reports/predictions/evaluate.csv")
-TRAIN_CURVE = Path("reports/plots/train_loss.csv")
-VALIDATION_CURVE = Path("reports/plots/validation_loss.csv")
+LIVE = Path("reports/live")
+TRAIN_CURVE = LIVE / "plots/metrics/train_loss.tsv"
+VALIDATION_CURVE = LIVE / "plots/metrics/validation_loss.tsv"
 CONFUSION = Path("reports/plots/confusion.csv")
 CLASSWISE = Path("reports/plots/classes.csv")
+ROC = Path("reports/plots/roc.csv")
+PRECISION_RECALL = Path("reports/plots/precision_recall.csv")
 RELIABILITY = Path("reports/plots/reliability.csv")
 GENERATED = Path("reports/predictions/generated.csv")
 ERRORS = Path("reports/errors.csv")
 RUN = Path("reports/run.json")
 DATA_DOCS = Path("reports/data_docs")
 WORK = Path(".reprotune")
+CHECKPOINTS = WORK / "checkpoints"
+TENSORBOARD = WORK / "tensorboard"
 
 DOWNLOAD_METRICS = Path("metrics/download.json")
 BASE_METRICS = Path("metrics/base_model.json")

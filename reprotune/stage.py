@@ -1,6 +1,7 @@
 """Run a stage as a command."""
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -26,14 +27,16 @@ def main(run: Callable[[Params], None]) -> None:
         run(load_params())
     except InputError as error:
         sys.exit(f"{name}: {error}")
-    note_cost(name, time.time() - Process().create_time())  # the imports count too
+    if "LOCAL_RANK" not in os.environ:  # else the process that started this one notes it
+        note_cost(name, time.time() - Process().create_time())  # the imports count too
 
 
 def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:
     """Seconds and peak memory (MiB); in no tracked file, for they differ from run to run."""
     costs = json.loads(path.read_text()) if path.exists() else {}
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(who).ru_maxrss for who in whose) // unit
     costs[name] = {"seconds": round(seconds, 2), "peak_mib": peak}
     write_json(path, costs)
 

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -14,6 +15,7 @@ from reprotune.evidence import predictions
 from reprotune.evidence.calibration import arrays, scaled
 from reprotune.evidence.calibration import reliability as bins
 from reprotune.evidence.metrics import accuracy, accuracy_gain, against_reference, scores, subset
+from reprotune.evidence.ranking import at_threshold, curves
 from reprotune.model.encoding import Encoder, encoder_for
 from reprotune.model.forgetting import text_loss
 from reprotune.model.generation import generated, read_answer
@@ -69,6 +71,59 @@ def in_words(
     return asked
 
 
+def claims(
+    rows: pd.DataFrame,
+    table: pd.DataFrame,
+    others: pd.DataFrame,
+    classes: list[str],
+    interval: tuple[float, int, int],
+) -> dict[str, Any]:
+    """What the predictions are worth, against the labels, the truth and every baseline.
+
+    ``interval``: confidence, resamples and seed.
+    """
+    figures: dict[str, Any] = {"test": scores(table, classes, *interval)}
+    if rows["reference_label"].notna().all():
+        figures["reference"] = against_reference(
+            table, rows["reference_label"], classes, interval[0]
+        )
+    figures["gain_over"] = {
+        str(name): accuracy_gain(
+            predictions.right(table, other), predictions.right(other, table), *interval
+        )
+        for name, other in others.groupby("predictor", sort=False)
+    }
+    return figures
+
+
+def subsets(
+    table: pd.DataFrame, roles: pd.DataFrame, findings: pd.DataFrame, confidence: float
+) -> dict[str, Any]:
+    """Accuracy without the rows that the audit doubts, and without those that leak."""
+    doubted = set(findings.loc[findings["issue"] == "label", "id"])
+    return {
+        "without_doubted": subset(table, set(table["id"]) - doubted, confidence),
+        "without_leaked": subset(table, unleaked(roles), confidence),
+    }
+
+
+def held_out(
+    log_p: np.ndarray,
+    rows: pd.DataFrame,
+    held_log_p: np.ndarray,
+    held: pd.DataFrame,
+    classes: list[str],
+) -> dict[str, Any]:
+    """What is chosen on the validation rows: a temperature and, for two classes, a threshold."""
+    labels, known = (part["label"].map(classes.index).to_numpy() for part in (rows, held))
+    figures = {"calibration": scaled(log_p, labels, held_log_p, known)}
+    if len(classes) == 2:
+        second, asked = probabilities(log_p)[:, 1], probabilities(held_log_p)[:, 1]
+        cut = at_threshold(second, labels == 1, asked, known == 1)
+        figures["threshold"] = {"class": classes[1], **cut}
+    return figures
+
+
 def run(
     params: Params,
     train: Path = paths.TRAIN,
@@ -83,6 +138,8 @@ def run(
     generations: Path = paths.GENERATED,
     errors: Path = paths.ERRORS,
     confusion: Path = paths.CONFUSION,
+    roc: Path = paths.ROC,
+    precision_recall: Path = paths.PRECISION_RECALL,
     classwise: Path = paths.CLASSWISE,
     reliability: Path = paths.RELIABILITY,
     metrics: Path = paths.EVALUATE_METRICS,
@@ -108,31 +165,18 @@ def run(
     table = predictions.table(rows, probabilities(log_p), classes)
     predictions.write(table, predicted)
     interval = (params.evaluate.confidence, params.evaluate.resamples, params.seed)
-    figures: dict[str, Any] = {"test": scores(table, classes, *interval)}
-    if rows["reference_label"].notna().all():
-        figures["reference"] = against_reference(
-            table, rows["reference_label"], classes, params.evaluate.confidence
-        )
-    figures["gain_over"] = {
-        str(name): accuracy_gain(
-            predictions.right(table, other), predictions.right(other, table), *interval
-        )
-        for name, other in predictions.read(baseline).groupby("predictor", sort=False)
-    }
-    issues = schemas.read(findings, schemas.Findings)
-    undoubted = set(rows["id"]) - set(issues.loc[issues["issue"] == "label", "id"])
-    for name, ids in (
-        ("without_doubted", undoubted),
-        ("without_leaked", unleaked(schemas.read(roles, schemas.Roles))),
-    ):
-        figures[name] = subset(table, ids, params.evaluate.confidence)
+    figures = claims(rows, table, predictions.read(baseline), classes, interval) | subsets(
+        table,
+        schemas.read(roles, schemas.Roles),
+        schemas.read(findings, schemas.Findings),
+        params.evaluate.confidence,
+    )
     taught = schemas.read(train, schemas.Split).head(len(rows))  # ids are hashes: a random sample
     parts = {"train": taught, "validation": held}
     known = {k: score(texts=p["text"], title=k) for k, p in parts.items() if len(p)}
     figures["fit"] = {k: accuracy(s, parts[k]["label"], classes) for k, s in known.items()}
     if len(held):
-        labels, held_labels = (part["label"].map(classes.index).to_numpy() for part in (rows, held))
-        figures["calibration"] = scaled(log_p, labels, known["validation"], held_labels)
+        figures |= held_out(log_p, rows, known["validation"], held, classes)
     if forgetting:
         figures["forgetting"] = forgetting
     asked = in_words(model, encoder, rows, params.evaluate.generate, params.seed)
@@ -142,10 +186,13 @@ def run(
             "accuracy": float((asked["predicted"] == asked["label"]).mean()),
             "unreadable": float((asked["predicted"] == "").mean()),
         }
+    roc_curve, pr_curve = curves(*arrays(table, classes), classes)
     for path, plot in (
         (generations, asked),
         (errors, mistakes(table, classes, params.evaluate.errors)),
         (confusion, table[["label", "predicted"]]),
+        (roc, roc_curve),
+        (precision_recall, pr_curve),
         (classwise, by_class(figures["test"])),
         (reliability, bins(*arrays(table, classes))),
     ):

@@ -13,8 +13,10 @@ from reprotune.pins import DISTRIBUTIONS
 
 ALLOWED = {
     "charset_normalizer",
+    "dvclive",
     "great_expectations",
     "huggingface_hub",
+    "jinja2",
     "pandera",
     "psutil",
     "pydantic",
@@ -27,6 +29,7 @@ FILE_PARAMETERS = {
     "evaluate.forgetting_text",
 }  # values that are locations: templated into the deps
 OURS = {"reprotune", "stages"}
+SCRATCH = {"CHECKPOINTS", "TENSORBOARD"}  # never read, or under a hash of all they depend on
 EXEMPT = {"reprotune/params.py", "reprotune/paths.py"}
 READERS = {"Path", "open", "read_csv", "read_parquet", "read_json", "from_pretrained", "load"}
 USES = {"pandas": {"pyarrow"}}  # optional for pandas, needed for its Parquet files
@@ -128,6 +131,7 @@ def path_names(tree: ast.AST, inner: bool = False) -> set[str]:
     return {
         node.attr
         for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr not in SCRATCH
         if isinstance(node, ast.Attribute)
         and getattr(node.value, "id", "") == "paths"
         and not (inner and id(node) in defaults)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from reprotune.evidence import calibration
+from reprotune.evidence import calibration, ranking
 
 
 def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
@@ -69,6 +69,7 @@ def scores(
         "mcc": mcc(counts),
         **{k: dict(zip(classes, v.tolist(), strict=True)) for k, v in of_class.items()},
         **calibration.losses(*calibration.arrays(predictions, classes)),
+        **ranking.ranking(*calibration.arrays(predictions, classes), classes),
         "interval": {
             "accuracy": wilson(int(hits.sum()), rows, confidence),
             "macro_f1": quantiles(macro_f1(draws.reshape(-1, *counts.shape)), confidence),

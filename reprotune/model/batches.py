@@ -50,14 +50,17 @@ class Padding:
 class LengthSampler(Sampler[int]):
     """Row numbers in an order in which each batch has rows of similar length.
 
-    The order depends on seed and epoch alone, so a resumed epoch goes on as it would have.
+    The order depends on seed and epoch alone, so a resumed epoch goes on as it would have. The last
+    ``blanks`` rows stay last.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
-        self.lengths, self.batch, self.seed, self.epoch = np.array(lengths), batch, seed, 0
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, blanks: int = 0) -> None:
+        self.lengths = np.array(lengths)[: len(lengths) - blanks]
+        self.blanks = np.arange(len(self.lengths), len(lengths))
+        self.batch, self.seed, self.epoch = batch, seed, 0
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.lengths) + len(self.blanks)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -71,4 +74,4 @@ class LengthSampler(Sampler[int]):
         batches = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
         last = batches.pop() if len(batches[-1]) < self.batch else np.array([], dtype=int)
         draw.shuffle(batches)
-        yield from np.concatenate([*batches, last]).tolist()
+        yield from np.concatenate([*batches, last, self.blanks]).tolist()

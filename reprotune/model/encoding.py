@@ -25,7 +25,13 @@ def encoder_for(
         tokenizer.model_max_length = prompt.max_length
         return TextEncoder(tokenizer, classes, prompt.max_length)
     verbalizers = {name: prompt.verbalizers[name] for name in classes}
-    return PromptEncoder(tokenizer, prompt.template, verbalizers, prompt.max_length)
+    if prompt.chat == "required" and tokenizer.chat_template is None:
+        raise InputError(
+            "prompt.chat required: the tokenizer has no chat template; take an instruct model, or "
+            "set prompt.chat to none"
+        )
+    chat = prompt.chat != "none" and tokenizer.chat_template is not None
+    return PromptEncoder(tokenizer, prompt.template, verbalizers, prompt.max_length, chat)
 
 
 def context(config: PretrainedConfig) -> int | None:

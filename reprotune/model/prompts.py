@@ -6,6 +6,7 @@ from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
+from reprotune.model.chat import Frame, render
 from reprotune.params import InputError
 
 IGNORED = -100  # labels that carry no loss
@@ -19,7 +20,8 @@ class PromptEncoder:
     template: str
     verbalizers: Mapping[str, str]  # class name: answer, in class order
     max_length: int  # tokens of prompt, answer and end token together
-    shots: str = ""  # examples with their answers, before the template
+    chat: bool = False  # in the turns of the tokenizer's chat template
+    shots: tuple[tuple[str, str], ...] = ()  # texts and answers that are shown before
     prefix: tuple[int, ...] = ()  # tokens of a soft prompt, which come first and do not count
 
     @property
@@ -33,11 +35,10 @@ class PromptEncoder:
         Raises:
             InputError: two classes have the same answer there, or answers change the prompt.
         """
-        prompt = self.rendered("x")
-        head = self.tokens(prompt)
+        head = self.asked("x")
         answers: dict[str, tuple[int, ...]] = {}
         for name, verbalizer in self.verbalizers.items():
-            whole = self.tokens(prompt + verbalizer)
+            whole = self.asked("x", verbalizer)
             if whole[: len(head)] != head or len(whole) == len(head):
                 raise InputError(
                     f"prompt.verbalizers.{name} {verbalizer!r} merges with the end of the "
@@ -67,14 +68,37 @@ class PromptEncoder:
 
         Few-shot prompting (Brown et al. 2020).
         """
-        shots = "".join(
-            f"{self.rendered(text)}{self.verbalizers[label]}\n\n"
-            for text, label in zip(texts, labels, strict=True)
-        )
-        return replace(self, shots=shots, max_length=self.max_length + len(self.tokens(shots)))
+        answers = [self.verbalizers[label] for label in labels]
+        few = replace(self, shots=tuple(zip(texts, answers, strict=True)))
+        more = len(few.asked("")) - len(self.asked(""))
+        return replace(few, max_length=self.max_length + more)
 
     def rendered(self, text: str) -> str:
-        return self.shots + self.template.replace("{text}", text)
+        """The prompt as text."""
+        if self.chat:
+            return render(self.tokenizer, self.turns(text))
+        shots = [f"{self.filled(shot)}{answer}\n\n" for shot, answer in self.shots]
+        return "".join(shots) + self.filled(text)
+
+    def filled(self, text: str) -> str:
+        return self.template.replace("{text}", text)
+
+    def turns(self, text: str) -> list[str]:
+        """What user and assistant say in turn; the last one asks."""
+        before = [
+            turn for shot, answer in self.shots for turn in (self.filled(shot), answer.strip())
+        ]
+        return [*before, self.filled(text)]
+
+    @cached_property
+    def frame(self) -> Frame:
+        return Frame(self.tokenizer, len(self.turns("")))
+
+    def asked(self, text: str, answer: str = "") -> list[int]:
+        """The tokens of a prompt, and of an answer to it."""
+        if self.chat:
+            return self.frame.tokens(self.turns(text), answer.strip())
+        return self.tokens(self.rendered(text) + answer)
 
     @property
     def room(self) -> int:
@@ -97,7 +121,7 @@ class PromptEncoder:
         Raises:
             InputError: the template alone is too long.
         """
-        ids = self.tokens(self.rendered(text))
+        ids = self.asked(text)
         while len(ids) > self.room:
             if not text:
                 raise InputError(
@@ -106,11 +130,11 @@ class PromptEncoder:
                 )
             excess = (len(ids) - self.room) / len(ids)
             text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]
-            ids = self.tokens(self.rendered(text))
+            ids = self.asked(text)
         return [*self.prefix, *ids]
 
     def is_cut(self, text: str) -> bool:
-        return len(self.tokens(self.rendered(text))) > self.room
+        return len(self.asked(text)) > self.room
 
     def example(self, text: str, label: str) -> dict[str, list[int]]:
         """One training sequence: the loss is on the answer and the end token alone."""

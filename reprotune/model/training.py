@@ -1,142 +1,51 @@
 """Training: causal models through trl, classification heads through transformers' Trainer."""
 
 import math
+import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import torch
+from accelerate import PartialState
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from datasets import Dataset
-from torch.nn.functional import cross_entropy
 from transformers import (
     PreTrainedModel,
     ProgressCallback,
     Trainer,
     TrainerCallback,
-    TrainerControl,
-    TrainerState,
     TrainingArguments,
     set_seed,
 )
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
-from reprotune.model.batches import LengthSampler, Padding
+from reprotune import paths
+from reprotune.model.batches import Padding
+from reprotune.model.callbacks import CURVES, Best, Progress
+from reprotune.model.checkpoints import KEPT, Checkpoints, latest
 from reprotune.model.encoding import Encoder
 from reprotune.model.heads import TextEncoder
 from reprotune.model.loading import DEVICE, Precision
 from reprotune.model.methods import Tuned, check_room, prepared
+from reprotune.model.prompts import IGNORED
+from reprotune.model.trainers import CausalTrainer, Weighted
 from reprotune.params import InputError, Train
 
 LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and the end
 LOGS = 30  # entries of a learning curve, about
 
 
-class Progress(ProgressCallback):
-    """A progress bar that shows the loss, instead of a line for every log entry."""
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if self.training_bar is not None and logs and "loss" in logs:
-            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
-
-
-class Best(TrainerCallback):
-    """Keeps the weights of the best evaluation, and stops when the loss no longer falls."""
-
-    def __init__(self, model: torch.nn.Module, train: Train) -> None:
-        self.model, self.keep, self.patience = model, train.keep == "best", train.patience
-        self.loss, self.worse = math.inf, 0
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def trained(self) -> dict[str, torch.Tensor]:
-        return {name: p.data for name, p in self.model.named_parameters() if p.requires_grad}
-
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        metrics: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        loss = (metrics or {})["eval_loss"]
-        if loss < self.loss:
-            self.loss, self.worse = loss, 0
-            if self.keep:
-                self.weights = {name: w.cpu().clone() for name, w in self.trained().items()}
-        else:
-            self.worse += 1
-            control.should_training_stop |= self.worse == self.patience
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        if self.keep:
-            for name, weight in self.trained().items():
-                weight.copy_(self.weights[name])
-
-
-class Weighted(Trainer):
-    """The mean loss of the targets, each row by its weight; evaluations leave no trace.
-
-    For a causal model the projection to the vocabulary is done from the first target on alone.
-    """
-
-    model_accepts_loss_kwargs = True
-
-    def compute_loss(
-        self,
-        model: torch.nn.Module,
-        inputs: Mapping[str, torch.Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> Any:
-        asked = dict(inputs)
-        labels, weights = asked.pop("labels"), asked.pop("weight")
-        if labels.ndim == 1:  # one class a text
-            outputs = model(**asked)
-            logits = outputs.logits[:, None]
-            labels = labels[:, None]
-        else:
-            first = max(1, int((labels >= 0).int().argmax(1).min()))
-            kept = labels.shape[1] - first + 1
-            outputs = model(**asked, use_cache=False, logits_to_keep=kept)
-            logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
-        losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
-        total = (losses.view_as(labels) * weights[:, None]).sum()
-        loss = total / ((labels >= 0).sum() if num_items_in_batch is None else num_items_in_batch)
-        return (loss, outputs) if return_outputs else loss
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluate without drawing from the generators that dropout draws from."""
-        with torch.random.fork_rng():
-            figures: dict[str, float] = super().evaluate(*args, **kwargs)
-        return figures
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        """Batches of similar lengths, in an order that seed and epoch alone decide."""
-        data: Any = self.train_dataset if train_dataset is None else train_dataset
-        lengths = [len(ids) for ids in data["input_ids"]]
-        return LengthSampler(lengths, self.args.train_batch_size, self.args.seed)
-
-
-class CausalTrainer(Weighted, SFTTrainer):
-    pass
-
-
 def arguments(
-    train: Train, precision: Precision, rows: int, validate: bool, work: str
+    train: Train, precision: Precision, rows: int, validate: bool, micro: int, work: str
 ) -> dict[str, Any]:
     """The settings that both trainers share."""
-    steps = math.ceil(rows / (train.batch * train.accumulation)) * train.epochs
+    steps = math.ceil(rows / train.batch) * train.epochs
     return {
         "output_dir": work,
         "seed": train.seed,
@@ -146,33 +55,46 @@ def arguments(
         "warmup_steps": train.warmup,  # below 1, a share of the steps
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,
-        "per_device_train_batch_size": train.batch,
-        "per_device_eval_batch_size": train.batch,
-        "gradient_accumulation_steps": train.accumulation,
+        "per_device_train_batch_size": micro,
+        "per_device_eval_batch_size": micro,
+        "gradient_accumulation_steps": train.batch // train.processes // micro,
         "optim": train.optimizer,
         "adam_beta2": train.adam_beta2,
         "activation_checkpointing": train.activation_checkpointing,
         "bf16": precision.compute_dtype == "bfloat16",
         "fp16": precision.compute_dtype == "float16",
         "eval_strategy": "epoch" if validate else "no",
-        "save_strategy": "no",
+        "save_strategy": "no",  # Checkpoints asks for them
+        "save_total_limit": KEPT,
         "logging_steps": max(1, int(steps / LOGS)),
         "logging_nan_inf_filter": False,
         "remove_unused_columns": False,  # the rows' weights
-        "report_to": "none",
+        "report_to": "tensorboard" if train.tensorboard else "none",
         "use_cpu": DEVICE == "cpu",
+        "ddp_find_unused_parameters": False,
     }
 
 
 def dataset(
-    encoder: Encoder, rows: pd.DataFrame, weights: Mapping[str, float], loss: str
+    encoder: Encoder,
+    rows: pd.DataFrame,
+    weights: Mapping[str, float],
+    loss: str,
+    multiple_of: int = 1,
 ) -> Dataset:
+    """The rows as token ids; blank ones without a target fill them up to a multiple.
+
+    Otherwise several processes, which take as many each, would be given some rows twice.
+    """
     examples: list[dict[str, Any]] = []
     for text, label in zip(rows["text"], rows["label"], strict=True):
         examples.append({**encoder.example(text, label), "weight": weights[label]})
         if loss == "all":
             examples[-1]["labels"] = examples[-1]["input_ids"]
-    return Dataset.from_list(examples)
+    ids = examples[0]["input_ids"] if examples else []
+    target = IGNORED if isinstance(encoder, TextEncoder) else [IGNORED] * len(ids)
+    blank = {"input_ids": ids, "labels": target, "weight": 0.0}
+    return Dataset.from_list(examples + [blank] * (-len(examples) % multiple_of))
 
 
 def class_weights(labels: pd.Series, kind: str) -> dict[str, float]:
@@ -216,8 +138,12 @@ def tune(
     validation_rows: pd.DataFrame,
     train: Train,
     precision: Precision,
+    checkpoints: Path | None = None,
+    watch: Sequence[TrainerCallback] = (),
 ) -> tuple[Tuned, pd.DataFrame, pd.DataFrame]:
     """Train by ``train.method``; rows have text and label.
+
+    Goes on from the last checkpoint in ``checkpoints``, and leaves new ones there, if any is named.
 
     Returns the tuned model and two learning curves: step, epoch and train_loss or
     validation_loss, in nats a target token or, with a classification head, a text.
@@ -234,24 +160,39 @@ def tune(
             "roles.validation_per_class and validation_share"
         )
     check_room(model, train, encoder)
+    if train.tensorboard:
+        if find_spec("tensorboard") is None:
+            raise InputError("train.tensorboard needs its package: pip install tensorboard")
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.TENSORBOARD)
     weights = class_weights(train_rows["label"], train.class_weights)
+    fill = train.batch if train.processes > 1 else 1
     data: dict[str, Dataset | None] = {
-        "train_dataset": dataset(encoder, train_rows, weights, train.loss),
+        "train_dataset": dataset(encoder, train_rows, weights, train.loss, fill),
         "eval_dataset": dataset(encoder, validation_rows, weights, train.loss)
         if validate
         else None,
     }
     tuned = prepared(model, train, encoder)
     with tempfile.TemporaryDirectory() as work, enough_memory():
-        settings = arguments(train, precision, len(train_rows), validate, work)
-        with unquantized(tuned, train.method == "head"):
-            trainer = trainer_for(tuned, encoder, train, settings, data)
-        restore_precision(tuned)
+        folder = checkpoints or Path(work)
+        with PartialState().main_process_first():
+            resumed = latest(folder)
+
+        def build(micro: int) -> Trainer:
+            settings = arguments(train, precision, len(train_rows), validate, micro, str(folder))
+            with unquantized(tuned, train.method == "head"):
+                trainer = trainer_for(tuned, encoder, train, settings, data)
+            restore_precision(tuned)
+            return trainer
+
+        trainer = fitting(build, train)
         trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(Progress)
+        callbacks: list[TrainerCallback] = [Progress(), *watch]
         if train.keep == "best" or train.patience:
-            trainer.add_callback(Best(tuned, train))
-        trainer.train()
+            callbacks.append(Best(tuned, train, resumed))
+        for callback in (*callbacks, Checkpoints()):
+            trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     history = trainer.state.log_history
     losses = [entry[key] for entry in history for key in LOSSES if key in entry]
     free = [p for p in tuned.parameters() if p.requires_grad]
@@ -260,11 +201,44 @@ def tune(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"
         )
-    return (
-        tuned,
-        learning_curve(history, "loss", "train_loss"),
-        learning_curve(history, "eval_loss", "validation_loss"),
-    )
+    train_curve, validation_curve = (learning_curve(history, *pair) for pair in CURVES.items())
+    return tuned, train_curve, validation_curve
+
+
+def fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
+    """The trainer with ``train.micro_batch``; with auto, the largest that fits the GPU.
+
+    Each size is tried on the longest rows, with room for two moments of every trained weight.
+    """
+    most = train.batch // train.processes
+    if train.micro_batch != "auto":
+        return build(train.micro_batch)
+    if DEVICE == "cpu":  # its memory gives no warning
+        return build(most)
+    for size in (size for size in range(most, 0, -1) if most % size == 0):
+        trainer = build(size)
+        try:
+            probe(trainer, size)
+        except RuntimeError as error:
+            if size == 1 or not should_reduce_batch_size(error):
+                raise
+            clear_device_cache()
+        else:
+            print(f"train.micro_batch: {size} fits")
+            return trainer
+    raise AssertionError("the last size returns or raises")
+
+
+def probe(trainer: Trainer, size: int) -> None:
+    """One step forward and back on the longest rows, which leaves no trace."""
+    model, data = cast(Tuned, trainer.model), cast(Dataset, trainer.train_dataset)
+    free = [p for p in model.parameters() if p.requires_grad]
+    moments = [torch.zeros_like(p) for p in free for _ in range(2)]
+    longest = np.argsort([-len(ids) for ids in data["input_ids"]], kind="stable")[:size]
+    with torch.random.fork_rng():
+        trainer.training_step(model, trainer.data_collator([data[int(i)] for i in longest]))
+    model.zero_grad()
+    del moments
 
 
 def restore_precision(model: torch.nn.Module) -> None:
@@ -294,8 +268,8 @@ def enough_memory() -> Iterator[None]:
         if not full:
             raise
         raise InputError(
-            "train: out of memory; lower train.batch and raise train.accumulation as much, set "
-            "train.activation_checkpointing, or lower prompt.max_length"
+            "train: out of memory; lower train.micro_batch, set train.activation_checkpointing, or "
+            "lower prompt.max_length"
         ) from None
 
 

@@ -159,7 +159,7 @@ def test_out_of_memory_is_an_error_that_says_what_to_lower() -> None:
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
     ):
-        with pytest.raises(InputError, match=r"lower train\.batch"), enough_memory():
+        with pytest.raises(InputError, match=r"lower train\.micro_batch"), enough_memory():
             raise error
     with pytest.raises(RuntimeError, match="else"), enough_memory():
         raise RuntimeError("something else")

@@ -62,7 +62,7 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     baselines = read(paths.BASELINE_METRICS)["baselines"]
     figures = read(paths.EVALUATE_METRICS)
     assert set(baselines) == {"majority", "tfidf", "frozen_embeddings"} == set(figures["gain_over"])
-    losses = pd.read_csv(paths.TRAIN_CURVE)["train_loss"]
+    losses = pd.read_csv(paths.TRAIN_CURVE, sep="\t")["train_loss"]
     assert losses.iloc[-1] < losses.iloc[0]
     assert set(figures["fit"]) == {"train", "validation"}
     assert "forgetting" not in figures, "a head says no words"

@@ -1,0 +1,118 @@
+"""The train stage as a command: in several processes, and killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+from safetensors.numpy import load_file
+
+from reprotune import paths
+from reprotune.data import headlines, schemas
+from reprotune.data.identity import add_ids
+from reprotune.params import Params
+from stages import base_model
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = paths.TUNED / "adapter_model.safetensors"
+ANXIOUS = (
+    "import runpy, sys; from reprotune.model import checkpoints; checkpoints.SECONDS = 0;"
+    "sys.argv = ['train']; runpy.run_module('stages.train', run_name='__main__')"
+)
+
+
+def settings(params: Params, changes: dict[str, Any]) -> Params:
+    model = params.model.model_copy(update={"kind": "path", "location": "llama"})
+    train = params.train.model_copy(update={"epochs": 3, "learning_rate": 2e-3} | changes)
+    params = params.model_copy(update={"model": model, "train": train, "threads": 1})
+    with paths.PARAMS.open("w") as file:
+        YAML(typ="safe", pure=True).dump(params.model_dump(), file)
+    return params
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: Params) -> Path:
+    """A folder with parameters, splits and a Llama."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    tiny.save(paths.SOURCE_MODELS / "llama")
+    rows = headlines.examples(rows=400, wrong=0, repeated=0, seed=1)
+    rows = add_ids(rows[["text", "label"]])
+    rows["reference_label"] = pd.Series(None, index=rows.index, dtype="str")
+    schemas.write(rows[:75], paths.TRAIN, schemas.Split)  # no multiple of the batch
+    schemas.write(rows[100:130], paths.VALIDATION, schemas.Split)
+    base_model.run(settings(params, {}))
+    return tmp_path
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def left() -> dict[str, bytes]:
+    files = [f for part in (paths.TUNED, paths.LIVE) for f in part.rglob("*") if f.is_file()]
+    return {str(f): f.read_bytes() for f in [*files, paths.TRAIN_METRICS]}
+
+
+def test_two_processes_see_the_same_rows_and_leave_one_set_of_outputs(
+    project: Path, params: Params
+) -> None:
+    found = {}
+    for processes in (1, 2):
+        still = params.train.lora.model_copy(update={"dropout": 0.0})  # drawn in each process
+        settings(params, {"processes": processes, "lora": still})
+        done = run("-m", "stages.train")
+        assert done.returncode == 0, done.stderr[-3000:]
+        found[processes] = load_file(WEIGHTS), pd.read_csv(paths.TRAIN_CURVE, sep="\t")
+        costs = json.loads(paths.RUN.read_text())
+        assert set(costs) == {"train"}
+        assert {file.name for file in paths.TUNED.iterdir()} == {
+            "adapter_config.json",
+            "adapter_model.safetensors",
+        }
+    (one, curve), (two, other) = found.values()
+    np.testing.assert_allclose(other["train_loss"], curve["train_loss"], atol=2e-4)
+    moved = max(np.abs(one[name]).max() for name in one)
+    assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02 * moved
+
+
+def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) -> None:
+    settings(params, {"processes": 2, "keep": "best"})
+    schemas.write(pd.read_parquet(paths.VALIDATION)[:0], paths.VALIDATION, schemas.Split)
+    done = run("-m", "stages.train")
+    assert done.returncode == 1
+    assert "need validation rows" in done.stderr
+    assert "train: one of 2 processes failed" in done.stderr
+    assert not paths.TUNED.exists()
+
+
+@pytest.mark.parametrize("wanted", [1, 3])
+def test_kill_9_loses_nothing(project: Path, params: Params, wanted: int) -> None:
+    settings(params, {"epochs": 8, "micro_batch": 2})
+    assert run("-c", ANXIOUS).returncode == 0
+    undisturbed = left()
+    assert not list(paths.CHECKPOINTS.glob("*")), "a finished training leaves no checkpoints"
+    child = subprocess.Popen([sys.executable, "-c", ANXIOUS], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(paths.CHECKPOINTS.glob("*/*/sealed.json"))) < min(wanted, 2):
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.1 * wanted)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    for file in (WEIGHTS, paths.TRAIN_METRICS):  # as DVC does before it runs a stage again
+        file.unlink(missing_ok=True)
+    assert run("-c", ANXIOUS).returncode == 0
+    assert left() == undisturbed
