@@ -16,6 +16,8 @@ from reprotune.params import InputError, load_params
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reprotune.sweeps import Sweep
+
 SHOWN = 5  # classes, whose probabilities fit into a terminal
 TABLES = (".csv", ".jsonl", ".parquet")
 
@@ -82,6 +84,58 @@ def summary(_: argparse.Namespace) -> None:
     from reprotune.evidence.summary import summary as table
 
     Console(width=None if sys.stdout.isatty() else 140).print(table())
+
+
+def sweep(args: argparse.Namespace) -> None:
+    """Run the trials that are not finished yet, one after the other; then show all."""
+    from reprotune import sweeps
+
+    asked = sweeps.load_sweep(args.file)
+    found = sweeps.trials(args.file.stem, asked)
+    sweeps.check(found)
+    commit = sweeps.committed()
+    failed = []
+    for number, trial in enumerate(found, start=1):
+        known = trial.name in sweeps.finished(commit)
+        print(f"{number}/{len(found)} {trial.name}: {', '.join(trial.changes)}", end="", flush=True)
+        print(" (finished before)" if known else "")
+        if not known:
+            try:
+                sweeps.run(trial, asked.stage)
+            except InputError as error:
+                failed.append(trial.name)
+                print(error)
+    show_sweep(args.file.stem, asked, sweeps.results(found, sweeps.finished(commit), asked))
+    if failed:
+        raise InputError(f"{len(failed)} of {len(found)} trials failed: {', '.join(failed)}")
+
+
+def show_sweep(name: str, asked: "Sweep", results: "pd.DataFrame") -> None:
+    """The table in the terminal; table, results and picture as files."""
+    if results.empty:
+        raise InputError("no trial is finished: there is nothing to show")
+    from reprotune.evidence import plots, settings
+    from reprotune.stage import whole_file
+    from reprotune.sweeps import best
+
+    table = settings.summary(results, list(asked.parameters), asked.select)
+    for suffix, frame in (("", table), ("-trials", results)):
+        with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
+            frame.to_csv(partial, index=False, float_format="%.6f")
+    plots.sweep(table, list(asked.parameters), asked.select).savefig(paths.SWEEPS / f"{name}.png")
+    show(table.astype(object))
+    chosen = best(results, table, asked)
+    print(f"\nbest on {asked.select}: {chosen}; take it with: dvc exp apply {chosen}")
+    print(f"{paths.SWEEPS / name}.csv, {name}-trials.csv, {name}.png")
+
+
+def plots(args: argparse.Namespace) -> None:
+    from reprotune.evidence.plots import save
+
+    written = save(args.output)
+    if not written:
+        raise InputError("no plots' data here yet; `dvc repro` makes it")
+    print("\n".join(map(str, written)))
 
 
 def predict(args: argparse.Namespace) -> None:
@@ -205,6 +259,14 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("summary", help="what ran, what it found and where the files are")
     one.set_defaults(run=summary)
+
+    one = commands.add_parser("sweep", help="run the settings of a file of sweeps/ as experiments")
+    one.add_argument("file", type=Path, help="such as sweeps/learning-rate.yaml")
+    one.set_defaults(run=sweep)
+
+    one = commands.add_parser("plots", help="draw the plots of this run as PNG")
+    one.add_argument("--output", type=Path, default=paths.FIGURES, help="folder (%(default)s)")
+    one.set_defaults(run=plots)
 
     one = commands.add_parser("predict", help="label texts with the exported model")
     one.add_argument("input", nargs="+", help=f"texts, or one file ({', '.join(TABLES)})")
