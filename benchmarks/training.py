@@ -44,7 +44,8 @@ def stock(model: PreTrainedModel, encoder: PromptEncoder, rows: pd.DataFrame, pa
         settings = SFTConfig(
             output_dir=work, num_train_epochs=1, learning_rate=params.train.learning_rate,
             per_device_train_batch_size=batch, gradient_accumulation_steps=EFFECTIVE // batch,
-            activation_checkpointing=checkpointing, bf16=False, save_strategy="no",
+            activation_checkpointing=checkpointing, optim=params.train.optimizer,
+            bf16=params.model.compute_dtype == "bfloat16", save_strategy="no",
             report_to="none", use_cpu=not torch.cuda.is_available(), disable_tqdm=True,
         )  # fmt: skip
         SFTTrainer(

@@ -83,7 +83,7 @@ def test_every_profile_is_valid_and_keeps_the_comments(
     params = load_params(tmp_path / "params.yaml")
     for source in (params.download, params.model):
         assert source.kind != "hub" or source.revision == commit(1)
-    assert "# a larger one is faster" in (tmp_path / "params.yaml").read_text()
+    assert "# rows computed at once" in (tmp_path / "params.yaml").read_text()
 
 
 def test_a_profile_takes_local_data_and_a_local_model_in_place_of_those_of_the_hub(

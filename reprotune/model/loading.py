@@ -1,5 +1,6 @@
 """Load base and tuned models, in the precision that was asked for."""
 
+import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -19,7 +20,8 @@ from reprotune.model.encoding import Encoder, check_fits
 from reprotune.model.heads import TextEncoder, head_modules
 from reprotune.params import InputError
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+# Of several processes on one machine, each has a GPU of its own.
+DEVICE = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 class Precision(NamedTuple):
