@@ -22,13 +22,24 @@ SHOWN = 5  # classes, whose probabilities fit into a terminal
 TABLES = (".csv", ".jsonl", ".parquet")
 
 
-def check(_: argparse.Namespace) -> None:
+def check(args: argparse.Namespace) -> None:
     """Check the parameters, and that the pinned packages are the installed ones."""
     load_params()
+    if args.lock:
+        from reprotune.lock import stale
+
+        if found := stale():
+            lines = [f"  {stage}: {', '.join(reasons)}" for stage, reasons in found.items()]
+            raise InputError(
+                "dvc.lock is not of these files: run dvc repro and commit what it changes\n"
+                + "\n".join(lines)
+            )
+        print("dvc.lock belongs to these parameters, this code and these sources")
+        return
     from reprotune import pins
 
-    if stale := pins.differences():
-        raise InputError(f"installed packages differ from pins.yaml: {', '.join(stale)}; run make")
+    if wrong := pins.differences():
+        raise InputError(f"installed packages differ from pins.yaml: {', '.join(wrong)}; run make")
     print(f"{paths.PARAMS} is in order, and the packages are the pinned ones")
 
 
@@ -127,6 +138,24 @@ def show_sweep(name: str, asked: "Sweep", results: "pd.DataFrame") -> None:
     chosen = best(results, table, asked)
     print(f"\nbest on {asked.select}: {chosen}; take it with: dvc exp apply {chosen}")
     print(f"{paths.SWEEPS / name}.csv, {name}-trials.csv, {name}.png")
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Write the report of a change; the exit code is 0 (pass), 1 (worse) or 2 (not comparable)."""
+    from reprotune import snapshot
+    from reprotune.compare import compare, gate_of
+    from reprotune.evidence.report import html, markdown
+    from reprotune.stage import whole_file
+
+    names = args.base or snapshot.default_base()
+    bases, heads = ([snapshot.snapshot(n) for n in some.split(",")] for some in (names, args.head))
+    result = compare(bases, heads, *gate_of(heads[0], bases[0]))
+    for suffix, text in ((".md", markdown(result.report)), (".html", html(result.report))):
+        with whole_file(args.output.with_suffix(suffix)) as partial:
+            partial.write_text(text, encoding="utf-8")
+    print(result.report.verdict.replace("**", ""))
+    print(f"{args.output.with_suffix('.md')}, {args.output.with_suffix('.html')}")
+    sys.exit(result.exit_code)
 
 
 def plots(args: argparse.Namespace) -> None:
@@ -228,7 +257,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="reprotune", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("check", help="check params.yaml")
+    one = commands.add_parser("check", help="check params.yaml, or with --lock that it was run")
+    one.add_argument("--lock", action="store_true", help="whether dvc.lock belongs to this commit")
     one.set_defaults(run=check)
 
     one = commands.add_parser("use", help="put a ready-made set of parameters into params.yaml")
@@ -263,6 +293,16 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("sweep", help="run the settings of a file of sweeps/ as experiments")
     one.add_argument("file", type=Path, help="such as sweeps/learning-rate.yaml")
     one.set_defaults(run=sweep)
+
+    one = commands.add_parser(
+        "compare", help="what a change did to the model: 0 pass, 1 worse, 2 not comparable"
+    )
+    one.add_argument("base", nargs="?", help="revision or experiment (where HEAD left main)")
+    one.add_argument("head", nargs="?", default="workspace", help="the same (%(default)s)")
+    one.add_argument(
+        "--output", type=Path, default=paths.COMPARISON, help="without suffix (%(default)s)"
+    )
+    one.set_defaults(run=compare)
 
     one = commands.add_parser("plots", help="draw the plots of this run as PNG")
     one.add_argument("--output", type=Path, default=paths.FIGURES, help="folder (%(default)s)")

@@ -282,6 +282,19 @@ class Export(Section):
     log_likelihood_tolerance: PositiveReal
 
 
+class Gate(Section):
+    """When a change is worse than what it replaces."""
+
+    metric: Literal["accuracy", "macro_f1"]
+    tolerance: Share
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    classes: list[str]
+
+
+class Compare(Section):
+    gate: Gate
+
+
 class Limit(Section):
     """What happens when data is outside: the pipeline stops, or warns and goes on."""
 
@@ -337,6 +350,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     export: Export
+    compare: Compare
 
     @model_validator(mode="after")
     def agree(self) -> Self:
@@ -346,6 +360,10 @@ class Params(Section):
             (
                 self.model.task == "causal" and set(self.prompt.verbalizers) != set(classes),
                 f"prompt.verbalizers must have exactly the classes {classes}",
+            ),
+            (
+                bool(unknown := sorted(set(self.compare.gate.classes) - set(classes))),
+                f"compare.gate.classes {unknown} are no classes; there are {classes}",
             ),
             (
                 method == "full" and quantization != "none",

@@ -51,14 +51,44 @@ def confusion(axes: Axes, folder: Path) -> None:
     axes.set_title(f"Confusion matrix ({len(said)} test rows)")
 
 
-def draw_matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
-    """Counts by label (rows) and prediction (columns), coloured by the share of the label."""
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+def confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> Figure:
+    """How many more (red: fewer) rows fall into each cell; the same rows in both tables."""
+    two = [pd.crosstab(t["label"], t["predicted"]) for t in (old, new)]
+    before, after = (t.reindex(index=names, columns=names, fill_value=0).to_numpy() for t in two)
+    change = after - before
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size(len(names)), layout="constrained")
+        axes = figure.subplots()
+        most = max(1, int(abs(change).max()))
+        axes.imshow(change, cmap="RdBu", vmin=-most, vmax=most)
+        label_axes(axes, names)
+        if len(names) <= MOST_NUMBERS:
+            for row, column in np.ndindex(*change.shape):
+                dark = abs(change[row, column]) > 0.6 * most
+                axes.text(
+                    column, row, f"{change[row, column]:+d}", ha="center", va="center",
+                    color="white" if dark else "black",
+                )  # fmt: skip
+        axes.set_title("Confusion matrix: change")
+        return figure
+
+
+def size(classes: int) -> tuple[float, float]:
+    return (7, 7) if classes > MOST_NUMBERS else (4.8, 3.8)
+
+
+def label_axes(axes: Axes, names: list[str]) -> None:
     places = range(len(names))
     axes.set_xticks(places, [short(n) for n in names], rotation=45, ha="right")
     axes.set_yticks(places, [short(n) for n in names])
     axes.set(xlabel="predicted", ylabel="label")
+
+
+def draw_matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
+    """Counts by label (rows) and prediction (columns), coloured by the share of the label."""
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    label_axes(axes, names)
     if len(names) <= MOST_NUMBERS:
         for row, column in np.ndindex(*counts.shape):
             dark = share[row, column] > 0.5
@@ -140,9 +170,11 @@ def pictures(folder: Path = Path()) -> Iterator[tuple[str, Figure]]:
             classes = 1
             if (folder / paths.CLASSWISE).is_file():
                 classes = len((folder / paths.CLASSWISE).read_text().splitlines()) - 1
-            tall = name in ("confusion", "classes") and classes > MOST_NUMBERS
             with mpl.rc_context(STYLE):
-                figure = Figure(figsize=(7, 7) if tall else (4.8, 3.8), layout="constrained")
+                figure = Figure(
+                    figsize=size(classes if name in ("confusion", "classes") else 1),
+                    layout="constrained",
+                )
                 draw(figure.subplots(), folder)
                 yield name, figure
 

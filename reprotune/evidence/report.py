@@ -1,0 +1,135 @@
+"""A report as Markdown for a pull request and as one HTML page; texts from data stay texts."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
+MARK = "<!-- reprotune -->"  # by which the comment is found again
+SHOWN = 200  # characters of a text
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
+  color: #1b1b1b; background: #fff }
+table { border-collapse: collapse; margin: .6rem 0 } td, th { border-bottom: 1px solid #ddd;
+  padding: .25rem .7rem; text-align: left; vertical-align: top; overflow-wrap: anywhere }
+th { border-bottom: 2px solid #999 } h1 { font-size: 1.4rem } h2 { font-size: 1.1rem;
+  margin-top: 1.8rem } code { font: 13px ui-monospace, monospace }
+.verdict { padding: .8rem 1rem; border-left: 6px solid; background: #f6f6f6 }
+.better { border-color: #009e73 } .worse { border-color: #d55e00 } .same { border-color: #999 }
+.none { border-color: #e69f00 } figure { display: inline-block; margin: .4rem 1rem .4rem 0 }
+figure svg { max-width: 29rem; height: auto } figcaption { color: #555; font-size: 13px }
+@media (max-width: 40rem) { table { display: block; overflow-x: auto } }
+"""
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+class Data(str):
+    """Text from data, parameters or git: shown as it is, never as Markdown or HTML."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences of ours, a table and pictures (SVG, in the page alone)."""
+
+    title: str
+    notes: Sequence[str] = ()
+    headers: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    pictures: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    kind: str  # better | worse | same | none
+    verdict: str
+    sections: Sequence[Section] = field(default=())
+
+
+def cut(text: str) -> str:
+    """One line of at most SHOWN characters, without control and direction marks."""
+    text = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
+    text = re.sub(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069]", "", text)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def code(text: str) -> str:
+    """A Markdown code span: nothing in it is a link, a mention, a tag or a border of a table."""
+    text = cut(text).replace("|", r"\|")
+    if not text:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    edge = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{edge}{text}{edge}{fence}"
+
+
+def markdown(report: Report) -> str:
+    """The report without its pictures; what is too long for a comment is left out, and said."""
+    parts = [f"{MARK}\n## {report.title}\n\n{report.verdict}\n"]
+    left_out = []
+    for section in report.sections:
+        if not (section.notes or section.rows):
+            continue
+        lines = [f"### {section.title}", "", *[f"{note}\n" for note in section.notes]]
+        if section.rows:
+            lines += [line(section.headers), "|" + "---|" * len(section.headers)]
+            lines += [line(row) for row in section.rows]
+        part = "\n".join(lines) + "\n"
+        if sum(map(len, parts)) + len(part) > MOST_CHARACTERS:
+            left_out.append(section.title)
+        else:
+            parts.append(part)
+    if left_out:
+        parts.append(f"Too long for a comment, in the HTML page: {', '.join(left_out)}.\n")
+    return "\n".join(parts)
+
+
+def line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(code(c) if isinstance(c, Data) else c for c in cells) + " |"
+
+
+def html(report: Report) -> str:
+    """One page that needs nothing else, and in which nothing runs."""
+    body = [f"<h1>{plain(report.title)}</h1>"]
+    body.append(f'<p class="verdict {report.kind}">{plain(report.verdict)}</p>')
+    for section in report.sections:
+        body.append(f"<h2>{plain(section.title)}</h2>")
+        body += [f"<p>{plain(note)}</p>" for note in section.notes]
+        if section.rows:
+            head = "".join(f"<th>{plain(name)}</th>" for name in section.headers)
+            rows = ["".join(f"<td>{cell(c)}</td>" for c in row) for row in section.rows]
+            body.append(f"<table><tr>{head}</tr>")
+            body += [f"<tr>{row}</tr>" for row in rows]
+            body.append("</table>")
+        body += [
+            f"<figure>{svg}<figcaption>{plain(name)}</figcaption></figure>"
+            for name, svg in section.pictures
+        ]
+    return PAGE.format(title=escape(report.title), style=STYLE, body="\n".join(body))
+
+
+def cell(text: str) -> str:
+    return f'<code dir="auto">{escape(cut(text))}</code>' if isinstance(text, Data) else plain(text)
+
+
+def plain(text: str) -> str:
+    """Our own words: escaped, with **bold** and `code` as Markdown has them."""
+    text = escape(text, quote=False)
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
