@@ -12,7 +12,8 @@ STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
   color: #1b1b1b; background: #fff }
 table { border-collapse: collapse; margin: .6rem 0 } td, th { border-bottom: 1px solid #ddd;
-  padding: .25rem .7rem; text-align: left; vertical-align: top; overflow-wrap: anywhere }
+  padding: .25rem .7rem; text-align: left; vertical-align: top; overflow-wrap: break-word }
+td:last-child { overflow-wrap: anywhere }
 th { border-bottom: 2px solid #999 } h1 { font-size: 1.4rem } h2 { font-size: 1.1rem;
   margin-top: 1.8rem } code { font: 13px ui-monospace, monospace }
 .verdict { padding: .8rem 1rem; border-left: 6px solid; background: #f6f6f6 }
@@ -25,7 +26,8 @@ PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}</style>
