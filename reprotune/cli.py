@@ -16,8 +16,6 @@ from reprotune.params import InputError, load_params
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reprotune.sweeps import Sweep
-
 SHOWN = 5  # classes, whose probabilities fit into a terminal
 TABLES = (".csv", ".jsonl", ".parquet")
 
@@ -101,10 +99,7 @@ def sweep(args: argparse.Namespace) -> None:
     """Run the trials that are not finished yet, one after the other; then show all."""
     from reprotune import sweeps
 
-    asked = sweeps.load_sweep(args.file)
-    found = sweeps.trials(args.file.stem, asked)
-    sweeps.check(found)
-    commit = sweeps.committed()
+    asked, found, commit = sweeps.prepare(args.file)
     failed = []
     for number, trial in enumerate(found, start=1):
         known = trial.name in sweeps.finished(commit)
@@ -116,28 +111,12 @@ def sweep(args: argparse.Namespace) -> None:
             except InputError as error:
                 failed.append(trial.name)
                 print(error)
-    show_sweep(args.file.stem, asked, sweeps.results(found, sweeps.finished(commit), asked))
+    table, best = sweeps.conclude(args.file.stem, asked, found, commit)
+    show(table.astype(object))
+    print(f"\nbest on {asked.select}: {best}; take it with: dvc exp apply {best}")
+    print(f"{paths.SWEEPS / args.file.stem}.csv, with the trials and a picture beside it")
     if failed:
         raise InputError(f"{len(failed)} of {len(found)} trials failed: {', '.join(failed)}")
-
-
-def show_sweep(name: str, asked: "Sweep", results: "pd.DataFrame") -> None:
-    """The table in the terminal; table, results and picture as files."""
-    if results.empty:
-        raise InputError("no trial is finished: there is nothing to show")
-    from reprotune.evidence import plots, settings
-    from reprotune.stage import whole_file
-    from reprotune.sweeps import best
-
-    table = settings.summary(results, list(asked.parameters), asked.select)
-    for suffix, frame in (("", table), ("-trials", results)):
-        with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
-            frame.to_csv(partial, index=False, float_format="%.6f")
-    plots.sweep(table, list(asked.parameters), asked.select).savefig(paths.SWEEPS / f"{name}.png")
-    show(table.astype(object))
-    chosen = best(results, table, asked)
-    print(f"\nbest on {asked.select}: {chosen}; take it with: dvc exp apply {chosen}")
-    print(f"{paths.SWEEPS / name}.csv, {name}-trials.csv, {name}.png")
 
 
 def compare(args: argparse.Namespace) -> None:

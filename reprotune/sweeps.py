@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from reprotune import paths
 from reprotune.params import InputError, Positive, Section, explain, load_params, refuse
+from reprotune.stage import whole_file
 
 SHOWN = 12  # lines of a failed trial
 
@@ -174,11 +175,38 @@ def results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.Da
     return pd.DataFrame(rows, columns=[*sweep.parameters, "seed", *names, "trial"])
 
 
-def best(table: pd.DataFrame, summarised: pd.DataFrame, sweep: Sweep) -> str:
-    """The trial with the highest figure among the seeds of the best setting."""
-    top = summarised.iloc[0]
-    same = (table[list(sweep.parameters)] == top[list(sweep.parameters)]).all(axis=1)
-    return str(table[same].sort_values(sweep.select, kind="stable")["trial"].iloc[-1])
+def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
+    """A sweep that can start: its settings, its trials and the commit that they start from."""
+    asked = load_sweep(file)
+    found = trials(file.stem, asked)
+    check(found)
+    return asked, found, committed()
+
+
+def conclude(
+    name: str, asked: Sweep, found: Sequence[Trial], commit: str
+) -> tuple[pd.DataFrame, str]:
+    """The table of the settings and the best trial; writes tables and a picture.
+
+    The best trial is that with the highest figure among the seeds of the best setting.
+
+    Raises:
+        InputError: no trial is finished.
+    """
+    from reprotune.evidence import plots, settings
+
+    trial_table = results(found, finished(commit), asked)
+    if trial_table.empty:
+        raise InputError("no trial is finished: there is nothing to show")
+    parameters = list(asked.parameters)
+    table = settings.summary(trial_table, parameters, asked.select)
+    for suffix, frame in (("", table), ("-trials", trial_table)):
+        with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
+            frame.to_csv(partial, index=False, float_format="%.6f")
+    plots.sweep(table, parameters, asked.select).savefig(paths.SWEEPS / f"{name}.png")
+    same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
+    chosen = trial_table[same].sort_values(asked.select, kind="stable")
+    return table, str(chosen["trial"].iloc[-1])
 
 
 def check(found: Sequence[Trial]) -> None:

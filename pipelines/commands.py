@@ -1,0 +1,42 @@
+"""Commands whose output goes into the log of a flow as it comes."""
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+LEASH = (sys.executable, "-m", "reprotune.leash")
+SHOWN = 15  # last lines of a command that failed
+
+
+class CommandError(RuntimeError):
+    """A command failed; the message is the last that it said."""
+
+
+def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> list[str]:
+    """Run a command in a folder, and return its lines; it does not outlive this process.
+
+    Raises:
+        CommandError: it failed.
+    """
+    lines: list[str] = []
+    last: deque[str] = deque(maxlen=SHOWN)
+    with subprocess.Popen(
+        [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:  # of a progress bar, what it ended in
+            text = line.rstrip().split("\r")[-1]
+            if text:
+                lines.append(text)
+                last.append(text)
+                log(text)
+    if process.returncode:
+        told = "\n".join(last)
+        if "Unable to acquire lock" in told:
+            told = "another dvc is at work in this folder; wait for it, then run again"
+        raise CommandError(told)
+    return lines

@@ -1,0 +1,112 @@
+"""Rebuild what changed, one Prefect task a stage: ``python -m pipelines.reproduce``."""
+
+import argparse
+import fcntl
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import State, flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.states import Completed
+
+import pipelines.settings  # noqa: F401 (before Prefect)
+from pipelines import commands, dag
+from reprotune import paths
+from reprotune.snapshot import flat
+
+LOCK = paths.WORK / "flow.lock"
+UNCHANGED = "didn't change, skipping"
+
+
+class BusyError(RuntimeError):
+    """Another flow is at work in the same folder."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Refuse a second run in a folder; the lock goes with the process, however it ends."""
+    file = folder / LOCK
+    file.parent.mkdir(exist_ok=True)
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"another flow is at work in {folder.resolve()}; wait for it, then run again"
+            ) from None
+        yield
+
+
+@task
+def stage(name: str, folder: Path, force: bool = False) -> State[str]:
+    """One stage: run it if what it depends on changed; else the run is shown as cached."""
+    log = get_run_logger().info
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", name]
+    lines = commands.run([*command, *(["--force"] if force else [])], folder, log)
+    if any(UNCHANGED in line for line in lines):
+        return Completed(name="Cached", message="unchanged, skipped")
+    return Completed(message="done")
+
+
+def run_stages(folder: Path, force: bool = False) -> None:
+    """All stages in DVC's order; the first that fails ends the run with its own message."""
+    with alone(folder):
+        for one in dag.stages(folder):
+            run_one = stage.with_options(
+                name=one.name, task_run_name=one.name, retries=one.retries, persist_result=False
+            )
+            state = run_one(one.name, folder, force, return_state=True)
+            if not state.is_completed():
+                raise RuntimeError(f"{one.name}: {state.message}")
+
+
+def show_metrics(folder: Path) -> None:
+    """The figures of every stage as a table in the Prefect UI."""
+    rows = []
+    for file in sorted((folder / "metrics").glob("*.json")):
+        values = flat(json.loads(file.read_text(encoding="utf-8")))
+        rows += [
+            {"stage": file.stem, "figure": name, "value": value}
+            for name, value in values.items()
+            if isinstance(value, int | float | str)
+        ]
+    create_table_artifact(key="metrics", table=rows, description="What this run found")
+
+
+def show_report(folder: Path, markdown: str) -> None:
+    create_markdown_artifact(key="report", markdown=markdown, description=f"Report of {folder}")
+
+
+@flow(name="reproduce")
+def reproduce(folder: Path = Path(), force: bool = False) -> None:
+    """Rebuild what changed in a project's folder, then show figures and the report."""
+    run_stages(folder, force)
+    show_metrics(folder)
+    show_report(folder, report(folder))
+
+
+def report(folder: Path) -> str:
+    """What changed against the last commit, as ``reprotune compare HEAD`` tells it."""
+    target = folder / paths.COMPARISON.with_suffix(".md")
+    try:
+        command = [sys.executable, "-m", "reprotune.cli", "compare", "HEAD"]
+        commands.run(command, folder, lambda line: None)
+    except commands.CommandError as error:  # exit codes 1 and 2 are verdicts
+        return target.read_text(encoding="utf-8") if target.is_file() else str(error)
+    return target.read_text(encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.reproduce", description=__doc__)
+    parser.add_argument("--force", action="store_true", help="run every stage, changed or not")
+    arguments = parser.parse_args()
+    state = reproduce(force=arguments.force, return_state=True)
+    if not state.is_completed():
+        sys.exit(f"reproduce: {state.message}")
+
+
+if __name__ == "__main__":
+    main()
