@@ -1,1 +1,12 @@
-"""Prefect flows over the DVC pipeline: they ask DVC for its stages and name none."""
+"""Prefect flows around the DVC pipeline.
+
+Set before Prefect is imported: nothing is sent anywhere, results are JSON, and patience.
+"""
+
+import os
+
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("PREFECT_RESULTS_DEFAULT_SERIALIZER", "json")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 LEASH = (sys.executable, "-m", "reprotune.leash")
+LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 SHOWN = 15  # last lines of a command that failed
 
 
@@ -24,19 +25,19 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     lines: list[str] = []
     last: deque[str] = deque(maxlen=SHOWN)
     with subprocess.Popen(
-        [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     ) as process:  # fmt: skip
         assert process.stdout is not None
         for line in process.stdout:  # of a progress bar, what it ended in
-            text = line.rstrip().split("\r")[-1]
+            text = line.decode(errors="replace").rstrip().split("\r")[-1]
             if text:
                 lines.append(text)
                 last.append(text)
                 log(text)
     if process.returncode:
         told = "\n".join(last)
-        if "Unable to acquire lock" in told:
+        if any(sign in told for sign in LOCKED):
             told = "another dvc is at work in this folder; wait for it, then run again"
         raise CommandError(told)
     return lines

@@ -12,7 +12,6 @@ from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Completed
 
-import pipelines.settings  # noqa: F401 (before Prefect)
 from pipelines import commands, dag
 from reprotune import paths
 from reprotune.snapshot import flat

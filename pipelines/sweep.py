@@ -3,12 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
-import pipelines.settings  # noqa: F401 (before Prefect)
 from reprotune import sweeps
 
 
@@ -19,26 +20,25 @@ def run_trial(trial: sweeps.Trial, stage: str) -> None:
 
 
 @flow(name="sweep")
-def sweep(file: Path, workers: int = 1) -> str:
-    """Run the trials that are not finished yet, ``workers`` at a time; returns the best one.
+def sweep(file: Path) -> str:
+    """Run the trials that are not finished yet; returns the best one.
 
-    A trial that fails is named at the end, and the others finish.
+    As many at a time as the flow's task runner has workers. A trial that fails is named at the
+    end, and the others finish.
     """
     asked, found, commit = sweeps.prepare(file)
     done = sweeps.finished(commit)
-    with ThreadPoolTaskRunner(max_workers=workers) as runner:
-        futures = {
-            trial.name: runner.submit(run_trial, parameters={"trial": trial, "stage": asked.stage})
-            for trial in found
-            if trial.name not in done
-        }
-        failed = []
-        for name, future in futures.items():
-            future.wait()
-            if not future.state.is_completed():
-                failed.append(name)
+    todo = [trial for trial in found if trial.name not in done]
+    futures = [run_trial.submit(trial, asked.stage) for trial in todo]
+    wait(futures)
+    failed = [
+        trial.name
+        for trial, future in zip(todo, futures, strict=True)
+        if not future.state.is_completed()
+    ]
     table, best = sweeps.conclude(file.stem, asked, found, commit)
-    create_table_artifact(key="sweep", table=table.astype("str").to_dict("records"))
+    rows = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.to_numpy()]
+    create_table_artifact(key="sweep", table=rows)
     create_markdown_artifact(key="best", markdown=f"`dvc exp apply {best}`")
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(found)} trials failed: {', '.join(failed)}")
@@ -50,7 +50,8 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--workers", type=int, default=1, help="trials at a time (%(default)s)")
     arguments = parser.parse_args()
-    state = sweep(arguments.file, arguments.workers, return_state=True)
+    runner: Any = ThreadPoolTaskRunner(max_workers=arguments.workers)
+    state = sweep.with_options(task_runner=runner)(arguments.file, return_state=True)
     if not state.is_completed():
         sys.exit(f"sweep: {state.message}")
     print(f"best: {state.result()}")
