@@ -22,11 +22,13 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     Raises:
         CommandError: it failed.
     """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": path}  # whose python stages take
     lines: list[str] = []
     last: deque[str] = deque(maxlen=SHOWN)
     with subprocess.Popen(
         [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=environment,
     ) as process:  # fmt: skip
         assert process.stdout is not None
         for line in process.stdout:  # of a progress bar, what it ended in

@@ -25,16 +25,15 @@ class BusyError(RuntimeError):
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Refuse a second run in a folder; the lock goes with the process, however it ends."""
-    file = folder / LOCK
-    file.parent.mkdir(exist_ok=True)
+def alone(file: Path) -> Iterator[None]:
+    """Refuse a second run under the same lock, which goes with the process, however it ends."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(
-                f"another flow is at work in {folder.resolve()}; wait for it, then run again"
+                f"another flow is at work under {file.resolve()}; wait for it, then run again"
             ) from None
         yield
 
@@ -52,7 +51,7 @@ def stage(name: str, folder: Path, force: bool = False) -> State[str]:
 
 def run_stages(folder: Path, force: bool = False) -> None:
     """All stages in DVC's order; the first that fails ends the run with its own message."""
-    with alone(folder):
+    with alone(folder / LOCK):
         for one in dag.stages(folder):
             run_one = stage.with_options(
                 name=one.name, task_run_name=one.name, retries=one.retries, persist_result=False

@@ -116,7 +116,7 @@ def test_a_second_flow_in_the_same_folder_is_refused_with_a_message(project: Pat
         refused = flow("pipelines.reproduce")
     assert refused.returncode == 1
     assert "\nreproduce: " in refused.stderr
-    assert "another flow is at work in" in refused.stderr
+    assert "another flow is at work under" in refused.stderr
 
 
 def test_a_command_that_fails_tells_its_last_lines(tmp_path: Path) -> None:

@@ -1,0 +1,215 @@
+"""Retraining: nothing new, new data, a gate that closes, broken data, two at once, and a kill."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipelines.retrain import CLONE, pin
+from reprotune import paths
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGE = """
+import json, os, pathlib, sys, time
+sys.path.insert(0, {root!r})
+from reprotune.leash import die_with_parent
+if "DVC_STAGE" in os.environ:
+    die_with_parent()
+from tests.test_compare import write_run
+text = pathlib.Path("data/source/own.csv").read_text()
+if text == "broken":
+    sys.exit("expectations.class_share: row 3 has no label")
+if text.endswith("slow") and not pathlib.Path("quick").exists():
+    pathlib.Path("started").touch()
+    time.sleep(60)
+keep = {{name: pathlib.Path(name).read_bytes() for name in ("params.yaml", "dvc.lock", "pins.yaml")
+        if pathlib.Path(name).exists()}}
+write_run(float(text.split()[0]), seed=int(float(text.split()[0]) * 100))
+pathlib.Path("dvc.lock").unlink()
+for name, content in keep.items():
+    pathlib.Path(name).write_bytes(content)
+gain = {{"tfidf": {{"accuracy": 0.1, "interval": [0.05, 0.15]}}}}
+pathlib.Path("metrics/evaluate.json").write_text(json.dumps({{"gain_over": gain}}))
+pathlib.Path("model.txt").write_text(text)
+"""
+DAG = """
+stages:
+  evaluate:
+    cmd: {python} evaluate.py
+    deps: [data/source]
+    outs:
+      - model.txt
+      - reports/predictions/evaluate.csv: {{cache: false}}
+      - reports/rows.csv: {{cache: false}}
+      - reports/plots/confusion.csv: {{cache: false}}
+    metrics:
+      - metrics/evaluate.json: {{cache: false}}
+artifacts:
+  classifier: {{path: model.txt, type: model}}
+"""
+OWN = {
+    "kind": "file",
+    "files": [{"location": "own.csv", "sha256": None, "label": None, "split": None}],
+}
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def retrain(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.retrain", *arguments],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+def put(text: str) -> None:
+    (paths.SOURCE_DATA / "own.csv").write_text(text)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A project that was run and committed, with a remote of DVC."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+    for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(key, "tester@example.org")
+    run("git", "init", "-q", "-b", "main")
+    run(sys.executable, "-m", "dvc", "init", "-q")
+    run(sys.executable, "-m", "dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
+    shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
+    yaml = YAML()
+    tree = yaml.load(paths.PARAMS.read_text())
+    tree["download"].update(OWN)
+    with paths.PARAMS.open("w") as file:
+        yaml.dump(tree, file)
+    Path("pins.yaml").write_text("torch: 2.13.1\n")
+    paths.SOURCE_DATA.mkdir(parents=True)
+    put("0.80")
+    Path("data/decisions.csv").write_text("id,action,label,reviewer,note\n")
+    Path("evaluate.py").write_text(STAGE.format(root=str(ROOT)))
+    Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
+    Path(".gitignore").write_text("/.reprotune/\n/store\n/reports/comparison.*\n/started\n/quick\n")
+    run(sys.executable, "-m", "dvc", "repro", "-q")
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", "a run")
+    return tmp_path
+
+
+def branches() -> list[str]:
+    return run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").split()
+
+
+def test_nothing_new_ends_at_once_and_touches_nothing(project: Path) -> None:
+    done = retrain()
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.startswith("nothing new: nothing to train on\n")
+    assert branches() == [] and run("git", "status", "--porcelain") == ""
+
+
+def test_new_rows_become_a_branch_that_a_fresh_clone_can_use(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("0.87")
+    done = retrain()
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.startswith("Better: accuracy 0.")
+    (branch,) = branches()
+    assert f"branch {branch}; no pull request" in done.stdout
+    assert run("git", "status", "--porcelain") == "M data/source/own.csv", "the work goes on"
+    clone = tmp_path_factory.mktemp("clones") / "fresh"
+    run("git", "clone", "-q", "-b", branch, str(project), str(clone))
+    monkeypatch.chdir(clone)
+    run(sys.executable, "-m", "dvc", "pull", "-q")
+    assert Path("model.txt").read_text() == "0.87"
+    assert "up to date" in run(sys.executable, "-m", "dvc", "status")
+    base = run("git", "rev-parse", "origin/main")
+    command = [sys.executable, "-m", "reprotune.cli", "compare", base, branch]
+    subprocess.run(command, check=True, capture_output=True)
+    mine = paths.COMPARISON.with_suffix(".md").read_text()
+    assert mine == (project / CLONE / paths.COMPARISON.with_suffix(".md")).read_text()
+    monkeypatch.chdir(project)
+    assert f"nothing new since branch {branch}" in retrain().stdout
+    run("git", "checkout", "-q", "data/source/own.csv")
+    run("git", "merge", "-q", branch)
+    assert "registered: classifier#production" in (done := retrain()).stderr, done.stderr
+    assert run("git", "tag").split() == ["classifier#production#1", "classifier@v0.0.1"]
+
+
+def test_worse_data_are_stopped_at_the_gate(project: Path) -> None:
+    put("0.70")
+    done = retrain("--promote", "at_once")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Worse: accuracy 0.") and "Nothing is promoted" in done.stdout
+    assert len(branches()) == 1, "branch and report are kept"
+    assert run("git", "tag") == ""
+
+
+def test_a_model_no_better_than_a_baseline_is_stopped_too(project: Path) -> None:
+    stage = Path("evaluate.py")
+    stage.write_text(stage.read_text().replace("[0.05, 0.15]", "[-0.01, 0.15]"))
+    run("git", "commit", "-qam", "weaker")
+    put("0.87")
+    done = retrain()
+    assert done.returncode == 1
+    assert "Not clearly better than the baseline tfidf" in done.stdout
+
+
+def test_promoted_at_once_it_is_the_model_in_use_for_the_next_one(project: Path) -> None:
+    put("0.87")
+    assert "registered: " in retrain("--promote", "at_once").stdout
+    assert len(run("git", "tag").split()) == 2
+    put("0.82")
+    done = retrain("--promote", "at_once")
+    assert done.stdout.startswith("Worse"), "compared with 0.87, not with the 0.80 of the branch"
+
+
+def test_broken_data_fail_with_rule_and_rows_and_the_model_stays(project: Path) -> None:
+    put("broken")
+    done = retrain()
+    assert done.returncode == 1
+    assert "expectations.class_share: row 3 has no label" in done.stdout
+    assert branches() == []
+
+
+def test_a_killed_retraining_is_taken_up_and_leaves_no_zombie(project: Path) -> None:
+    put("0.87 slow")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.retrain"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as killed:  # fmt: skip
+        deadline = time.monotonic() + 120
+        while not (project / CLONE / "started").exists():
+            assert time.monotonic() < deadline and killed.poll() is None
+            time.sleep(0.1)
+        refused = retrain()
+        assert "another flow is at work" in refused.stdout
+        os.kill(killed.pid, signal.SIGKILL)
+    (project / CLONE / "quick").touch()
+    done = retrain()
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert len(branches()) == 1
+    assert (project / CLONE / "model.txt").read_text() == "0.87 slow"
+
+
+def test_a_pinned_parameter_keeps_the_comments(project: Path) -> None:
+    values = {"download.revision": "abc", "download.files.0.sha256": "d" * 64}
+    pin(paths.PARAMS, values)
+    text = paths.PARAMS.read_text()
+    tree = YAML(typ="safe", pure=True).load(text)
+    assert tree["download"]["revision"] == "abc"
+    assert tree["download"]["files"][0]["sha256"] == "d" * 64
+    assert "# hub: the commit" in text
+    assert json.dumps(tree["train"]["learning_rate"]) == "0.001"
