@@ -1,6 +1,6 @@
 """The repository's parameters, and changed copies of them that pass the same checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reprotune.params import Params, load_params
+from tests import server
 
 PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
 
@@ -15,6 +16,12 @@ PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
 @pytest.fixture(scope="session")
 def params() -> Params:
     return load_params(PARAMS)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server.served(tmp_path_factory.mktemp("prefect")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -43,25 +42,18 @@ def flow(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("prefect")
-
-
 @pytest.fixture
-def repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_home: Path
-) -> Iterator[Path]:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("PREFECT_HOME", str(prefect_home))
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
     for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
         monkeypatch.setenv(key, "tester@example.org")
     run("git", "init", "-q", "-b", "main")
     run(sys.executable, "-m", "dvc", "init", "-q")
     shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
     Path(".gitignore").write_text("/.reprotune/\n/reports/\n/sweep.yaml\n")
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.fixture
@@ -94,8 +86,13 @@ def test_a_stage_that_is_added_to_dvc_yaml_shows_up(project: Path) -> None:
     assert not any("third" in file.read_text() for file in (ROOT / "pipelines").glob("*.py"))
 
 
-def test_a_flow_leaves_what_dvc_would_and_shows_what_is_unchanged(project: Path) -> None:
-    done = flow("pipelines.reproduce")
+def test_a_flow_leaves_what_dvc_would_and_shows_what_is_unchanged(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with monkeypatch.context() as alone:  # without a server, Prefect starts one
+        alone.delenv("PREFECT_API_URL")
+        alone.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        done = flow("pipelines.reproduce")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Task run 'first' - made it" in done.stderr
     status = flow("dvc", "status").stdout
