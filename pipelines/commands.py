@@ -1,6 +1,7 @@
 """Commands whose output goes into the log of a flow as it comes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import deque
@@ -24,6 +25,8 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": path}  # whose python stages take
+    if bash := shutil.which("bash"):  # dash would stand between DVC and a stage, and outlive DVC
+        environment["SHELL"] = bash
     lines: list[str] = []
     last: deque[str] = deque(maxlen=SHOWN)
     with subprocess.Popen(

@@ -19,6 +19,7 @@ def served(home: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     known = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    known["PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS"] = "2"
     command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", port, "--no-ui"]
     with subprocess.Popen(
         [sys.executable, "-m", *command], env=os.environ | known,

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 from ruamel.yaml import YAML
 
 from pipelines.retrain import CLONE, pin
@@ -200,6 +201,22 @@ def test_a_killed_retraining_is_taken_up_and_leaves_no_zombie(project: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert len(branches()) == 1
     assert (project / CLONE / "model.txt").read_text() == "0.87 slow"
+
+
+def test_a_served_retraining_is_scheduled(project: Path, prefect_server: str) -> None:
+    command = [sys.executable, "-m", "pipelines.retrain", "--serve", "--cron", "0 3 * * 1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as served:
+        asked = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        deadline = time.monotonic() + 120
+        found: list[dict[str, str]] = []
+        while not found:
+            assert time.monotonic() < deadline and served.poll() is None
+            time.sleep(1)
+            address = f"{prefect_server}/flow_runs/filter"
+            found = requests.post(address, json=asked, timeout=30).json()
+        served.terminate()
+    times = {run["expected_start_time"][11:16] for run in found}
+    assert times == {"03:00"}
 
 
 def test_a_pinned_parameter_keeps_the_comments(project: Path) -> None:
