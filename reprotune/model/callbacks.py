@@ -40,6 +40,13 @@ class Progress(ProgressCallback):
             self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
 
+class Live(dvclive.Live):
+    """DVCLive as a writer of files: a stage reads no git, which may also have no commit yet."""
+
+    def _init_dvc(self) -> None:
+        pass
+
+
 class Curves(TrainerCallback):
     """The losses through DVCLive, as they come; what a resumed run had logged comes first."""
 
@@ -51,7 +58,7 @@ class Curves(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
-            self.live = dvclive.Live(str(self.folder), dvcyaml=None, save_dvc_exp=False)
+            self.live = Live(str(self.folder), dvcyaml=None, save_dvc_exp=False)
             for entry in state.log_history:
                 self.note(entry)
 
