@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from reprotune import paths
 from reprotune.params import InputError, Positive, Section, explain, load_params, refuse
+from reprotune.snapshot import flat, git
 from reprotune.stage import whole_file
 
 SHOWN = 12  # lines of a failed trial
@@ -96,22 +97,15 @@ def trials(name: str, sweep: Sweep) -> list[Trial]:
     return found
 
 
-def git(*command: str) -> str:
-    done = subprocess.run(["git", *command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"git {command[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
-
-
 def committed() -> str:
     """The commit that the trials start from.
 
     Raises:
         InputError: files differ from it, so nobody could tell what the trials were of.
     """
-    if changed := git("status", "--porcelain", "--untracked-files=no"):
+    if changed := git("status", "--porcelain", "--untracked-files=no").strip():
         raise InputError(f"commit first, for experiments start from a commit:\n{changed}")
-    return git("rev-parse", "HEAD")
+    return git("rev-parse", "HEAD").strip()
 
 
 def finished(commit: str) -> dict[str, str]:
@@ -147,16 +141,11 @@ def run(trial: Trial, stage: str) -> None:
 
 def figures(reference: str, names: Sequence[str]) -> dict[str, float]:
     """Figures of an experiment's ``metrics/evaluate.json`` by dotted names."""
-    values = json.loads(git("show", f"{reference}:{paths.EVALUATE_METRICS}"))
-    found = {}
+    values = flat(json.loads(git("show", f"{reference}:{paths.EVALUATE_METRICS}")))
     for name in names:
-        value: Any = values
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if not isinstance(value, int | float):
+        if not isinstance(values.get(name), int | float):
             raise InputError(f"{name} is no figure of {paths.EVALUATE_METRICS}")
-        found[name] = float(value)
-    return found
+    return {name: float(values[name]) for name in names}
 
 
 def results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.DataFrame:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, norm, ttest_1samp
+from scipy.stats import norm, ttest_1samp
 
 from reprotune.evidence.calibration import LEAST
-from reprotune.evidence.metrics import macro_f1, quantiles
+from reprotune.evidence.metrics import accuracy_gain, macro_f1, quantiles
 
 RESAMPLES = 2000
 LEAST_ROWS = 30  # that both sides must have, to say anything
@@ -50,20 +50,13 @@ def right(table: pd.DataFrame) -> np.ndarray:
     return np.asarray(table["predicted"].to_numpy() == table["label"].to_numpy())
 
 
-def mcnemar(gained: int, lost: int) -> float:
-    """Exact two-sided p-value (McNemar 1947)."""
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-
-
 def proportion(
     name: str, base: np.ndarray, head: np.ndarray, confidence: float, seed: int
 ) -> Change:
     """A share of rows, right or not on each side: paired bootstrap interval and exact McNemar."""
-    gained, lost, rows = int((head & ~base).sum()), int((base & ~head).sum()), len(base)
-    cells = np.array([gained, lost, rows - gained - lost]) / rows
-    draws = np.random.default_rng(seed).multinomial(rows, cells, size=RESAMPLES)
-    low, high = quantiles((draws[:, 0] - draws[:, 1]) / rows, confidence)
-    return Change(name, float(base.mean()), float(head.mean()), (low, high), mcnemar(gained, lost))
+    gain = accuracy_gain(head, base, confidence, RESAMPLES, seed)
+    low, high = gain["interval"]
+    return Change(name, float(base.mean()), float(head.mean()), (low, high), gain["p_value"])
 
 
 def macro_f1_change(
