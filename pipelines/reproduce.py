@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from pipelines import commands, dag
 from reprotune import paths
@@ -18,10 +18,6 @@ from reprotune.snapshot import flat
 
 LOCK = paths.WORK / "flow.lock"
 UNCHANGED = "didn't change, skipping"
-
-
-class BusyError(RuntimeError):
-    """Another flow is at work in the same folder."""
 
 
 @contextmanager
@@ -32,33 +28,42 @@ def alone(file: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(
-                f"another flow is at work under {file.resolve()}; wait for it, then run again"
-            ) from None
+            message = f"another flow is at work under {file.resolve()}; wait for it, then run again"
+            raise commands.FlowError(message) from None
         yield
 
 
-@task
-def stage(name: str, folder: Path, force: bool = False) -> State[str]:
-    """One stage: run it if what it depends on changed; else the run is shown as cached."""
-    log = get_run_logger().info
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", name]
-    lines = commands.run([*command, *(["--force"] if force else [])], folder, log)
-    if any(UNCHANGED in line for line in lines):
+@task(persist_result=False)
+def stage(name: str, folder: Path, due: bool = True, force: bool = False) -> State[str]:
+    """One stage: DVC runs it if what it depends on changed; else the run is shown as cached."""
+    said = [UNCHANGED]
+    if due or force:
+        command = [sys.executable, "-m", "dvc", "repro", "--single-item", name]
+        try:
+            more = ["--force"] if force else []
+            said = commands.run([*command, *more], folder, get_run_logger().info)
+        except commands.FlowError as error:
+            return Failed(message=str(error))
+    if any(UNCHANGED in line for line in said):
         return Completed(name="Cached", message="unchanged, skipped")
     return Completed(message="done")
 
 
-def run_stages(folder: Path, force: bool = False) -> None:
-    """All stages in DVC's order; the first that fails ends the run with its own message."""
+def run_stages(folder: Path, force: bool = False) -> bool:
+    """All stages in DVC's order; whether any ran.
+
+    Raises:
+        FlowError: one failed; no later stage is started.
+    """
+    ran = False
     with alone(folder / LOCK):
         for one in dag.stages(folder):
-            run_one = stage.with_options(
-                name=one.name, task_run_name=one.name, retries=one.retries, persist_result=False
-            )
-            state = run_one(one.name, folder, force, return_state=True)
+            named = stage.with_options(name=one.name, task_run_name=one.name, retries=one.retries)
+            state = named(one.name, folder, one.due, force, return_state=True)
             if not state.is_completed():
-                raise RuntimeError(f"{one.name}: {state.message}")
+                raise commands.FlowError(f"{one.name}: {state.message}")
+            ran |= state.name != "Cached"
+    return ran
 
 
 def show_metrics(folder: Path) -> None:
@@ -78,12 +83,15 @@ def show_report(folder: Path, markdown: str) -> None:
     create_markdown_artifact(key="report", markdown=markdown, description=f"Report of {folder}")
 
 
-@flow(name="reproduce")
-def reproduce(folder: Path = Path(), force: bool = False) -> None:
+@flow(name="reproduce", persist_result=False)
+@commands.told
+def reproduce(folder: Path = Path(), force: bool = False) -> State[str]:
     """Rebuild what changed in a project's folder, then show figures and the report."""
-    run_stages(folder, force)
+    if not run_stages(folder, force):
+        return Completed(name="Cached", message="nothing changed: nothing to run")
     show_metrics(folder)
     show_report(folder, report(folder))
+    return Completed(message="rebuilt what changed")
 
 
 def report(folder: Path) -> str:
@@ -92,7 +100,7 @@ def report(folder: Path) -> str:
     try:
         command = [sys.executable, "-m", "reprotune.cli", "compare", "HEAD"]
         commands.run(command, folder, lambda line: None)
-    except commands.CommandError as error:  # exit codes 1 and 2 are verdicts
+    except commands.FlowError as error:  # exit codes 1 and 2 are verdicts
         return target.read_text(encoding="utf-8") if target.is_file() else str(error)
     return target.read_text(encoding="utf-8")
 

@@ -37,7 +37,7 @@ def git(folder: Path, *command: str) -> str:
     """What git says in a folder.
 
     Raises:
-        CommandError: it fails.
+        FlowError: it fails.
     """
     return "\n".join(commands.run(["git", *command], folder, lambda line: None))
 
@@ -158,7 +158,7 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
     command = [sys.executable, "-m", "reprotune.cli", "compare", base, head]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if not done.stdout:
-        raise commands.CommandError(done.stderr.strip())
+        raise commands.FlowError(done.stderr.strip())
     verdict = done.stdout.splitlines()[0]
     figures = json.loads((folder / paths.EVALUATE_METRICS).read_text(encoding="utf-8"))
     behind = [name for name, g in figures["gain_over"].items() if g["interval"][0] <= 0]
@@ -200,6 +200,7 @@ def register_merged(folder: Path) -> None:
 
 
 @flow(name="retrain", persist_result=False)
+@commands.told
 def retrain(
     source: str = ".",
     branch: str = "main",

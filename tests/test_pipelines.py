@@ -119,7 +119,7 @@ def test_a_second_flow_in_the_same_folder_is_refused_with_a_message(project: Pat
 def test_a_command_that_fails_tells_its_last_lines(tmp_path: Path) -> None:
     said: list[str] = []
     script = "import sys; print('one\\rtwo'); sys.exit('three')"
-    with pytest.raises(commands.CommandError, match=r"two\nthree"):
+    with pytest.raises(commands.FlowError, match=r"two\nthree"):
         commands.run([sys.executable, "-c", script], tmp_path, said.append)
     assert said == ["two", "three"]
 
