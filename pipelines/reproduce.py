@@ -13,11 +13,13 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Completed, Failed
 
 from pipelines import commands, dag
+from pipelines.workspace import has_remote
 from reprotune import paths
 from reprotune.snapshot import flat
 
 LOCK = paths.WORK / "flow.lock"
-UNCHANGED = "didn't change, skipping"
+UNCHANGED = "Data and pipelines are up to date"  # DVC's words, and those when a stage comes back
+RESTORED = "is cached - skipping run"
 
 
 @contextmanager
@@ -34,35 +36,37 @@ def alone(file: Path) -> Iterator[None]:
 
 
 @task(persist_result=False)
-def stage(name: str, folder: Path, due: bool = True, force: bool = False) -> State[str]:
+def stage(name: str, folder: Path, due: bool, options: list[str]) -> State[str]:
     """One stage: DVC runs it if what it depends on changed; else the run is shown as cached."""
     said = [UNCHANGED]
-    if due or force:
-        command = [sys.executable, "-m", "dvc", "repro", "--single-item", name]
+    if due:
+        command = [sys.executable, "-m", "dvc", "repro", "--single-item", name, *options]
         try:
-            more = ["--force"] if force else []
-            said = commands.run([*command, *more], folder, get_run_logger().info)
+            said = commands.run(command, folder, get_run_logger().info)
         except commands.FlowError as error:
             return Failed(message=str(error))
     if any(UNCHANGED in line for line in said):
         return Completed(name="Cached", message="unchanged, skipped")
+    if any(RESTORED in line for line in said):
+        return Completed(name="Cached", message="run before, restored")
     return Completed(message="done")
 
 
 def run_stages(folder: Path, force: bool = False) -> bool:
-    """All stages in DVC's order; whether any ran.
+    """All stages in DVC's order, outputs of earlier runs from DVC's remote; whether any ran.
 
     Raises:
         FlowError: one failed; no later stage is started.
     """
+    options = [*(["--force"] if force else []), *(["--pull"] if has_remote(folder) else [])]
     ran = False
     with alone(folder / LOCK):
         for one in dag.stages(folder):
             named = stage.with_options(name=one.name, task_run_name=one.name, retries=one.retries)
-            state = named(one.name, folder, one.due, force, return_state=True)
+            state = named(one.name, folder, one.due or force, options, return_state=True)
             if not state.is_completed():
                 raise commands.FlowError(f"{one.name}: {state.message}")
-            ran |= state.name != "Cached"
+            ran |= state.message != "unchanged, skipped"
     return ran
 
 
@@ -99,7 +103,7 @@ def report(folder: Path) -> str:
     target = folder / paths.COMPARISON.with_suffix(".md")
     try:
         command = [sys.executable, "-m", "reprotune.cli", "compare", "HEAD"]
-        commands.run(command, folder, lambda line: None)
+        commands.run(command, folder, lambda _: None)
     except commands.FlowError as error:  # exit codes 1 and 2 are verdicts
         return target.read_text(encoding="utf-8") if target.is_file() else str(error)
     return target.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 
 from pipelines import commands
 from pipelines.reproduce import alone, run_stages, show_metrics, show_report
+from pipelines.workspace import clone, dvc, git, has_remote, share
 from reprotune import paths, revisions
 from reprotune.params import load_params
 
@@ -31,52 +32,6 @@ LOCK = paths.WORK / "retrain.lock"
 MESSAGE = "Retrained on data"
 PRODUCTION = "production"
 Register = Literal["at_once", "on_merge", "never"]
-
-
-def git(folder: Path, *command: str) -> str:
-    """What git says in a folder.
-
-    Raises:
-        FlowError: it fails.
-    """
-    return "\n".join(commands.run(["git", *command], folder, lambda line: None))
-
-
-def dvc(folder: Path, *command: str) -> list[str]:
-    return commands.run([sys.executable, "-m", "dvc", *command], folder, get_run_logger().info)
-
-
-def workspace(source: str, branch: str) -> Path:
-    """A clean clone of the branch, which shares the cache of a local source."""
-    folder = (Path(source) if Path(source).is_dir() else Path()).resolve() / CLONE
-    if not (folder / ".git").is_dir():
-        shutil.rmtree(folder, ignore_errors=True)
-        origin = str(Path(source).resolve()) if Path(source).is_dir() else source
-        git(Path(), "clone", "--quiet", "--branch", branch, origin, str(folder))
-    for left in ("index.lock", "HEAD.lock"):  # of a git that was killed
-        (folder / ".git" / left).unlink(missing_ok=True)
-    git(folder, "fetch", "--quiet", "--prune", "--tags", "--force", "origin")
-    git(folder, "checkout", "--quiet", "--force", "--detach", f"origin/{branch}")
-    git(folder, "clean", "--quiet", "-fd")
-    if Path(source).is_dir():
-        share(Path(source).resolve(), folder)
-    return folder
-
-
-def share(source: Path, folder: Path) -> None:
-    """The remotes, the cache and the base models of the source, which git does not hold."""
-    if (source / ".dvc/config.local").is_file():
-        shutil.copy(source / ".dvc/config.local", folder / ".dvc/config.local")
-    cache = commands.run([sys.executable, "-m", "dvc", "cache", "dir"], source, lambda line: None)
-    dvc(folder, "cache", "dir", "--local", str((source / cache[-1]).resolve()))
-    tracked = set(git(folder, "ls-files", "--", paths.SOURCE_MODELS.as_posix()).splitlines())
-    models = [file for file in (source / paths.SOURCE_MODELS).rglob("*") if file.is_file()]
-    places = sorted(file.relative_to(source).as_posix() for file in models)
-    for place in (place for place in places if place not in tracked):
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / place, folder / place)
-    exclude = "".join(f"/{place}\n" for place in places if place not in tracked)
-    (folder / ".git/info/exclude").write_text(exclude)  # base models that are in no commit
 
 
 def in_use(folder: Path) -> str:
@@ -169,7 +124,7 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
 
 def publish(folder: Path, name: str, branch: str, verdict: str, propose: bool) -> str:
     """Push data, model and branch; open a pull request if ``gh`` can. Says where it is."""
-    if dvc(folder, "remote", "list"):
+    if has_remote(folder):
         dvc(folder, "push", "--quiet")
     git(folder, "push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{name}")
     if not propose:
@@ -178,7 +133,7 @@ def publish(folder: Path, name: str, branch: str, verdict: str, propose: bool) -
         return f"branch {name}; no pull request, for gh is not at hand or origin is not on GitHub"
     body = folder / paths.COMPARISON.with_suffix(".md")
     command = ["gh", "pr", "create", "--base", branch, "--head", name, "--title", verdict[:200]]
-    return commands.run([*command, "--body-file", str(body)], folder, lambda line: None)[-1]
+    return commands.run([*command, "--body-file", str(body)], folder, lambda _: None)[-1]
 
 
 def register(folder: Path, commit: str) -> str:
@@ -215,7 +170,9 @@ def retrain(
     log = get_run_logger().info
     place = Path(source).resolve() if Path(source).is_dir() else Path().resolve()
     with alone(place / LOCK):
-        folder = workspace(source, branch)
+        folder = clone(source, f"origin/{branch}", place / CLONE)
+        if Path(source).is_dir():
+            share(place, folder)
         if promote == "on_merge":
             register_merged(folder)
         base = in_use(folder)

@@ -1,60 +1,115 @@
-"""The trials of a sweep, several at a time: ``python -m pipelines.sweep sweeps/data-size.yaml``."""
+"""The trials of a sweep, several at a time: ``python -m pipelines.sweep sweeps/data-size.yaml``.
+
+On this machine, or with ``--on trial/anywhere`` on every machine whose worker takes from the pool.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import State, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.deployments import run_deployment
 from prefect.futures import wait
+from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from reprotune import sweeps
+from pipelines import commands
+from pipelines.trial import home
+from pipelines.workspace import git
+from reprotune import paths, sweeps
+from reprotune.params import InputError
 
 
-@task(task_run_name="{trial.name}")
-def run_trial(trial: sweeps.Trial, stage: str) -> None:
-    """One experiment, in a workspace of its own."""
-    sweeps.run(trial, stage)
+@task(task_run_name="{trial.name}", persist_result=False)
+def run_trial(trial: sweeps.Trial, stage: str, commit: str, deployment: str | None) -> State[str]:
+    """One experiment: in a workspace of its own here, or as a run of a deployment elsewhere."""
+    if deployment is None:
+        try:
+            sweeps.run(trial, stage)
+        except InputError as error:
+            return Failed(message=str(error))
+        return Completed(message="done")
+    asked = {"name": trial.name, "commit": commit, "changes": trial.changes, "stage": stage}
+    there: Any = run_deployment(deployment, parameters=asked, flow_run_name=trial.name)
+    if not there.state.is_completed():
+        return Failed(message=f"{trial.name}: {there.state.message}")
+    return Completed(message="done")
 
 
-@flow(name="sweep")
-def sweep(file: Path) -> str:
-    """Run the trials that are not finished yet; returns the best one.
+def fetch(commit: str) -> None:
+    """The experiments from a commit that other machines have pushed."""
+    folder = Path().resolve()
+    if (source := home(folder)) != str(folder):
+        place = f"refs/exps/{commit[:2]}/{commit[2:]}/*"
+        git(folder, "fetch", "--quiet", source, f"{place}:{place}")
+
+
+def reachable(commit: str) -> None:
+    """Refuse what workers elsewhere could not have.
+
+    Raises:
+        FlowError: the commit was not pushed, or data are in neither git nor DVC.
+    """
+    folder = Path().resolve()
+    data = [name for name in sweeps.untracked() if paths.SOURCE_DATA in Path(name).parents]
+    if missing := [name for name in data if not Path(f"{name}.dvc").is_file()]:
+        raise commands.FlowError(
+            f"{', '.join(missing)}: in neither git nor DVC, so no other machine has it; "
+            "dvc add it, commit and dvc push"
+        )
+    pushed = git(folder, "branch", "--remotes", "--contains", commit)
+    if home(folder) != str(folder) and not pushed:
+        raise commands.FlowError(f"commit {commit[:10]} is on no branch of origin: git push first")
+
+
+@flow(name="sweep", persist_result=False)
+@commands.told
+def sweep(file: Path, deployment: str | None = None) -> State[str]:
+    """Run the trials that are not finished yet, and name the best one.
 
     As many at a time as the flow's task runner has workers. A trial that fails is named at the
     end, and the others finish.
     """
     asked, found, commit = sweeps.prepare(file)
+    if deployment:
+        reachable(commit)
+        fetch(commit)
     done = sweeps.finished(commit)
     todo = [trial for trial in found if trial.name not in done]
-    futures = [run_trial.submit(trial, asked.stage) for trial in todo]
+    futures = [run_trial.submit(trial, asked.stage, commit, deployment) for trial in todo]
     wait(futures)
     failed = [
         trial.name
         for trial, future in zip(todo, futures, strict=True)
         if not future.state.is_completed()
     ]
+    if deployment:
+        fetch(commit)
     table, best = sweeps.conclude(file.stem, asked, found, commit)
     rows = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.to_numpy()]
     create_table_artifact(key="sweep", table=rows)
     create_markdown_artifact(key="best", markdown=f"`dvc exp apply {best}`")
     if failed:
-        raise RuntimeError(f"{len(failed)} of {len(found)} trials failed: {', '.join(failed)}")
-    return best
+        message = f"{len(failed)} of {len(found)} trials failed: {', '.join(failed)}"
+        return Failed(message=message)
+    return Completed(message=f"best: {best}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.sweep", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.sweep", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+    )
     parser.add_argument("file", type=Path)
-    parser.add_argument("--workers", type=int, default=1, help="trials at a time (%(default)s)")
-    arguments = parser.parse_args()
-    runner: Any = ThreadPoolTaskRunner(max_workers=arguments.workers)
-    state = sweep.with_options(task_runner=runner)(arguments.file, return_state=True)
+    parser.add_argument("--on", metavar="DEPLOYMENT", help="trials run there (trial/anywhere)")
+    parser.add_argument("--workers", type=int, help="trials at a time (1; with --on all)")
+    asked = parser.parse_args()
+    runner: Any = ThreadPoolTaskRunner(max_workers=asked.workers or (100 if asked.on else 1))
+    state = sweep.with_options(task_runner=runner)(asked.file, asked.on, return_state=True)
     if not state.is_completed():
         sys.exit(f"sweep: {state.message}")
-    print(f"best: {state.result()}")
+    print(state.message)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,111 @@
+"""Set a Prefect server up for this project, once and again: ``python -m pipelines.deploy``.
+
+The work pool, the deployments of ``prefect.yaml``, and the automation that ends runs whose
+process is gone (they stop sending heartbeats), and so frees the place that they hold.
+"""
+
+import argparse
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+from ruamel.yaml import YAML
+
+POOL = "reprotune"
+SILENT = timedelta(seconds=90)  # three heartbeats, which prefect.yaml asks for every 30 s
+RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
+ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+HEARTBEAT = "prefect.flow-run.heartbeat"
+
+
+def crashed() -> AutomationCore:
+    """A run that sends no heartbeat any more, and has not ended, has crashed."""
+    trigger = EventTrigger(
+        posture=Posture.Proactive,
+        after={HEARTBEAT},
+        expect={HEARTBEAT, *ENDS},
+        match=RUNS,
+        for_each={"prefect.resource.id"},
+        threshold=1,
+        within=SILENT,
+    )
+    message = f"no heartbeat for {SILENT.seconds} s: its process is gone"
+    change = ChangeFlowRunState(
+        name="Crashed", state=StateType.CRASHED, message=message, force=False
+    )
+    return AutomationCore(name="reprotune: crashed runs", trigger=trigger, actions=[change])
+
+
+def failed(block: str) -> AutomationCore:
+    """A notification for each run that failed or crashed; ``block`` is a type and a name."""
+    kind, _, name = block.partition("/")
+    with get_client(sync_client=True) as client:
+        document = client.read_block_document_by_name(name, kind)
+    trigger = EventTrigger(
+        posture=Posture.Reactive,
+        expect=ENDS - {"prefect.flow-run.Completed", "prefect.flow-run.Cancelled"},
+        match=RUNS,
+        threshold=1,
+    )
+    body = "{{ flow.name }} {{ flow_run.name }}: {{ flow_run.state.message }}"
+    assert document.id is not None
+    tell = SendNotification(
+        block_document_id=document.id, subject="reprotune: a run failed", body=body
+    )
+    return AutomationCore(name="reprotune: failed runs", trigger=trigger, actions=[tell])
+
+
+def deployments() -> list[dict[str, Any]]:
+    tree = YAML(typ="safe", pure=True).load(Path("prefect.yaml").read_text("utf-8"))
+    return list(tree["deployments"])
+
+
+def put(automation: AutomationCore) -> None:
+    """Create an automation, or bring the one of this name up to date."""
+    with get_client(sync_client=True) as client:
+        known = client.read_automations_by_name(automation.name)
+        if known:
+            client.update_automation(known[0].id, automation)
+        else:
+            client.create_automation(automation)
+
+
+def prefect(*command: str) -> None:
+    """Run a command of Prefect; what it says counts only if it fails."""
+    whole = [sys.executable, "-m", "prefect", "--no-prompt", *command]
+    done = subprocess.run(whole, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"prefect {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.deploy", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+    )
+    parser.add_argument("--type", default="process", help="of a work pool that is new (process)")
+    parser.add_argument("--notify", metavar="TYPE/NAME", help="a notification block of the server")
+    asked = parser.parse_args()
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_work_pool(POOL)
+    except ObjectNotFound:
+        prefect("work-pool", "create", POOL, "--type", asked.type)
+    prefect("deploy", "--all")
+    names = [f"{d['entrypoint'].rpartition(':')[2]}/{d['name']}" for d in deployments()]
+    print(f"deployments: {', '.join(names)}")
+    for automation in [crashed(), *([failed(asked.notify)] if asked.notify else [])]:
+        put(automation)
+        print(f"automation: {automation.name}")
+    print(f"now start a worker in each folder: prefect worker start --pool {POOL}")
+
+
+if __name__ == "__main__":
+    main()
