@@ -1,11 +1,12 @@
 """Commands whose output goes into the log of a flow as it comes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from reprotune.params import InputError
 LEASH = (sys.executable, "-m", "reprotune.leash")
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
+PROGRESS_SECONDS = 30  # between two states of a progress bar in the log
 SHOWN = 15  # last lines of a command that failed
 
 
@@ -38,6 +40,18 @@ def told(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]:
     return tell
 
 
+def pieces(stream: Any) -> Iterator[tuple[str, bool]]:
+    """What comes, and whether it is a line: a progress bar rewrites its line until it ends."""
+    rest = b""
+    while chunk := stream.read1():
+        *found, rest = re.split(rb"(\r\n|\r|\n)", rest + chunk)
+        for text, end in zip(found[::2], found[1::2], strict=True):
+            if told := text.decode(errors="replace").rstrip():
+                yield told, end != b"\r"
+    if rest.strip():
+        yield rest.decode(errors="replace").rstrip(), True
+
+
 def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> list[str]:
     """Run a command in a folder, and return its lines; it does not outlive this process.
 
@@ -49,20 +63,19 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     if bash := shutil.which("bash"):  # dash would stand between DVC and a stage, and outlive DVC
         environment["SHELL"] = bash
     lines: list[str] = []
-    last: deque[str] = deque(maxlen=SHOWN)
+    shown = time.monotonic()
     with subprocess.Popen(
         [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=environment,
     ) as process:  # fmt: skip
-        assert process.stdout is not None
-        for line in process.stdout:  # of a progress bar, what it ended in
-            text = line.decode(errors="replace").rstrip().split("\r")[-1]
-            if text:
+        for text, ended in pieces(process.stdout):
+            if ended:
                 lines.append(text)
-                last.append(text)
+            if ended or time.monotonic() - shown > PROGRESS_SECONDS:
+                shown = time.monotonic()
                 log(text)
     if process.returncode:
-        said = "\n".join(last)
+        said = "\n".join(lines[-SHOWN:])
         if any(sign in said for sign in LOCKED):
             said = BUSY
         raise FlowError(said)

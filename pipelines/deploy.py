@@ -11,13 +11,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 from ruamel.yaml import YAML
+
+from pipelines.commands import FlowError
 
 POOL = "reprotune"
 SILENT = timedelta(seconds=90)  # three heartbeats, which prefect.yaml asks for every 30 s
@@ -47,8 +51,14 @@ def crashed() -> AutomationCore:
 def failed(block: str) -> AutomationCore:
     """A notification for each run that failed or crashed; ``block`` is a type and a name."""
     kind, _, name = block.partition("/")
-    with get_client(sync_client=True) as client:
-        document = client.read_block_document_by_name(name, kind)
+    try:
+        with get_client(sync_client=True) as client:
+            document = client.read_block_document_by_name(name, kind)
+    except ObjectNotFound:
+        raise FlowError(
+            f"--notify {block}: the server has no such block; TYPE/NAME as in "
+            "slack-webhook/team, and `prefect block ls` lists them"
+        ) from None
     trigger = EventTrigger(
         posture=Posture.Reactive,
         expect=ENDS - {"prefect.flow-run.Completed", "prefect.flow-run.Cancelled"},
@@ -78,6 +88,15 @@ def put(automation: AutomationCore) -> None:
             client.create_automation(automation)
 
 
+def prepare_pool(kind: str) -> None:
+    """Create the work pool, if there is none yet."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_work_pool(POOL)
+    except ObjectNotFound:
+        prefect("work-pool", "create", POOL, "--type", kind)
+
+
 def prefect(*command: str) -> None:
     """Run a command of Prefect; what it says counts only if it fails."""
     whole = [sys.executable, "-m", "prefect", "--no-prompt", *command]
@@ -93,15 +112,21 @@ def main() -> None:
     parser.add_argument("--type", default="process", help="of a work pool that is new (process)")
     parser.add_argument("--notify", metavar="TYPE/NAME", help="a notification block of the server")
     asked = parser.parse_args()
+    if not PREFECT_API_URL.value():
+        sys.exit("deploy: set PREFECT_API_URL (of a local server http://127.0.0.1:4200/api)")
+    if not Path("prefect.yaml").is_file():
+        sys.exit("deploy: there is no prefect.yaml here; run it in the folder of the project")
     try:
-        with get_client(sync_client=True) as client:
-            client.read_work_pool(POOL)
-    except ObjectNotFound:
-        prefect("work-pool", "create", POOL, "--type", asked.type)
+        automations = [crashed(), *([failed(asked.notify)] if asked.notify else [])]
+        prepare_pool(asked.type)
+    except httpx.TransportError as error:
+        sys.exit(f"deploy: no server answers at {PREFECT_API_URL.value()}: {error}")
+    except FlowError as error:
+        sys.exit(f"deploy: {error}")
     prefect("deploy", "--all")
     names = [f"{d['entrypoint'].rpartition(':')[2]}/{d['name']}" for d in deployments()]
     print(f"deployments: {', '.join(names)}")
-    for automation in [crashed(), *([failed(asked.notify)] if asked.notify else [])]:
+    for automation in automations:
         put(automation)
         print(f"automation: {automation.name}")
     print(f"now start a worker in each folder: prefect worker start --pool {POOL}")

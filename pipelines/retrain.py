@@ -62,11 +62,14 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
         files = [paths.SOURCE_DATA / f.location for f in params.download.files]
         wanted = files if params.download.kind == "file" else []
         for place in [*wanted, Path(params.curate.decisions)]:
-            if (incoming / place).is_file() and differs(incoming / place, folder / place):
+            if not (incoming / place).is_file():
+                continue
+            if differs(incoming / place, folder / place):
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(incoming / place, folder / place)
-                if (folder / f"{place}.dvc").is_file():
-                    dvc(folder, "add", "--quiet", str(place))
+            if (folder / f"{place}.dvc").is_file():
+                dvc(folder, "add", "--quiet", str(place))
+            if git(folder, "status", "--porcelain", "--", str(place), f"{place}.dvc"):
                 news.append(f"{place} {hashed(folder / place)}")
     newer = [source for source in revisions.sources(params) if source.is_newer]
     if newer:

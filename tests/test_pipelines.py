@@ -124,6 +124,16 @@ def test_a_command_that_fails_tells_its_last_lines(tmp_path: Path) -> None:
     assert said == ["two", "three"]
 
 
+def test_a_progress_bar_is_seen_before_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "PROGRESS_SECONDS", 0)
+    said: list[str] = []
+    script = "print('10 %\\r20 %\\r', end=''); print('100 %'); print('end', end='')"
+    assert commands.run([sys.executable, "-c", script], tmp_path, said.append) == ["100 %", "end"]
+    assert said == ["10 %", "20 %", "100 %", "end"]
+
+
 def test_dvcs_lock_is_told_in_words(project: Path) -> None:
     Path("first.py").write_text("import time; time.sleep(20)")
     with subprocess.Popen([sys.executable, "-m", "dvc", "repro"], stdout=subprocess.DEVNULL) as one:

@@ -141,11 +141,17 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
         said = run(sys.executable, "-m", "pipelines.deploy")
         assert "trial/anywhere" in said and "automation: reprotune: crashed runs" in said
 
+    asked = [sys.executable, "-m", "pipelines.deploy", "--notify", "custom-webhook/nosuch"]
+    wrong = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert wrong.returncode == 1 and wrong.stderr.startswith(
+        "deploy: --notify custom-webhook/nosuch"
+    )
+
     commit = run("git", "rev-parse", "HEAD")
     with worker(project.parent / "lost") as lost:
-        asked = {"name": "lost", "commit": commit, "changes": ["train.seed=99"]}
+        lost_trial = {"name": "lost", "commit": commit, "changes": ["train.seed=99"]}
         command = ["deployment", "run", "trial/anywhere", "--flow-run-name", "lost"]
-        parameters = [f"--param={key}={json.dumps(value)}" for key, value in asked.items()]
+        parameters = [f"--param={key}={json.dumps(value)}" for key, value in lost_trial.items()]
         run(sys.executable, "-m", "prefect", *command, *parameters, "--param", 'stage="evaluate"')
         started = project.parent / "lost/.reprotune/trials/lost/started"
         deadline = time.monotonic() + 180

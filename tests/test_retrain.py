@@ -183,6 +183,21 @@ def test_broken_data_fail_with_rule_and_rows_and_the_model_stays(project: Path) 
     assert branches() == []
 
 
+def test_data_that_dvc_tracks_are_new_as_long_as_no_commit_has_them(project: Path) -> None:
+    run("git", "rm", "-q", "--cached", "data/source/own.csv")
+    run(sys.executable, "-m", "dvc", "add", "-q", "data/source/own.csv")
+    run(sys.executable, "-m", "dvc", "repro", "-q")
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", "data in dvc")
+    done = retrain()
+    assert "nothing new" in done.stdout, f"the clone has no copy of the file yet: {done.stderr}"
+    put("broken")
+    for _ in ("once", "and again"):
+        assert "row 3 has no label" in retrain().stdout
+    put("0.80")
+    assert "nothing new" in retrain().stdout
+
+
 def test_a_killed_retraining_is_taken_up_and_leaves_no_zombie(project: Path) -> None:
     put("0.87 slow")
     with subprocess.Popen(
