@@ -63,6 +63,7 @@ def failed(block: str) -> AutomationCore:
         posture=Posture.Reactive,
         expect=ENDS - {"prefect.flow-run.Completed", "prefect.flow-run.Cancelled"},
         match=RUNS,
+        for_each={"prefect.resource.id"},
         threshold=1,
     )
     body = "{{ flow.name }} {{ flow_run.name }}: {{ flow_run.state.message }}"

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from reprotune.snapshot import flat
 
 LOCK = paths.WORK / "flow.lock"
 UNCHANGED = "Data and pipelines are up to date"  # DVC's words, and those when a stage comes back
+# What is around a stage's own words: DVC's, and progress bars.
+FRAME = re.compile(r"Running stage '|> |ERROR: failed to reproduce .* exited with 1$|.*\d%\|")
 RESTORED = "is cached - skipping run"
 
 
@@ -44,7 +47,8 @@ def stage(name: str, folder: Path, due: bool, options: list[str]) -> State[str]:
         try:
             said = commands.run(command, folder, get_run_logger().info)
         except commands.FlowError as error:
-            return Failed(message=str(error))
+            own = [line for line in str(error).splitlines() if not FRAME.match(line)]
+            return Failed(message="\n".join(own) or str(error))
     if any(UNCHANGED in line for line in said):
         return Completed(name="Cached", message="unchanged, skipped")
     if any(RESTORED in line for line in said):

@@ -1,17 +1,15 @@
 """What a change did to the model, and whether to merge: from git alone."""
 
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from reprotune import paths
+from reprotune.background import background, doubted
 from reprotune.evidence import comparison, plots
 from reprotune.evidence.comparison import Change
 from reprotune.evidence.report import Data, Report, Section, code
@@ -72,6 +70,8 @@ def compare(bases: Sequence[Snapshot], heads: Sequence[Snapshot], gate: Gate, se
         primary = comparison.over_seeds(pairs[0], pairs[1], gate.confidence)
         changes[0] = primary
     kind, why = decide(primary, recalls, gate)
+    if reason := more_doubted(base, head, gate):
+        kind, why = "worse", f"{reason}; {why}"
     rows = f"{len(shared)} test rows that both have"
     verdict = f"**{WORDS[kind]}**: {why}, on {rows}."
     sections = [
@@ -140,6 +140,17 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[str,
     if primary.difference < -gate.tolerance:
         return "worse", why
     return "same", f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
+
+
+def more_doubted(base: Snapshot, head: Snapshot, gate: Gate) -> str:
+    """Why the gate closes, if the audit doubts many more labels than before; else empty."""
+    was, now = doubted(base), doubted(head)
+    if gate.doubted is None or was is None or now is None or now - was <= gate.doubted:
+        return ""
+    return (
+        f"the audit doubts {100 * now:.1f} % of the labels, before {100 * was:.1f} % "
+        f"({points(gate.doubted)} points are let through)"
+    )
 
 
 def told(change: Change, gate: Gate) -> str:
@@ -245,159 +256,6 @@ def pictures(
         ("confusion, after minus before", plots.svg(plots.confusion_change(old, new, classes)))
     )
     return found
-
-
-def background(base: Snapshot, head: Snapshot) -> list[Section]:
-    """Everything that differs between the two runs but the predictions."""
-    return [
-        *params_section(base, head),
-        *data_sections(base, head),
-        *pins_section(base, head),
-        *stages_section(base, head),
-        *cost_section(base, head),
-    ]
-
-
-def params_section(base: Snapshot, head: Snapshot) -> list[Section]:
-    rows = [
-        [Data(key), *(Data(show(s.params[key])) if key in s.params else "" for s in (base, head))]
-        for key in sorted({*base.params, *head.params})
-        if base.params.get(key, ...) != head.params.get(key, ...)
-    ]
-    return [listed("Parameters", ("", "before", "after"), rows)] if rows else []
-
-
-def show(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def listed(
-    title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], most: int = 50
-) -> Section:
-    more = [f"{len(rows)} in all; the first {most}."] if len(rows) > most else []
-    return Section(title, more, headers, rows[:most])
-
-
-def data_sections(base: Snapshot, head: Snapshot) -> list[Section]:
-    old, new = base.table(paths.ROWS), head.table(paths.ROWS)
-    if old is None or new is None:
-        return []
-    sections = []
-    changes = comparison.rows_diff(old, new)
-    rows = [
-        [name, str(len(found)), Data(examples(found))]
-        for name, found in changes.items()
-        if len(found)
-    ]
-    decided = decisions(base, head)
-    if rows or decided:
-        notes = [f"Decisions added since: {decided}."] if decided else []
-        sections.append(Section("Data", notes, ("rows", "number", "for example"), rows))
-        sections.append(shares(old, new))
-    if base.predictions is not None and head.predictions is not None and len(changes["added"]):
-        figures = comparison.drift(base.predictions, head.predictions)
-        told = [[name, f"{value:.3g}"] for name, value in figures.items()]
-        sections.append(Section("Test texts", [], ("", ""), told))
-    return sections
-
-
-def examples(rows: pd.DataFrame) -> str:
-    """A few rows as id: label and role, before → after."""
-    told = []
-    for item in rows.head(3).itertuples():
-        before = f"{item.label_base} {item.role_base}"
-        after = f"{item.label_head} {item.role_head}"
-        parts = [part for part in (before, after) if "nan" not in part]
-        told.append(f"{item.id}: {' → '.join(parts)}")
-    return "; ".join(told)
-
-
-def decisions(base: Snapshot, head: Snapshot) -> str:
-    """How many decisions each reviewer added."""
-    where = [
-        Path(str(s.params.get("curate.decisions", "data/decisions.csv"))) for s in (base, head)
-    ]
-    old, new = base.table(where[0]), head.table(where[1])
-    if new is None or "reviewer" not in new:
-        return ""
-    known = set() if old is None else set(old.astype("str").agg("|".join, axis=1))
-    added = new[~new.astype("str").agg("|".join, axis=1).isin(known)]
-    counts = added["reviewer"].value_counts()
-    return ", ".join(
-        f"{count} by {code(str(name)) or 'nobody named'}" for name, count in counts.items()
-    )
-
-
-def shares(old: pd.DataFrame, new: pd.DataFrame) -> Section:
-    """Rows by role and share of each class."""
-    rows = []
-    for role in ("train", "validation", "test"):
-        parts = [table[table["role"] == role] for table in (old, new)]
-        rows.append([role, *(str(len(part)) for part in parts), "", ""])
-        counts = [part["label"].value_counts(normalize=True) for part in parts]
-        for name in sorted(set(counts[0].index) | set(counts[1].index)):
-            was, now = (100 * count.get(name, 0.0) for count in counts)
-            if not np.isclose(was, now, atol=0.05):
-                rows.append(["", "", "", Data(str(name)), f"{was:.1f} % → {now:.1f} %"])
-    return Section("Rows and class shares", [], ("role", "before", "after", "class", "share"), rows)
-
-
-def pins_section(base: Snapshot, head: Snapshot) -> list[Section]:
-    pins = Path("pins.yaml")
-    old, new = base.yaml(pins), head.yaml(pins)
-    rows = [
-        [Data(name), Data(str(old.get(name, "none"))), Data(str(new.get(name, "none")))]
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    ]
-    return [listed("Packages", ("", "before", "after"), rows)] if rows else []
-
-
-def stages_section(base: Snapshot, head: Snapshot) -> list[Section]:
-    """The stages whose record in the lock changed, and what of it."""
-    lock = Path("dvc.lock")
-    old, new = (snap.yaml(lock).get("stages", {}) for snap in (base, head))
-    rows = []
-    for name, record in new.items():
-        was = old.get(name)
-        if was is None:
-            rows.append([Data(name), "new", ""])
-        elif why := [*differing(was, record, "deps"), *changed_params(was, record)]:
-            outs = "yes" if differing(was, record, "outs") else "no"
-            rows.append([Data(name), outs, Data(", ".join(why))])
-    headers = ("stage", "outputs changed", "because of")
-    return [Section("Stages that ran again", [], headers, rows)] if rows else []
-
-
-def differing(old: dict[str, Any], new: dict[str, Any], key: str) -> list[str]:
-    """Paths whose hash changed, appeared or went."""
-    was, now = (
-        {item["path"]: item.get("md5") for item in side.get(key, [])} for side in (old, new)
-    )
-    return [path for path in sorted({*was, *now}) if was.get(path) != now.get(path)]
-
-
-def changed_params(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    was, now = (
-        {name: value for file in side.get("params", {}).values() for name, value in file.items()}
-        for side in (old, new)
-    )
-    return [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
-
-
-def cost_section(base: Snapshot, head: Snapshot) -> list[Section]:
-    """Size of the export on both sides; seconds and memory of the run that was made here."""
-    rows = []
-    sizes = [snap.json(paths.EXPORT_METRICS).get("bytes") for snap in (base, head)]
-    if all(sizes):
-        rows.append(["size of the export, MB", *(f"{size / 1e6:.1f}" for size in sizes if size)])
-    costs = head.json(paths.RUN) if head.commit is None else {}
-    if costs:
-        seconds = sum(cost["seconds"] for cost in costs.values())
-        peak = max(cost["peak_mib"] for cost in costs.values())
-        rows.append([f"seconds of {len(costs)} stages, on this machine", "", f"{seconds:.0f}"])
-        rows.append(["peak memory, MiB", "", f"{peak}"])
-    return [Section("Cost", [], ("", "before", "after"), rows)] if rows else []
 
 
 def gate_of(head: Snapshot, base: Snapshot) -> tuple[Gate, int]:

@@ -289,6 +289,7 @@ class Gate(Section):
     tolerance: Share
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     classes: list[str]
+    doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
 
 
 class Compare(Section):

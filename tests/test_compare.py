@@ -95,6 +95,28 @@ def compare(*arguments: str) -> tuple[int, str]:
     return stopped.value.code, paths.COMPARISON.with_suffix(".md").read_text()  # type: ignore[return-value]
 
 
+def write_audit(doubted: int) -> None:
+    paths.AUDIT_METRICS.write_text(json.dumps({"findings": {"label": doubted}}))
+    paths.DOWNLOAD_METRICS.write_text(json.dumps({"rows": 1000}))
+
+
+@pytest.mark.parametrize(("after", "exit_code"), [(250, 1), (210, 0)])
+def test_many_more_doubtful_labels_close_the_gate(
+    repository: Path, after: int, exit_code: int
+) -> None:
+    git("checkout", "-q", "main")
+    write_audit(170)
+    commit("an audit")
+    git("checkout", "-qb", "new-labels")
+    write_run(0.87, 2)
+    write_audit(after)
+    ended, text = compare()
+    assert ended == exit_code
+    closed = "**Worse**: the audit doubts 25.0 % of the labels, before 17.0 % (+5.0 points are let"
+    assert (closed in text) == bool(exit_code)
+    assert f"Labels that the audit doubts: 17.0 % → {after / 10} %." in text
+
+
 @pytest.mark.parametrize(
     ("accuracy", "seed", "word", "exit_code"),
     [
