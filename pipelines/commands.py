@@ -68,12 +68,16 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
         [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=environment,
     ) as process:  # fmt: skip
-        for text, ended in pieces(process.stdout):
-            if ended:
-                lines.append(text)
-            if ended or time.monotonic() - shown > PROGRESS_SECONDS:
-                shown = time.monotonic()
-                log(text)
+        try:
+            for text, ended in pieces(process.stdout):
+                if ended:
+                    lines.append(text)
+                if ended or time.monotonic() - shown > PROGRESS_SECONDS:
+                    shown = time.monotonic()
+                    log(text)
+        except BaseException:  # a time-out, a run that was cancelled
+            process.kill()
+            raise
     if process.returncode:
         said = "\n".join(lines[-SHOWN:])
         if any(sign in said for sign in LOCKED):

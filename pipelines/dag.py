@@ -17,6 +17,7 @@ from pipelines.commands import BUSY, FlowError
 class Stage:
     name: str
     retries: int = 0  # of its meta in dvc.yaml
+    timeout: float | None = None  # seconds, of its meta
     due: bool = True  # it changed, or one before it did: DVC has to look again when its turn comes
 
 
@@ -30,8 +31,9 @@ def stages(root: Path = Path()) -> list[Stage]:
             if stage.status() or due.intersection(graph.successors(stage)):
                 due.add(stage)
             if stage in due or not stage.is_data_source:  # of a file, only that it changed matters
-                retries = int((getattr(stage, "meta", None) or {}).get("retries", 0))
-                found.append(Stage(address(stage, root), retries, stage in due))
+                meta = getattr(stage, "meta", None) or {}
+                limits = int(meta.get("retries", 0)), meta.get("timeout")
+                found.append(Stage(address(stage, root), *limits, stage in due))
     return found
 
 

@@ -66,7 +66,10 @@ def run_stages(folder: Path, force: bool = False) -> bool:
     ran = False
     with alone(folder / LOCK):
         for one in dag.stages(folder):
-            named = stage.with_options(name=one.name, task_run_name=one.name, retries=one.retries)
+            named = stage.with_options(
+                name=one.name, task_run_name=one.name, retries=one.retries,
+                timeout_seconds=one.timeout,
+            )  # fmt: skip
             state = named(one.name, folder, one.due or force, options, return_state=True)
             if not state.is_completed():
                 raise commands.FlowError(f"{one.name}: {state.message}")

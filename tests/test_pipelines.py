@@ -67,7 +67,7 @@ def project(repository: Path) -> Path:
 
 
 def test_the_order_is_that_of_dvc_and_retries_come_from_meta(project: Path) -> None:
-    assert dag.stages() == [dag.Stage("first", 1), dag.Stage("second", 0)]
+    assert dag.stages() == [dag.Stage("first", retries=1), dag.Stage("second")]
 
 
 def test_the_stages_of_the_project_are_in_an_order_that_works() -> None:
@@ -112,6 +112,19 @@ def test_a_stage_that_was_killed_says_so(project: Path) -> None:
     failed = flow("pipelines.reproduce")
     assert "\nreproduce: first: ERROR: failed to reproduce 'first'" in failed.stderr
     assert "exited with -9" in failed.stderr.splitlines()[-1]
+
+
+def test_a_stage_that_takes_too_long_is_ended(project: Path) -> None:
+    Path("first.py").write_text("import time; open('pid', 'w').close(); time.sleep(100)")
+    text = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(text.replace("retries: 1", "timeout: 10"))
+    started = time.monotonic()
+    failed = flow("pipelines.reproduce")
+    assert time.monotonic() - started < 90
+    assert Path("pid").exists()
+    assert "reproduce: first: Task run exceeded timeout of 10" in failed.stderr
+    Path("first.py").write_text("open('made.txt', 'w').write('made')")
+    assert flow("pipelines.reproduce").returncode == 0, "nothing is left locked"
 
 
 def test_a_second_flow_in_the_same_folder_is_refused_with_a_message(project: Path) -> None:
