@@ -14,6 +14,7 @@ from typing import Any
 from prefect import State
 from prefect.states import Failed
 
+from reprotune.leash import PARENT
 from reprotune.params import InputError
 
 LEASH = (sys.executable, "-m", "reprotune.leash")
@@ -40,6 +41,29 @@ def told(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]:
     return tell
 
 
+def ask(command: Sequence[str], folder: Path) -> str:
+    """What a command answers; what it says beside, on stderr, counts only if it fails.
+
+    Raises:
+        FlowError: it failed.
+    """
+    done = subprocess.run(
+        [*LEASH, *command], cwd=folder, capture_output=True, text=True, check=False, env=leashed()
+    )
+    if done.returncode:
+        raise FlowError(f"{command[0]} {command[1]}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def leashed() -> dict[str, str]:
+    """The environment in which a command ends with this process (see ``reprotune.leash``)."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    more = {"PYTHONUNBUFFERED": "1", "PATH": path, PARENT: str(os.getpid())}
+    if bash := shutil.which("bash"):  # dash would stand between DVC and a stage
+        more["SHELL"] = bash
+    return os.environ | more  # PATH: whose python the stages take
+
+
 def pieces(stream: Any) -> Iterator[tuple[str, bool]]:
     """What comes, and whether it is a line: a progress bar rewrites its line until it ends."""
     rest = b""
@@ -58,15 +82,11 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     Raises:
         FlowError: it failed.
     """
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "PATH": path}  # whose python stages take
-    if bash := shutil.which("bash"):  # dash would stand between DVC and a stage, and outlive DVC
-        environment["SHELL"] = bash
     lines: list[str] = []
     shown = time.monotonic()
     with subprocess.Popen(
         [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=environment,
+        env=leashed(),
     ) as process:  # fmt: skip
         try:
             for text, ended in pieces(process.stdout):
@@ -81,6 +101,6 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     if process.returncode:
         said = "\n".join(lines[-SHOWN:])
         if any(sign in said for sign in LOCKED):
-            said = BUSY
+            said = f"{BUSY}\n{said}"
         raise FlowError(said)
     return lines

@@ -25,27 +25,27 @@ from pipelines.commands import FlowError
 
 POOL = "reprotune"
 SILENT = timedelta(seconds=90)  # three heartbeats, which prefect.yaml asks for every 30 s
-RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
-ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
-HEARTBEAT = "prefect.flow-run.heartbeat"
+START = timedelta(minutes=10)  # at most, from the worker's decision to the first line of the flow
+RUNS: dict[str, str | list[str]] = {"prefect.resource.id": ["prefect.flow-run.*"]}
+ANYTHING = "prefect.flow-run.*"  # a heartbeat, or a state whatever its name
 
 
-def crashed() -> AutomationCore:
-    """A run that sends no heartbeat any more, and has not ended, has crashed."""
+def crashed(name: str, after: str, within: timedelta) -> AutomationCore:
+    """A run of which nothing is heard for a time after an event has crashed."""
     trigger = EventTrigger(
         posture=Posture.Proactive,
-        after={HEARTBEAT},
-        expect={HEARTBEAT, *ENDS},
-        match=RUNS,
+        after={f"prefect.flow-run.{after}"},
+        expect={ANYTHING},
+        match=ResourceSpecification(RUNS),
         for_each={"prefect.resource.id"},
         threshold=1,
-        within=SILENT,
+        within=within,
     )
-    message = f"no heartbeat for {SILENT.seconds} s: its process is gone"
+    message = f"nothing heard for {within.seconds} s: its process is gone"
     change = ChangeFlowRunState(
         name="Crashed", state=StateType.CRASHED, message=message, force=False
     )
-    return AutomationCore(name="reprotune: crashed runs", trigger=trigger, actions=[change])
+    return AutomationCore(name=f"reprotune: {name}", trigger=trigger, actions=[change])
 
 
 def failed(block: str) -> AutomationCore:
@@ -61,8 +61,8 @@ def failed(block: str) -> AutomationCore:
         ) from None
     trigger = EventTrigger(
         posture=Posture.Reactive,
-        expect=ENDS - {"prefect.flow-run.Completed", "prefect.flow-run.Cancelled"},
-        match=RUNS,
+        expect={ANYTHING},
+        match=ResourceSpecification(RUNS | {"prefect.state-type": ["FAILED", "CRASHED"]}),
         for_each={"prefect.resource.id"},
         threshold=1,
     )
@@ -118,7 +118,11 @@ def main() -> None:
     if not Path("prefect.yaml").is_file():
         sys.exit("deploy: there is no prefect.yaml here; run it in the folder of the project")
     try:
-        automations = [crashed(), *([failed(asked.notify)] if asked.notify else [])]
+        automations = [
+            crashed("crashed runs", "heartbeat", SILENT),
+            crashed("runs that never began", "Pending", START),
+            *([failed(asked.notify)] if asked.notify else []),
+        ]
         prepare_pool(asked.type)
     except httpx.TransportError as error:
         sys.exit(f"deploy: no server answers at {PREFECT_API_URL.value()}: {error}")

@@ -26,12 +26,15 @@ RESTORED = "is cached - skipping run"
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Refuse a second run under the same lock, which goes with the process, however it ends."""
+def alone(file: Path, wait: bool = False) -> Iterator[None]:
+    """Refuse a second run under the same lock, or let it wait.
+
+    The lock goes with the process, however it ends.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             message = f"another flow is at work under {file.resolve()}; wait for it, then run again"
             raise commands.FlowError(message) from None

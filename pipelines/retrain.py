@@ -14,47 +14,31 @@ import sys
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from gto import api as gto
-from gto.exceptions import ArtifactNotFound
 from prefect import State, flow, get_run_logger
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.states import Completed, Failed
 from ruamel.yaml import YAML
 
 from pipelines import commands
+from pipelines.registry import in_use, register, register_merged
 from pipelines.reproduce import alone, run_stages, show_metrics, show_report
-from pipelines.workspace import clone, dvc, git, has_remote, share
+from pipelines.workspace import clone, dvc, git, has_remote, home, share
 from reprotune import paths, revisions
 from reprotune.params import load_params
 
 CLONE = paths.WORK / "retrain"
 LOCK = paths.WORK / "retrain.lock"
 MESSAGE = "Retrained on data"
-PRODUCTION = "production"
+NOTHING = "NothingNew"
+PASSED = "Gate: passed"
 Register = Literal["at_once", "on_merge", "never"]
-
-
-def in_use(folder: Path) -> str:
-    """The commit of the model in use: the newest for production, or the head of the branch."""
-    try:
-        (newest, *_) = gto.find_versions_in_stage(str(folder), str(artifact(folder)), PRODUCTION)
-    except (ArtifactNotFound, ValueError):  # nothing is registered
-        return git(folder, "rev-parse", "HEAD")
-    return str(newest.commit_hexsha)
-
-
-def artifact(folder: Path) -> str | None:
-    """The first model of ``artifacts`` in ``dvc.yaml``."""
-    entries = YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text("utf-8"))
-    models = [k for k, v in entries.get("artifacts", {}).items() if v.get("type") == "model"]
-    return models[0] if models else None
 
 
 def look(folder: Path, incoming: Path | None) -> list[str]:
     """Bring what is new into the clone, and say what it is; ``incoming`` is a project's folder.
 
-    Changed files of the sources and decisions, newer revisions on the Hub, changed addresses,
-    and commits whose lock was never run.
+    Changed files of the sources and decisions (in a repository: those that are in none of its
+    commits), newer revisions on the Hub, changed addresses, and commits whose lock was never run.
     """
     params = load_params(folder / paths.PARAMS)
     news = []
@@ -62,7 +46,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
         files = [paths.SOURCE_DATA / f.location for f in params.download.files]
         wanted = files if params.download.kind == "file" else []
         for place in [*wanted, Path(params.curate.decisions)]:
-            if not (incoming / place).is_file():
+            if not (incoming / place).is_file() or is_committed(incoming, place):
                 continue
             if differs(incoming / place, folder / place):
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +66,17 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
             head = git(folder, "rev-parse", "HEAD")
             news = [f"commit {head[:10]} was not run: {found.stderr.strip().splitlines()[-1]}"]
     return news
+
+
+def is_committed(folder: Path, place: Path) -> bool:
+    """Whether a file is the one that the last commit of its repository has, in git or in DVC."""
+    if not (folder / ".git").exists():
+        return False
+    pointer = f"{place}.dvc"
+    if git(folder, "status", "--porcelain", "--", str(place), pointer):
+        return False
+    command = [sys.executable, "-m", "dvc", "status", "--json", pointer]
+    return not (folder / pointer).is_file() or json.loads(commands.ask(command, folder)) == {}
 
 
 def differs(one: Path, other: Path) -> bool:
@@ -118,43 +113,33 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
     if not done.stdout:
         raise commands.FlowError(done.stderr.strip())
     verdict = done.stdout.splitlines()[0]
-    figures = json.loads((folder / paths.EVALUATE_METRICS).read_text(encoding="utf-8"))
+    figures = json.loads(git(folder, "show", f"{head}:{paths.EVALUATE_METRICS}"))
     behind = [name for name, g in figures["gain_over"].items() if g["interval"][0] <= 0]
     if behind:
         verdict += f" Not clearly better than the baseline {', '.join(behind)}."
     return done.returncode == 0 and not behind, verdict
 
 
-def publish(folder: Path, name: str, branch: str, verdict: str, propose: bool) -> str:
-    """Push data, model and branch; open a pull request if ``gh`` can. Says where it is."""
+def publish(folder: Path, name: str) -> None:
+    """Push data and model, then the branch together with the tags of its commit."""
     if has_remote(folder):
         dvc(folder, "push", "--quiet")
-    git(folder, "push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{name}")
-    if not propose:
-        return f"branch {name}"
-    if shutil.which("gh") is None or "github.com" not in git(folder, "remote", "get-url", "origin"):
+    tags = git(folder, "tag", "--points-at", "HEAD").split()
+    git(folder, "push", "--quiet", "--atomic", "origin", f"+HEAD:refs/heads/{name}", *tags)
+
+
+def propose(folder: Path, name: str, branch: str, verdict: str) -> str:
+    """Open a pull request with the report, if ``gh`` can and there is none. Says what there is."""
+    if shutil.which("gh") is None or "github.com" not in home(folder):
         return f"branch {name}; no pull request, for gh is not at hand or origin is not on GitHub"
+    there = commands.ask(
+        ["gh", "pr", "list", "--head", name, "--state", "all", "--json=url"], folder
+    )
+    if found := json.loads(there):
+        return str(found[0]["url"])
     body = folder / paths.COMPARISON.with_suffix(".md")
     command = ["gh", "pr", "create", "--base", branch, "--head", name, "--title", verdict[:200]]
-    return commands.run([*command, "--body-file", str(body)], folder, lambda _: None)[-1]
-
-
-def register(folder: Path, commit: str) -> str:
-    """A new version of the model at a commit, assigned to production, as tags of GTO."""
-    name = artifact(folder)
-    if name is None:
-        return "dvc.yaml names no model under artifacts: nothing to register"
-    gto.register(str(folder), name, commit)
-    assigned = gto.assign(str(folder), name, PRODUCTION, ref=commit, skip_registration=True)
-    git(folder, "push", "--quiet", "--tags", "origin")
-    return f"registered: {getattr(assigned, 'tag', None) or name}"
-
-
-def register_merged(folder: Path) -> None:
-    """Register the last retraining that was merged, if it is not yet."""
-    log = git(folder, "log", "-1", "--format=%H", f"--grep=^{MESSAGE}")
-    if log and not git(folder, "tag", "--points-at", log):
-        get_run_logger().info(register(folder, log))
+    return commands.ask([*command, "--body-file", str(body)], folder)
 
 
 @flow(name="retrain", persist_result=False)
@@ -171,37 +156,60 @@ def retrain(
     sources and decisions are changed (the source itself, if it is a folder).
     """
     log = get_run_logger().info
-    place = Path(source).resolve() if Path(source).is_dir() else Path().resolve()
+    is_folder = Path(source).is_dir()
+    place = Path(source if is_folder else ".").resolve()
     with alone(place / LOCK):
-        folder = clone(source, f"origin/{branch}", place / CLONE)
-        if Path(source).is_dir():
+        folder = clone(home(place) if is_folder else source, f"origin/{branch}", place / CLONE)
+        if is_folder:
             share(place, folder)
+        dvc(folder, "checkout", "--quiet", "--force", "--allow-missing")  # of an earlier run
         if promote == "on_merge":
-            register_merged(folder)
+            register_merged(folder, PASSED)
         base = in_use(folder)
-        where = incoming or (source if Path(source).is_dir() else None)
+        where = incoming or (source if is_folder else None)
         news = look(folder, Path(where).resolve() if where else None)
         if not news:
-            return Completed(name="NothingNew", message="nothing new: nothing to train on")
+            return Completed(name=NOTHING, message="nothing new: nothing to train on")
         revision = hashlib.sha256("\n".join(news).encode()).hexdigest()[:10]
         name = f"retrain/{revision}"
-        if git(folder, "ls-remote", "--heads", "origin", name):
-            return Completed(name="NothingNew", message=f"nothing new since branch {name}")
+        if git(folder, "ls-remote", "origin", f"refs/heads/{name}"):
+            there = tried(folder, base, name, branch, promote)
+            return Completed(name=NOTHING, message=f"nothing new since {there}")
         log("new: " + "; ".join(news))
         run_stages(folder)
         git(folder, "checkout", "--quiet", "-B", name)
         git(folder, "add", "--all")
-        git(folder, "commit", "--quiet", "-m", f"{MESSAGE} {revision}\n\n" + "\n".join(news))
+        if not git(folder, "status", "--porcelain"):
+            return Completed(name=NOTHING, message="nothing new: it was run before")
+        told = f"{MESSAGE} {revision}\n\n" + "\n".join(news)
+        git(folder, "commit", "--quiet", "-m", told)
         passed, verdict = judge(folder, base, name)
+        gate = PASSED if passed else "Gate: closed"
+        git(folder, "commit", "--quiet", "--amend", "-m", f"{told}\n\n{gate}\n{verdict}")
+        judge(folder, base, name)  # once more, for the report names the commit
         show_metrics(folder)
         markdown = (folder / paths.COMPARISON.with_suffix(".md")).read_text(encoding="utf-8")
         show_report(folder, markdown)
-        there = publish(folder, name, branch, verdict, propose=passed and promote != "at_once")
-        if not passed:
-            return Failed(name="GateClosed", message=f"{verdict} Nothing is promoted; {there}")
-        if promote == "at_once":
+        there = f"branch {name}"
+        if passed and promote == "at_once":
             there += f"; {register(folder, git(folder, 'rev-parse', 'HEAD'))}"
+        publish(folder, name)
+        if not passed:
+            message = f"{verdict} Nothing is promoted; {there}"
+            return Failed(name="GateClosed", message=message)
+        if promote != "at_once":
+            there = propose(folder, name, branch, verdict)
         return Completed(message=f"{verdict} {there}")
+
+
+def tried(folder: Path, base: str, name: str, branch: str, promote: Register) -> str:
+    """What became of a branch that is there already; a proposal that was cut off is made now."""
+    if PASSED not in git(folder, "log", "-1", "--format=%B", f"origin/{name}"):
+        return f"branch {name}, which the gate stopped"
+    if promote == "at_once":
+        return f"branch {name}"
+    _, verdict = judge(folder, base, f"origin/{name}")
+    return propose(folder, name, branch, verdict)
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipelines import commands
-from pipelines.trial import home
-from pipelines.workspace import git
+from pipelines.trial import reference
+from pipelines.workspace import git, home
 from reprotune import paths, sweeps
 from reprotune.params import InputError
 
@@ -42,8 +42,8 @@ def fetch(commit: str) -> None:
     """The experiments from a commit that other machines have pushed."""
     folder = Path().resolve()
     if (source := home(folder)) != str(folder):
-        place = f"refs/exps/{commit[:2]}/{commit[2:]}/*"
-        git(folder, "fetch", "--quiet", source, f"{place}:{place}")
+        place = reference(commit, "*")
+        git(folder, "fetch", "--quiet", source, f"+{place}:{place}")
 
 
 def reachable(commit: str) -> None:

@@ -8,16 +8,15 @@ from prefect.states import Completed
 
 from pipelines import commands
 from pipelines.reproduce import alone
-from pipelines.workspace import clone, dvc, git, has_remote, share
+from pipelines.workspace import clone, dvc, git, has_remote, home, share
 from reprotune import paths
 
 TRIALS = paths.WORK / "trials"
 
 
-def home(project: Path) -> str:
-    """Where a project was cloned from: there its experiments go. Its own folder, if nowhere."""
-    names = git(project, "remote").split()
-    return git(project, "remote", "get-url", "origin") if "origin" in names else str(project)
+def reference(commit: str, name: str) -> str:
+    """Where git keeps an experiment of a commit; ``*`` for all of them."""
+    return f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
 
 
 @flow(name="trial", persist_result=False)
@@ -30,15 +29,20 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
     """
     project = Path().resolve()
     folder = project / TRIALS / name
-    with alone(project / TRIALS / f"{name}.lock"):
-        clone(home(project), commit, folder)
+    source, place = home(project), reference(commit, name)
+    with alone(project / TRIALS / f"{name}.lock", wait=True):
+        if git(project, "ls-remote", source, place):
+            return Completed(message=f"experiment {name} was run before")
+        clone(source, commit, folder)
         share(project, folder)
         remote = has_remote(folder)
-        if not git(folder, "for-each-ref", f"refs/exps/*/*/{name}"):  # else killed before the push
+        if not git(folder, "for-each-ref", place):  # else killed before the push
             changed = [word for change in changes for word in ("-S", change)]
             pull = ["--pull"] if remote else []
             dvc(folder, "exp", "run", "--name", name, *pull, *changed, stage)
-        cache = [] if remote else ["--no-cache"]
-        dvc(folder, "exp", "push", "--force", *cache, "origin", name)
+        git(folder, "checkout", "--quiet", "--force", "--detach", place)
+        if remote:  # first, for who sees the experiment takes it as whole
+            dvc(folder, "push", "--quiet")
+        dvc(folder, "exp", "push", "--force", "--no-cache", "origin", place)
         shutil.rmtree(folder)
     return Completed(message=f"experiment {name}")

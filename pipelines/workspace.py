@@ -11,12 +11,12 @@ from reprotune import paths
 
 
 def git(folder: Path, *command: str) -> str:
-    """What git says in a folder.
+    """What git answers in a folder.
 
     Raises:
         FlowError: it fails.
     """
-    return "\n".join(commands.run(["git", *command], folder, lambda _: None))
+    return commands.ask(["git", *command], folder)
 
 
 def dvc(folder: Path, *command: str) -> list[str]:
@@ -28,37 +28,36 @@ def dvc(folder: Path, *command: str) -> list[str]:
     return commands.run([sys.executable, "-m", "dvc", *command], folder, get_run_logger().info)
 
 
-def origin(source: str) -> str:
-    """Where a clone of this source comes from: a folder as a whole path, or a git address."""
-    return str(Path(source).resolve()) if Path(source).is_dir() else source
+def home(project: Path) -> str:
+    """Where a project was cloned from: there its branches go. Its own folder, if nowhere."""
+    there = "origin" in git(project, "remote").split()
+    return git(project, "config", "remote.origin.url") if there else str(project)
 
 
 def clone(source: str, revision: str, folder: Path) -> Path:
     """A clean clone at a revision (a commit or ``origin/BRANCH``); an old one is taken up again."""
     folder = folder.resolve()
     git(Path(), "init", "--quiet", str(folder))
-    git(folder, "config", "remote.origin.url", origin(source))
+    git(folder, "config", "remote.origin.url", source)
     git(folder, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
-    for left in ("index.lock", "HEAD.lock"):  # of a git that was killed
-        (folder / ".git" / left).unlink(missing_ok=True)
-    git(folder, "fetch", "--quiet", "--prune", "--tags", "--force", "origin")
+    for left in (*folder.glob(".git/**/*.lock"), *folder.glob(".dvc/tmp/**/rwlock")):
+        left.unlink()  # of a git or a DVC that was killed
+    git(folder, "fetch", "--quiet", "--prune", "--prune-tags", "--tags", "--force", "origin")
     git(folder, "checkout", "--quiet", "--force", "--detach", revision)
     git(folder, "clean", "--quiet", "-fd")
     return folder
 
 
 def has_remote(folder: Path) -> bool:
-    return bool(
-        commands.run([sys.executable, "-m", "dvc", "remote", "list"], folder, lambda _: None)
-    )
+    return bool(commands.ask([sys.executable, "-m", "dvc", "remote", "list"], folder))
 
 
 def share(source: Path, folder: Path) -> None:
     """Give a clone the remotes, the cache and the base models of a project on this machine."""
     if (source / ".dvc/config.local").is_file():
         shutil.copy(source / ".dvc/config.local", folder / ".dvc/config.local")
-    cache = commands.run([sys.executable, "-m", "dvc", "cache", "dir"], source, lambda _: None)
-    dvc(folder, "cache", "dir", "--local", str((source / cache[-1]).resolve()))
+    cache = commands.ask([sys.executable, "-m", "dvc", "cache", "dir"], source)
+    dvc(folder, "cache", "dir", "--local", str((source / cache).resolve()))
     tracked = set(git(folder, "ls-files", "--", paths.SOURCE_MODELS.as_posix()).splitlines())
     models = [file for file in (source / paths.SOURCE_MODELS).rglob("*") if file.is_file()]
     places = sorted(file.relative_to(source).as_posix() for file in models)

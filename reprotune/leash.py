@@ -9,6 +9,7 @@ import time
 
 import psutil
 
+PARENT = "REPROTUNE_PARENT"  # of the environment: the process that must be above this one
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 SHELLS = {"sh", "dash", "ash", "busybox"}  # bash and zsh put the command in their own place
 
@@ -20,6 +21,9 @@ def die_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    above = {str(process.pid) for process in psutil.Process().parents()}
+    if PARENT in os.environ and os.environ[PARENT] not in above:  # it died before we got here
+        os.kill(os.getpid(), signal.SIGKILL)
     shell = psutil.Process().parent()
     if shell is not None and shell.name() in SHELLS:
         threading.Thread(target=follow, args=(shell, shell.ppid()), daemon=True).start()
@@ -34,4 +38,5 @@ def follow(shell: psutil.Process, parent: int) -> None:
 
 if __name__ == "__main__":
     die_with_parent()
+    os.environ[PARENT] = str(os.getpid())  # the command's, for what it starts in turn
     os.execvp(sys.argv[1], sys.argv[1:])

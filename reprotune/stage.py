@@ -14,7 +14,6 @@ from typing import Any
 from psutil import Process
 
 from reprotune import paths
-from reprotune.leash import die_with_parent
 from reprotune.params import InputError, Params, load_params
 
 
@@ -24,8 +23,6 @@ def main(run: Callable[[Params], None]) -> None:
     Bad input ends in one message and exit code 1, without a traceback.
     """
     name = Path(sys.argv[0]).stem
-    if "DVC_STAGE" in os.environ:  # else a killed dvc leaves it writing while the next one runs
-        die_with_parent()
     try:
         run(load_params())
     except InputError as error:

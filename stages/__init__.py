@@ -1,1 +1,8 @@
 """One module a DVC stage: ``python -m stages.<name>``."""
+
+import os
+
+from reprotune.leash import die_with_parent
+
+if "DVC_STAGE" in os.environ:  # else a killed DVC leaves it writing while the next one runs;
+    die_with_parent()  # here, for what a stage imports takes seconds

@@ -96,7 +96,7 @@ def is_empty(path: Path) -> bool:
 def reached(root: Path, stage: str) -> Source:
     """Follow the imports of a stage through the project."""
     source = Source()
-    todo = [f"stages/{stage}.py"]
+    todo = ["stages/__init__.py", f"stages/{stage}.py"]
     while todo:
         file = todo.pop()
         if file in source.modules or file in EXEMPT:

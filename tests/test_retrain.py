@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from gto import api as gto
 from ruamel.yaml import YAML
 
 from pipelines.retrain import CLONE, pin
@@ -140,7 +141,7 @@ def test_new_rows_become_a_branch_that_a_fresh_clone_can_use(
     mine = paths.COMPARISON.with_suffix(".md").read_text()
     assert mine == (project / CLONE / paths.COMPARISON.with_suffix(".md")).read_text()
     monkeypatch.chdir(project)
-    assert f"nothing new since branch {branch}" in retrain().stdout
+    assert f"nothing new since branch {branch}; no pull request" in retrain().stdout
     run("git", "checkout", "-q", "data/source/own.csv")
     run("git", "merge", "-q", branch)
     assert "registered: classifier#production" in (done := retrain()).stderr, done.stderr
@@ -152,8 +153,13 @@ def test_worse_data_are_stopped_at_the_gate(project: Path) -> None:
     done = retrain("--promote", "at_once")
     assert done.returncode == 1
     assert done.stdout.startswith("Worse: accuracy 0.") and "Nothing is promoted" in done.stdout
-    assert len(branches()) == 1, "branch and report are kept"
+    (branch,) = branches()
     assert run("git", "tag") == ""
+    again = retrain("--promote", "at_once").stdout
+    assert again.strip() == f"nothing new since branch {branch}, which the gate stopped"
+    run("git", "checkout", "-q", ".")
+    run("git", "merge", "-q", branch)
+    assert "nothing new" in retrain().stdout and run("git", "tag") == "", "merged by mistake"
 
 
 def test_a_model_no_better_than_a_baseline_is_stopped_too(project: Path) -> None:
@@ -173,6 +179,52 @@ def test_promoted_at_once_it_is_the_model_in_use_for_the_next_one(project: Path)
     put("0.82")
     done = retrain("--promote", "at_once")
     assert done.stdout.startswith("Worse"), "compared with 0.87, not with the 0.80 of the branch"
+
+
+def test_a_rollback_is_what_the_next_one_is_compared_with(project: Path) -> None:
+    for text in ("0.87", "0.93"):
+        put(text)
+        assert "registered: " in retrain("--promote", "at_once").stdout
+    gto.assign(".", "classifier", "production", version="v0.0.1", force=True)
+    put("0.88")
+    assert not retrain().stdout.startswith("Worse"), "than 0.87, which is in use again"
+
+
+GH = """#!/bin/sh
+echo "$@" >> {log}
+case "$*" in
+  "pr list"*) cat {known} ;;
+  "pr create"*) test -f {logged_in} || {{ echo "gh auth login" >&2; exit 4; }}
+    echo '[{{"url": "https://github.com/acme/news/pull/1"}}]' > {known}
+    echo https://github.com/acme/news/pull/1 ;;
+esac
+"""
+
+
+def test_a_pull_request_that_could_not_be_opened_is_opened_by_the_next_run(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = tmp_path_factory.mktemp("away")
+    run("git", "clone", "-q", "--bare", str(project), str(away / "origin.git"))
+    known = {name: away / name for name in ("log", "known", "logged_in")}
+    known["known"].write_text("[]")
+    (away / "gh").write_text(GH.format(**known))
+    (away / "gh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{away}:{os.environ['PATH']}")
+    address = "https://github.com/acme/news.git"
+    (away / "config").write_text(f'[url "{away / "origin.git"}"]\n\tinsteadOf = {address}\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(away / "config"))
+    run("git", "remote", "add", "origin", address)
+    put("0.87")
+    failed = retrain()
+    assert failed.returncode == 1 and "gh pr: gh auth login" in failed.stdout
+    assert branches() == [], "the branch is at origin"
+    assert "retrain/" in run("git", "ls-remote", "--heads", "origin")
+    known["logged_in"].touch()
+    pull = "https://github.com/acme/news/pull/1"
+    for _ in ("opens it", "finds it"):
+        assert retrain().stdout.strip() == f"nothing new since {pull}"
+    assert known["log"].read_text().count("pr create") == 2
 
 
 def test_broken_data_fail_with_rule_and_rows_and_the_model_stays(project: Path) -> None:

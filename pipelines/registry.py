@@ -1,0 +1,64 @@
+"""Which model is in use: versions and stages as tags of GTO."""
+
+from pathlib import Path
+
+from gto import api as gto
+from gto.exceptions import ArtifactNotFound
+from prefect import get_run_logger
+from ruamel.yaml import YAML
+
+from pipelines.workspace import git
+
+PRODUCTION = "production"
+
+
+def in_use(folder: Path) -> str:
+    """The commit of the model in use: that of production, or the head of the branch."""
+    model = artifact(folder)
+    try:
+        found = gto.show(str(folder), f"{model[0]}#{PRODUCTION}") if model else []
+    except ArtifactNotFound:  # nothing is registered
+        found = []
+    return str(found[0]["commit_hexsha"]) if found else git(folder, "rev-parse", "HEAD")
+
+
+def artifact(folder: Path) -> tuple[str, str] | None:
+    """Name and path of the first model of ``artifacts`` in ``dvc.yaml``."""
+    entries = YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text("utf-8"))
+    models = [
+        (k, v["path"]) for k, v in entries.get("artifacts", {}).items() if v["type"] == "model"
+    ]
+    return models[0] if models else None
+
+
+def model_of(folder: Path, commit: str, path: str) -> str | None:
+    """The hash of the model in the lock of a commit."""
+    lock = YAML(typ="safe", pure=True).load(git(folder, "show", f"{commit}:dvc.lock"))
+    outs = [out for stage in lock["stages"].values() for out in stage.get("outs", [])]
+    return next((out["md5"] for out in outs if out["path"] == path), None)
+
+
+def register(folder: Path, commit: str) -> str:
+    """A new version of the model at a commit, assigned to production, as tags of GTO."""
+    model = artifact(folder)
+    if model is None:
+        return "dvc.yaml names no model under artifacts: nothing to register"
+    gto.register(str(folder), model[0], commit)
+    assigned = gto.assign(str(folder), model[0], PRODUCTION, ref=commit, skip_registration=True)
+    return f"registered: {getattr(assigned, 'tag', None) or model[0]}"
+
+
+def register_merged(folder: Path, passed: str) -> None:
+    """Register the last retraining that was merged, if its model still stands.
+
+    ``passed`` is how a line of its message begins.
+    """
+    commit, model = git(folder, "log", "-1", "--format=%H", f"--grep=^{passed}"), artifact(folder)
+    if not commit or model is None:
+        return
+    tags = git(folder, "tag", "--points-at", commit).split()
+    stands = model_of(folder, commit, model[1]) == model_of(folder, "HEAD", model[1])
+    if stands and not any(tag.startswith(f"{model[0]}#{PRODUCTION}") for tag in tags):
+        get_run_logger().info(register(folder, commit))
+        new = git(folder, "tag", "--points-at", commit).split()
+        git(folder, "push", "--quiet", "--atomic", "origin", *new)
