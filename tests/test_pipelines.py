@@ -14,6 +14,7 @@ import pytest
 
 from pipelines import commands, dag
 from reprotune import paths, sweeps
+from reprotune.leash import PARENT
 from tests.test_sweeps import DAG as SWEPT
 from tests.test_sweeps import STAGE, write
 
@@ -203,6 +204,13 @@ def test_no_stage_goes_on_writing_after_a_kill_9(
         time.sleep(0.1)
     Path("first.py").write_text("open('made.txt', 'w').write('made')")
     assert flow("pipelines.reproduce").returncode == 0, "nothing is left locked"
+
+
+@pytest.mark.parametrize(("parent", "code"), [(os.getpid(), 0), (2**22 + 1, -signal.SIGKILL)])
+def test_what_begins_after_its_parent_died_ends_at_once(parent: int, code: int) -> None:
+    command = [sys.executable, "-m", "reprotune.leash", "true"]
+    known = os.environ | {PARENT: str(parent)}
+    assert subprocess.run(command, env=known, check=False).returncode == code
 
 
 def test_two_workers_find_what_one_finds(repository: Path) -> None:
