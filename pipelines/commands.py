@@ -20,6 +20,7 @@ from reprotune.params import InputError
 LEASH = (sys.executable, "-m", "reprotune.leash")
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
+BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line
 PROGRESS_SECONDS = 30  # between two states of a progress bar in the log
 SHOWN = 15  # last lines of a command that failed
 
@@ -90,9 +91,10 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     ) as process:  # fmt: skip
         try:
             for text, ended in pieces(process.stdout):
-                if ended:
+                whole = ended and not BAR.search(text)
+                if whole:
                     lines.append(text)
-                if ended or time.monotonic() - shown > PROGRESS_SECONDS:
+                if whole or time.monotonic() - shown > PROGRESS_SECONDS:
                     shown = time.monotonic()
                     log(text)
         except BaseException:  # a time-out, a run that was cancelled

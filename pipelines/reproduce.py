@@ -20,8 +20,8 @@ from reprotune.snapshot import flat
 
 LOCK = paths.WORK / "flow.lock"
 UNCHANGED = "Data and pipelines are up to date"  # DVC's words, and those when a stage comes back
-# What is around a stage's own words: DVC's, and progress bars.
-FRAME = re.compile(r"Running stage '|> |ERROR: failed to reproduce .* exited with 1$|.*\d%\|")
+# What DVC says around a stage's own words.
+FRAME = re.compile(r"Running stage '|> |ERROR: failed to reproduce .* exited with 1$")
 RESTORED = "is cached - skipping run"
 
 

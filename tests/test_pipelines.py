@@ -151,9 +151,13 @@ def test_a_progress_bar_is_seen_before_it_ends(
 ) -> None:
     monkeypatch.setattr(commands, "PROGRESS_SECONDS", 0)
     said: list[str] = []
-    script = "print('10 %\\r20 %\\r', end=''); print('100 %'); print('end', end='')"
-    assert commands.run([sys.executable, "-c", script], tmp_path, said.append) == ["100 %", "end"]
-    assert said == ["10 %", "20 %", "100 %", "end"]
+    script = "print('10 %\\r20 %\\r', end=''); print('30%|#  |'); print('end', end='')"
+    assert commands.run([sys.executable, "-c", script], tmp_path, said.append) == ["end"]
+    assert said == ["10 %", "20 %", "30%|#  |", "end"]
+    monkeypatch.setattr(commands, "PROGRESS_SECONDS", 30)
+    said.clear()
+    commands.run([sys.executable, "-c", script], tmp_path, said.append)
+    assert said == ["end"], "at most one state in half a minute"
 
 
 def test_dvcs_lock_is_told_in_words(project: Path) -> None:
