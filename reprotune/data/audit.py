@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from reprotune import features
 from reprotune.data.identity import normalize
 from reprotune.params import InputError
 
@@ -16,7 +16,7 @@ from reprotune.params import InputError
 def judge() -> Pipeline:
     """The model whose doubts are listed: TF-IDF and logistic regression."""
     return make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        features.tfidf(2),
         LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000),
     )
 

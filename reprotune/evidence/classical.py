@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from reprotune import features
 from reprotune.params import InputError
 
 SPARSE = tuple(float(c) for c in np.logspace(-2, 3, 11))  # of C, for TF-IDF
@@ -37,8 +37,8 @@ def tfidf(
 
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
-    features = TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True)
-    model = make_pipeline(features, regression(train["label"], classes, SPARSE, folds, seed))
+    regressed = regression(train["label"], classes, SPARSE, folds, seed)
+    model = make_pipeline(features.tfidf(ngrams), regressed)
     return np.asarray(model.fit(train["text"], codes(train["label"], classes)).predict_proba(texts))
 
 
