@@ -12,6 +12,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from reprotune import paths
+from reprotune.data.files import inside
 from reprotune.params import InputError, load_params
 from reprotune.stage import whole_file
 
@@ -58,6 +59,7 @@ def replace_files(entries: list[dict[str, Any]], data: Sequence[str], name: str)
             f"{[entry['location'] for entry in entries]}"
         )
     for entry, location in zip(entries, data, strict=True):
+        inside(Path(location), paths.SOURCE_DATA)
         entry |= {"location": location, "sha256": None}
 
 

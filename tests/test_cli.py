@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from reprotune import paths
 from reprotune.data import headlines
 from reprotune.model.merging import save_classifier, save_merged
 from reprotune.model.prompts import PromptEncoder
@@ -87,8 +88,12 @@ def test_every_profile_is_valid_and_keeps_the_comments(
 
 
 def test_a_profile_takes_local_data_and_a_local_model_in_place_of_those_of_the_hub(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths.SOURCE_DATA.mkdir(parents=True)
+    for name in ("train.jsonl", "test.jsonl"):
+        (paths.SOURCE_DATA / name).touch()
     target = tmp_path / "params.yaml"
     files = ["train.jsonl", "test.jsonl"]
     use("tweet-sentiment-gpt2", ROOT / "profiles", target, "models/source/gpt2", files)
@@ -99,6 +104,8 @@ def test_a_profile_takes_local_data_and_a_local_model_in_place_of_those_of_the_h
     ]  # fmt: skip
     with pytest.raises(InputError, match="reads 2 files, --data names 1"):
         use("tweet-sentiment-gpt2", ROOT / "profiles", target, None, files[:1])
+    with pytest.raises(InputError, match="must lie under data/source, which is tracked; copy it"):
+        use("tweet-sentiment-gpt2", ROOT / "profiles", target, None, ["train.jsonl", "../mine"])
 
 
 def test_check_names_a_package_that_is_not_the_pinned_one(folder: Path) -> None:
