@@ -7,6 +7,8 @@ from pathlib import Path
 from transformers import (
     BertConfig,
     BertModel,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaForCausalLM,
@@ -49,6 +51,24 @@ def gpt2() -> GPT2LMHeadModel:
     ends = {"bos_token_id": tokenizer().bos_token_id, "eos_token_id": tokenizer().eos_token_id}
     return GPT2LMHeadModel(
         GPT2Config(vocab_size=len(tokenizer()), n_embd=64, n_layer=2, n_head=2, **ends)
+    )
+
+
+def gemma() -> Gemma3ForCausalLM:
+    """With a window of a few tokens that slides in one layer of two."""
+    set_seed(0)
+    return Gemma3ForCausalLM(
+        Gemma3TextConfig(
+            vocab_size=len(tokenizer()),
+            hidden_size=64,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            layer_types=["sliding_attention", "full_attention"],
+            sliding_window=8,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=32,
+        )
     )
 
 

@@ -1,12 +1,12 @@
 """Log-likelihoods of answers after prompts, each token computed once where prompts share it."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from functools import partial
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
-from transformers import DynamicCache
+from transformers.cache_utils import Cache, DynamicLayer
 
 from reprotune.model.prompts import PromptEncoder
 
@@ -22,12 +22,16 @@ class Answers:
         self.model, self.pad = model, encoder.tokenizer.pad_token_id
         self.device = next(model.parameters()).device
         self.answers = list(encoder.targets.values())
+        self.prefix: list[int] = []
+        self.layers: list[Shared] = []
         shared = common(prompts)
-        self.prefix = shared if len(shared) >= WORTH and len(prompts) > 1 else []
-        self.cache: DynamicCache | None = None
-        if self.prefix:
-            ids = torch.tensor([self.prefix], device=self.device)
-            self.cache = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        if len(shared) >= WORTH and len(prompts) > 1:
+            ids = torch.tensor([shared], device=self.device)
+            known = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+            if whole(known):
+                self.prefix = shared
+                more = max(map(len, prompts)) - len(shared) + max(map(len, self.answers))
+                self.layers = [Shared(layer, more) for layer in known.layers]
 
     def score(self, prompts: Sequence[list[int]]) -> np.ndarray:
         """Log-likelihood of each answer in nats; shape (prompts, answers).
@@ -42,10 +46,7 @@ class Answers:
         start = torch.ones(len(rest), len(self.prefix), dtype=torch.bool, device=self.device)
         mask = torch.cat([start, known], dim=1)
         longer = any(len(answer) > 1 for answer in self.answers)
-        cache = None
-        if self.cache is not None:
-            cache = deepcopy(self.cache)
-            cache.batch_repeat_interleave(len(rest))
+        cache = Cache([layer.begun(len(rest)) for layer in self.layers]) if self.prefix else None
         ask = partial(self.ask, longer=longer or cache is not None)
         first, cache = ask(ids, mask, cache, 1)
         scores = np.zeros((len(prompts), len(self.answers)))
@@ -54,9 +55,12 @@ class Answers:
             if stem:
                 more = torch.tensor([stem] * len(rest), device=self.device)
                 grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
-                after, cache = ask(more, grown, cache, len(stem))
+                if whole(cache):
+                    after, cache = ask(more, grown, cache, len(stem))
+                    cache.crop(-len(stem))
+                else:
+                    after, _ = ask(torch.cat([ids, more], dim=1), grown, None, len(stem))
                 log_p = torch.cat([first, after], dim=1)
-                cache.crop(-len(stem))
             for column, answer in enumerate(self.answers):
                 if answer[:-1] == stem:
                     steps = [log_p[:, step, token] for step, token in enumerate(answer)]
@@ -67,10 +71,10 @@ class Answers:
         self,
         ids: torch.Tensor,
         mask: torch.Tensor,
-        cache: DynamicCache | None,
+        cache: Cache | None,
         steps: int,
         longer: bool,
-    ) -> tuple[torch.Tensor, DynamicCache]:
+    ) -> tuple[torch.Tensor, Cache]:
         """Log-probabilities after the last ``steps`` positions, and what can be gone on from.
 
         ``mask`` covers what the cache holds and ``ids``; padding is on the left of the latter.
@@ -85,6 +89,46 @@ class Answers:
             logits_to_keep=steps,
         )
         return torch.log_softmax(out.logits.float(), -1), out.past_key_values
+
+
+class Shared(DynamicLayer):
+    """Keys and values of rows that begin alike, in memory that each batch uses again.
+
+    What the rows begin with is copied when the memory is taken, not for each batch.
+    """
+
+    def __init__(self, start: DynamicLayer, more: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.start = [cast(torch.Tensor, start.keys), cast(torch.Tensor, start.values)]
+        self.size = self.start[0].shape[-2]
+        self.length = self.size + more
+        self.room = [tensor[:0] for tensor in self.start]
+        self.is_initialized = True
+
+    def begun(self, rows: int) -> Self:
+        """The layer for a new batch."""
+        if len(self.room[0]) < rows:
+            self.room = [t.new_empty(rows, t.shape[1], self.length, t.shape[3]) for t in self.start]
+            for room, start in zip(self.room, self.start, strict=True):
+                room[:, :, : self.size] = start
+        self.keys, self.values = (room[:rows, :, : self.size] for room in self.room)
+        return self
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        old = self.get_seq_length()
+        new = old + key_states.shape[-2]
+        grown = [room[: len(key_states), :, :new] for room in self.room]
+        for whole, states in zip(grown, (key_states, value_states), strict=True):
+            whole[:, :, old:] = states
+        self.keys, self.values = grown
+        return self.keys, self.values
+
+
+def whole(cache: Cache) -> bool:
+    """Whether it holds every token: no sliding window, no state instead of keys and values."""
+    return all(type(layer) in (DynamicLayer, Shared) for layer in cache.layers)
 
 
 def common(prompts: Sequence[list[int]]) -> list[int]:

@@ -34,10 +34,9 @@ def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> lis
     return result
 
 
-@pytest.fixture(scope="module", params=["llama", "gpt2"])
+@pytest.fixture(scope="module", params=[tiny.model, tiny.gpt2, tiny.gemma])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tiny.ARCHITECTURES[request.param]()
-    return tiny.save(tmp_path_factory.mktemp("base") / request.param, made)
+    return tiny.save(tmp_path_factory.mktemp("base"), request.param())
 
 
 @pytest.mark.parametrize("template", ["{text}\nSentiment:", LONG])
