@@ -12,12 +12,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from prefect import State, flow, get_run_logger
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.states import Completed, Failed
-from ruamel.yaml import YAML
 
 from pipelines import commands
 from pipelines.registry import in_use, register, register_merged
@@ -25,6 +24,7 @@ from pipelines.reproduce import alone, run_stages, show_metrics, show_report
 from pipelines.workspace import clone, dvc, git, has_remote, home, share
 from reprotune import paths, revisions
 from reprotune.params import load_params
+from reprotune.profiles import pin
 
 CLONE = paths.WORK / "retrain"
 LOCK = paths.WORK / "retrain.lock"
@@ -57,7 +57,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
                 news.append(f"{place} {hashed(folder / place)}")
     newer = [source for source in revisions.sources(params) if source.is_newer]
     if newer:
-        pin(folder / paths.PARAMS, {source.key: source.newest for source in newer})
+        pin({source.key: source.newest for source in newer}, folder / paths.PARAMS)
         news += [f"{source.key} {source.newest}" for source in newer]
     if not news:
         asked = [sys.executable, "-m", "reprotune.cli", "check", "--lock"]
@@ -85,22 +85,6 @@ def differs(one: Path, other: Path) -> bool:
 
 def hashed(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
-
-
-def pin(file: Path, values: dict[str, str]) -> None:
-    """Set parameters by dotted names, whose parts may be places in a list; comments are kept."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 100
-    tree = yaml.load(file.read_text(encoding="utf-8"))
-    for key, value in values.items():
-        *sections, name = key.split(".")
-        section: Any = tree
-        for part in sections:
-            section = section[int(part) if part.isdigit() else part]
-        section[name] = value
-    with file.open("w", encoding="utf-8") as handle:
-        yaml.dump(tree, handle)
 
 
 def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:

@@ -1,7 +1,7 @@
 """Ready-made parameter files: what differs from ``profiles/builtin.yaml``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,16 @@ from reprotune.stage import whole_file
 
 BUILTIN = "builtin"  # the one that is complete
 WHOLE = {"labels", "verbalizers"}  # mappings that a profile replaces, not extends
+
+
+def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+EDITOR = YAML()
+EDITOR.width = 100
+EDITOR.preserve_quotes = True
+EDITOR.representer.add_representer(type(None), spell_null)
 
 
 def available(folder: Path = paths.PROFILES) -> list[str]:
@@ -70,23 +80,40 @@ def write(
     folder: Path = paths.PROFILES,
 ) -> None:
     """Write the built-in parameters with these changes, checked, to the parameter file."""
-    yaml = YAML()
-    yaml.width = 100
-    yaml.preserve_quotes = True
-    yaml.representer.add_representer(type(None), spell_null)
-    values = yaml.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
+    values = EDITOR.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
     overlay(values, changes, origin)
+    save(values, target)
+
+
+def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
+    """Set parameters of the parameter file by dotted names, whose parts may be places in a list.
+
+    Raises:
+        InputError: there is no such parameter, or it may not have this value.
+    """
+    tree = EDITOR.load(target.read_text(encoding="utf-8"))
+    for name, value in values.items():
+        *sections, last = [int(part) if part.isdigit() else part for part in name.split(".")]
+        section: Any = tree
+        try:
+            for part in sections:
+                section = section[part]
+            section[last]  # must be there
+        except (KeyError, IndexError, TypeError):
+            raise InputError(f"{name} is no parameter of {paths.PARAMS}") from None
+        section[last] = value
+    save(tree, target)
+
+
+def save(values: CommentedMap, target: Path) -> None:
+    """Write parameters if they pass the checks."""
     with whole_file(target) as partial:
         buffer = StringIO()
-        yaml.dump(values, buffer)
+        EDITOR.dump(values, buffer)
         # A mapping that was replaced takes the blank line after it along.
         text = re.sub(r"(?<!\n)\n(?=\w+:[^\n]*\n  )", "\n\n", buffer.getvalue())
         partial.write_text(text, encoding="utf-8")
         load_params(partial)
-
-
-def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def overlay(values: CommentedMap, changes: dict[str, Any], origin: str) -> None:

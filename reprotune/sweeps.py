@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from reprotune import paths
-from reprotune.params import InputError, Positive, Section, explain, load_params, refuse
+from reprotune.params import InputError, Positive, Section, explain, refuse
+from reprotune.profiles import pin
 from reprotune.snapshot import flat, git
 from reprotune.stage import whole_file
 
@@ -200,20 +202,9 @@ def conclude(
 
 def check(found: Sequence[Trial]) -> None:
     """Refuse values that no run would accept, before the first trial starts."""
-    tree = YAML(typ="safe", pure=True).load(paths.PARAMS.read_text("utf-8"))
-    wrong = paths.WORK / "sweep.yaml"
-    wrong.parent.mkdir(exist_ok=True)
+    scratch = paths.WORK / "sweep.yaml"
+    scratch.parent.mkdir(exist_ok=True)
     for trial in found:
-        changed = json.loads(json.dumps(tree))
-        for key, value in trial.values.items():
-            *sections, name = key.split(".")
-            section = changed
-            for part in sections:
-                section = section.get(part, {})
-            if name not in section:
-                raise InputError(f"parameters.{key} is no parameter of {paths.PARAMS}")
-            section[name] = value
-        with wrong.open("w", encoding="utf-8") as file:
-            YAML(typ="safe", pure=True).dump(changed, file)
-        load_params(wrong)
-    wrong.unlink()
+        shutil.copy(paths.PARAMS, scratch)
+        pin(trial.values, scratch)
+    scratch.unlink()

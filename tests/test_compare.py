@@ -252,6 +252,8 @@ def test_texts_stay_texts(repository: Path) -> None:
     page = paths.COMPARISON.with_suffix(".html").read_text()
     assert "<script" not in page and "<h1>gone" not in page
     assert "default-src 'none'" in page
+    compare()
+    assert paths.COMPARISON.with_suffix(".html").read_text() == page
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     for table in tables:
         widths = {len(unescaped(line)) for line in table}

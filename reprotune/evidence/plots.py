@@ -24,6 +24,7 @@ STYLE: Any = {
     "font.size": 9,
     "legend.frameon": False,
     "savefig.dpi": 150,
+    "svg.fonttype": "none",
     "svg.hashsalt": "reprotune",  # the same picture is the same bytes
 }
 
@@ -218,8 +219,9 @@ def save(target: Path, folder: Path = Path()) -> list[Path]:
 
 
 def svg(figure: Figure) -> str:
-    """A figure for an HTML page, without date and with its text as paths."""
+    """A figure for an HTML page, without date and with text that can be searched and read aloud."""
     buffer = StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
