@@ -16,7 +16,7 @@ from reprotune.model.merging import save_classifier, save_merged
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import InputError, load_params
-from reprotune.profiles import available, use
+from reprotune.profiles import available, pin, use
 from tests import hub, tiny
 from tests.hub import Repo, commit
 
@@ -102,6 +102,13 @@ def test_a_profile_takes_local_data_and_a_local_model_in_place_of_those_of_the_h
     assert [(f.location, f.split) for f in params.download.files] == [
         ("train.jsonl", "train"), ("test.jsonl", "test"),
     ]  # fmt: skip
+    pin({"seed": 3, "download.files.1.sha256": "d" * 64}, target)
+    params = load_params(target)
+    assert (params.seed, params.download.files[1].sha256) == (3, "d" * 64)
+    assert "# rows computed at once" in target.read_text()
+    for name in ("seeds", "download.files.2.sha256", "seed.0"):
+        with pytest.raises(InputError, match=f"{name} is no parameter of params.yaml"):
+            pin({name: 1}, target)
     with pytest.raises(InputError, match="reads 2 files, --data names 1"):
         use("tweet-sentiment-gpt2", ROOT / "profiles", target, None, files[:1])
     with pytest.raises(InputError, match="must lie under data/source, which is tracked; copy it"):

@@ -1,6 +1,5 @@
 """Retraining: nothing new, new data, a gate that closes, broken data, two at once, and a kill."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,7 +13,7 @@ import requests
 from gto import api as gto
 from ruamel.yaml import YAML
 
-from pipelines.retrain import CLONE, pin
+from pipelines.retrain import CLONE
 from reprotune import paths
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -284,14 +283,3 @@ def test_a_served_retraining_is_scheduled(project: Path, prefect_server: str) ->
         served.terminate()
     times = {run["expected_start_time"][11:16] for run in found}
     assert times == {"03:00"}
-
-
-def test_a_pinned_parameter_keeps_the_comments(project: Path) -> None:
-    values = {"download.revision": "abc", "download.files.0.sha256": "d" * 64}
-    pin(paths.PARAMS, values)
-    text = paths.PARAMS.read_text()
-    tree = YAML(typ="safe", pure=True).load(text)
-    assert tree["download"]["revision"] == "abc"
-    assert tree["download"]["files"][0]["sha256"] == "d" * 64
-    assert "# hub: the commit" in text
-    assert json.dumps(tree["train"]["learning_rate"]) == "0.001"
