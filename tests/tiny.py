@@ -12,6 +12,10 @@ from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     LlamaForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -70,6 +74,22 @@ def gemma() -> Gemma3ForCausalLM:
             head_dim=32,
         )
     )
+
+
+def mamba() -> MambaForCausalLM:
+    """With a state in place of keys and values."""
+    set_seed(0)
+    return MambaForCausalLM(
+        MambaConfig(vocab_size=len(tokenizer()), hidden_size=64, num_hidden_layers=2, state_size=8)
+    )
+
+
+def mixtral() -> MixtralForCausalLM:
+    """A mixture of experts."""
+    set_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "num_local_experts": 2}
+    return MixtralForCausalLM(MixtralConfig(vocab_size=len(tokenizer()), **sizes, **heads))
 
 
 ARCHITECTURES = {"bert": bert, "gpt2": gpt2, "llama": model}

@@ -27,7 +27,8 @@ class Answers:
         shared = common(prompts)
         if len(shared) >= WORTH and len(prompts) > 1:
             ids = torch.tensor([shared], device=self.device)
-            known = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+            out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
+            known = out.get("past_key_values")
             if whole(known):
                 self.prefix = shared
                 more = max(map(len, prompts)) - len(shared) + max(map(len, self.answers))
@@ -88,7 +89,7 @@ class Answers:
             use_cache=longer,
             logits_to_keep=steps,
         )
-        return torch.log_softmax(out.logits.float(), -1), out.past_key_values
+        return torch.log_softmax(out.logits.float(), -1), out.get("past_key_values")
 
 
 class Shared(DynamicLayer):
@@ -126,9 +127,10 @@ class Shared(DynamicLayer):
         return self.keys, self.values
 
 
-def whole(cache: Cache) -> bool:
+def whole(cache: Cache | None) -> bool:
     """Whether it holds every token: no sliding window, no state instead of keys and values."""
-    return all(type(layer) in (DynamicLayer, Shared) for layer in cache.layers)
+    kinds = [type(layer) for layer in cache.layers] if cache else [None]
+    return set(kinds) <= {DynamicLayer, Shared}
 
 
 def common(prompts: Sequence[list[int]]) -> list[int]:

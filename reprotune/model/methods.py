@@ -39,14 +39,21 @@ Tuned = PreTrainedModel | PeftModel
 
 
 def prepared(model: PreTrainedModel, train: Train, encoder: Encoder) -> Tuned:
-    """The model with what ``train.method`` trains set free, and the rest frozen."""
+    """The model with what ``train.method`` trains set free, and the rest frozen.
+
+    Raises:
+        InputError: the method does not go with the model.
+    """
     config = adapter_config(model, train, isinstance(encoder, TextEncoder))
-    if config is not None:
-        tuned: Tuned = get_peft_model(model, config)
-    else:
-        tuned = model
+    if config is None:
         free(model, train)
-    return tuned
+        return model
+    try:
+        return cast(PeftModel, get_peft_model(model, config))
+    except ValueError as error:  # such as dropout on a mixture of experts
+        raise InputError(
+            f"train.method {train.method} on a {model.config.model_type} model: {error}"
+        ) from None
 
 
 def adapter_config(model: PreTrainedModel, train: Train, head: bool) -> PeftConfig | None:

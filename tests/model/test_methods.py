@@ -19,6 +19,7 @@ from reprotune.model.scoring import log_likelihoods
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.model.training import tune
 from reprotune.params import InputError, Params
+from tests import tiny
 
 Changed = Callable[[dict[str, Any]], Params]
 METHODS = ("lora", "dora", "ia3", "prompt_tuning", "head", "full")
@@ -115,6 +116,17 @@ def test_a_soft_prompt_says_the_same_as_new_tokens_as_in_peft(
         ours_model, asking = load_tuned(base, tmp_path, precision, encoder)
         ours = ours_model(input_ids=torch.tensor([asking.prompt("Net sales rose.")])).logits[0, -1]
     assert torch.allclose(theirs, ours[: len(theirs)], atol=1e-4)
+
+
+def test_what_peft_refuses_is_an_error_that_names_method_and_model(
+    changed: Changed, tmp_path: Path
+) -> None:
+    base = tiny.save(tmp_path, tiny.mixtral())
+    params = changed(values("lora", "causal", "none"))
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    model = load_model(base, Precision("none", False, "float32"), encoder)
+    with pytest.raises(InputError, match=r"lora on a mixtral model: .*does not work with.*dropout"):
+        prepared(model, params.train, encoder)
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -34,7 +34,7 @@ def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> lis
     return result
 
 
-@pytest.fixture(scope="module", params=[tiny.model, tiny.gpt2, tiny.gemma])
+@pytest.fixture(scope="module", params=[tiny.model, tiny.gpt2, tiny.gemma, tiny.mamba])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save(tmp_path_factory.mktemp("base"), request.param())
 
