@@ -1,0 +1,125 @@
+"""Which models work: random ones of each architecture, trained, read back, merged and scored.
+
+No speeds: a table of what was refused, and of how far the merged model is from the tuned one.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import transformers
+from transformers import AutoModel, AutoModelForCausalLM, PretrainedConfig, set_seed
+
+from reprotune import paths
+from reprotune.classes import class_names
+from reprotune.model.base import TASKS
+from reprotune.model.encoding import encoder_for
+from reprotune.model.loading import Precision, load_model
+from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.model.methods import load_tuned, save_tuned
+from reprotune.model.scoring import log_likelihoods
+from reprotune.model.tokenizer import load_tokenizer
+from reprotune.model.training import tune
+from reprotune.params import Params, load_params
+
+ROWS = 64
+WIDTH, LAYERS, HEADS, LENGTH = 64, 2, 4, 512
+DECODERS = (
+    "Bloom Cohere Falcon GPT2 GPTJ GPTNeo GPTNeoX Gemma2 Gemma3Text Granite Lfm2 Llama Mamba "
+    "Mistral Mixtral Mpt OPT Olmo2 Phi Phi3 Qwen2 Qwen3 Qwen3Moe SmolLM3 StableLm Starcoder2"
+).split()
+ENCODERS = (
+    "Albert Bert BigBird Camembert ConvBert DebertaV2 DistilBert Electra EuroBert Longformer "
+    "MPNet MobileBert ModernBert Nystromformer RoFormer Roberta XLMRoberta XLNet"
+).split()
+# Small sizes, under the names that configurations have for them.
+SIZES: dict[str, Any] = {
+    **dict.fromkeys(("hidden_size", "n_embd", "d_model", "dim", "embedding_size"), WIDTH),
+    **dict.fromkeys(("intermediate_size", "ffn_dim", "hidden_dim", "d_inner", "n_inner"), WIDTH),
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers"), LAYERS),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), HEADS),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "max_seq_len"), LENGTH),
+    "num_key_value_heads": HEADS,
+    "head_dim": WIDTH // HEADS,
+    "rotary_dim": WIDTH // HEADS,
+    "word_embed_proj_dim": WIDTH,
+    "intra_bottleneck_size": WIDTH // 2,
+    "state_size": 8,
+    "sliding_window": 8,
+    "attention_window": 8,
+    "num_local_experts": 4,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": WIDTH // 2,
+}
+OWN: dict[str, dict[str, Any]] = {
+    "GPTNeo": {"attention_types": [[["global", "local"], 1]]},
+    "Lfm2": {"layer_types": ["conv", "full_attention"]},
+}
+
+
+def configured(name: str, tokens: dict[str, int]) -> PretrainedConfig:
+    kind = getattr(transformers, f"{name}Config")
+    known = vars(kind()).keys() | kind.attribute_map.keys()
+    sizes = {key: value for key, value in SIZES.items() if key in known}
+    return cast(PretrainedConfig, kind(**sizes, **tokens, **OWN.get(name, {})))
+
+
+def outcome(base: Path, work: Path, params: Params, rows: pd.DataFrame, way: str) -> str:
+    """How far merged and tuned model are apart, in nats, or why there is none."""
+    task, quantization = way.split(", ")
+    precision = Precision(quantization, False, "float32")
+    encoder = encoder_for(
+        load_tokenizer(base), task, params.prompt, class_names(params.download.labels)
+    )
+    model = load_model(base, precision, encoder, new_head=True)
+    tuned, *_ = tune(model, encoder, rows, rows[:0], params.train, precision)
+    save_tuned(tuned, params.train.method, work / "tuned")
+    reloaded = load_tuned(base, work / "tuned", precision, encoder)
+    before = log_likelihoods(*reloaded, rows["text"], 16, way)
+    alone = log_likelihoods(*reloaded, rows["text"], 1, way)
+    merged, asking = merge(base, work / "tuned", precision, encoder)
+    save_merged(merged, asking.tokenizer, "float32", work / "merged")
+    save_classifier(asking, work / "merged")
+    after = log_likelihoods(*load_classifier(work / "merged"), rows["text"], 16, way)
+    if np.abs(before - alone).max() > 1e-4:
+        return "batches differ"
+    return f"{np.abs(before - after).mean():.0e}"
+
+
+def table(params: Params, rows: pd.DataFrame) -> Iterator[list[str]]:
+    ways = [f"{task}, {q}" for task in ("causal", "classification") for q in ("none", "nf4")]
+    yield ["architecture", *ways]
+    tokenizer = load_tokenizer(paths.BUILTIN_MODEL)
+    names = ("pad", "bos", "eos")
+    tokens = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in names}
+    for name in DECODERS + ENCODERS:
+        config = configured(name, tokens | {"vocab_size": len(tokenizer)})
+        cells = [name]
+        for way in ways:
+            task = way.split(", ")[0]
+            if config.model_type not in TASKS[task] or (task == "causal" and name in ENCODERS):
+                cells.append("")
+                continue
+            with tempfile.TemporaryDirectory() as work:
+                set_seed(0)
+                kind: Any = AutoModelForCausalLM if task == "causal" else AutoModel
+                kind.from_config(config).save_pretrained(f"{work}/base")
+                tokenizer.save_pretrained(f"{work}/base")
+                try:
+                    cells.append(outcome(Path(work) / "base", Path(work), params, rows, way))
+                except Exception as error:
+                    cells.append(f"{type(error).__name__}: {str(error)[:60]}")
+        yield cells
+
+
+def main() -> None:
+    params = load_params(paths.PROFILES / "builtin.yaml")
+    lora = params.train.lora.model_copy(update={"dropout": 0.0})  # peft has none on experts
+    train = params.train.model_copy(update={"epochs": 1, "learning_rate": 5e-3, "lora": lora})
+    rows = pd.read_parquet(paths.TRAIN).head(ROWS)
+    for cells in table(params.model_copy(update={"train": train}), rows):
+        print("|", " | ".join(cells), "|", flush=True)
