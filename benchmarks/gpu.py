@@ -62,6 +62,8 @@ def main() -> None:
     train = params.train.model_copy(update=changes)
     model_params = params.model.model_copy(update={"compute_dtype": "bfloat16"})
     params = params.model_copy(update={"train": train, "model": model_params})
+    less = train.model_copy(update={"activation_checkpointing": True})
+    saving = params.model_copy(update={"train": less})
     rows = pd.read_parquet(paths.TRAIN).head(ROWS)
     classes = class_names(params.download.labels)
     encoder = encoder_for(load_tokenizer(FOLDER), "causal", params.prompt, classes)
@@ -74,6 +76,9 @@ def main() -> None:
         ),
         f"stock trl, batch {EFFECTIVE}": lambda model: stock(
             model, encoder, rows, params, EFFECTIVE, checkpointing=False
+        ),
+        f"reprotune, batch {EFFECTIVE}, activation checkpointing": lambda model: ours(
+            model, encoder, rows, saving
         ),
         f"reprotune, batch {EFFECTIVE}": lambda model: ours(model, encoder, rows, params),
     }.items():
