@@ -1,5 +1,6 @@
 """The repository's parameters, and changed copies of them that pass the same checks."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,15 @@ from reprotune.params import Params, load_params
 from tests import server
 
 PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def author() -> Iterator[None]:
+    """Somebody who commits, for the machine's git may know nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        for role, what in itertools.product(("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")):
+            patch.setenv(f"GIT_{role}_{what}", "tester@example.org")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,8 @@ from reprotune.model.scoring import log_likelihoods, probabilities
 from reprotune.stage import main
 from stages import audit, base_model, curate, download, roles, split
 from tests import tiny
+from tests.projects import ROOT, change, made
 
-ROOT = Path(__file__).resolve().parents[1]
 FILES = Path(__file__).parent / "bad_inputs"
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PERSISTENT = {"download", "base_model", "roles", "curate", "split"}
@@ -45,11 +45,7 @@ INPUTS = ("params.yaml", "data/decisions.csv", "data/source", "models/source")
 OTHER = (".git", ".dvc", ".reprotune", "reports/data_docs", "reports/run.json", *INPUTS)
 SMALL = {
     "threads: 2": "threads: 1",
-    "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
-    "files: []": "files: [{location: own.csv, sha256: null, label: null, split: null}]",
     "rows: {least: 1000": "rows: {least: 1",
-    "kind: builtin             # builtin | path": "kind: path  # builtin | path",
-    "location: models/source/builtin": "location: tiny",
     "test_per_class: 200": "test_per_class: 4",
     "validation_per_class: 50": "validation_per_class: 2",
     "train_per_class: 300": "train_per_class: 6",
@@ -97,14 +93,6 @@ def case(name: str, *values: Any, bug: str | None = None, **more: Any) -> Any:
     return pytest.param(Case(*values, **more), id=name, marks=[expected] if bug else [])
 
 
-def change(file: Path, replacements: Mapping[str, str]) -> None:
-    text = file.read_text("utf-8")
-    for old, new in replacements.items():
-        assert old in text, old
-        text = text.replace(old, new, 1)
-    file.write_text(text, "utf-8")
-
-
 def dvc(root: Path) -> subprocess.CompletedProcess[str]:
     bin_folder = Path(sys.executable).parent
     return subprocess.run(
@@ -147,19 +135,7 @@ def listing(root: Path) -> dict[str, str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with data and a model of its own, reproduced once up to the split."""
     root = tmp_path_factory.mktemp("project")
-    for folder in ("reprotune", "stages", ".dvc"):
-        skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp")
-        shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
-    for file in ("dvc.yaml", "pins.yaml", ".gitignore"):
-        shutil.copy(ROOT / file, root)
-    shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
-    change(root / "params.yaml", SMALL)
-    (root / "data/source").mkdir(parents=True)
-    shutil.copy(ROOT / "data/decisions.csv", root / "data")
-    examples = headlines.examples(rows=120, wrong=0, repeated=0, seed=1)
-    examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
-    tiny.save(root / "models/source/tiny")
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    made(root, headlines.examples(rows=120, wrong=0, repeated=0, seed=1), SMALL)
     reproduce(root)
     assert {"data/raw/examples.parquet", "models/base/base.json"} <= set(listing(root))
     return root

@@ -79,8 +79,6 @@ def commit(message: str) -> str:
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a run on main, on a branch that left it."""
     monkeypatch.chdir(tmp_path)
-    for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(key, "tester@example.org")
     git("init", "-q", "-b", "main")
     Path(".gitignore").write_text("/reports/comparison.*\n/.reprotune/\n")
     write_run(0.80)

@@ -41,8 +41,6 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     origin = tmp_path / "origin"
     origin.mkdir()
     monkeypatch.chdir(origin)
-    for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(key, "tester@example.org")
     run("git", "init", "-q", "-b", "main")
     dvc("init", "-q")
     shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")

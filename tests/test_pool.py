@@ -76,8 +76,6 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str, s3: str) -> Path:
     """A project that is pushed, git's part to a bare repository, its data to S3."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
-    for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(key, "tester@example.org")
     run("git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "origin.git"))
     run("git", "clone", "-q", str(tmp_path / "origin.git"), str(tmp_path / "project"))
     monkeypatch.chdir(tmp_path / "project")

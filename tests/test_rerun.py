@@ -6,7 +6,6 @@ in their order: each changes one thing and names the stages that must run.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,16 +15,11 @@ import pytest
 import yaml
 
 from reprotune.data import headlines
-from tests import tiny
+from tests.projects import ROOT, change, made
 
-ROOT = Path(__file__).resolve().parents[1]
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 SMALL = {
     "threads: 2": "threads: 1",
-    "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
-    "files: []": "files: [{location: own.csv, sha256: null, label: null, split: null}]",
-    "kind: builtin             # builtin | path": "kind: path  # builtin | path",
-    "location: models/source/builtin": "location: tiny",
     "test_per_class: 200": "test_per_class: 10",
     "validation_per_class: 50": "validation_per_class: 5",
     "train_per_class: 300": "train_per_class: 10",
@@ -42,30 +36,9 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with data and a model of its own, reproduced once."""
     root = tmp_path_factory.mktemp("project")
-    for folder in ("reprotune", "stages", ".dvc"):
-        skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp")
-        shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
-    for file in ("dvc.yaml", "pins.yaml", ".gitignore"):
-        shutil.copy(ROOT / file, root)
-    shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
-    change(root / "params.yaml", **SMALL)
-    (root / "data/source").mkdir(parents=True)
-    for file in ("decisions.csv", "general.txt"):
-        shutil.copy(ROOT / "data" / file, root / "data")
-    examples = headlines.examples(rows=300, wrong=0.06, repeated=0.02, seed=1)
-    examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
-    tiny.save(root / "models/source/tiny")
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    made(root, headlines.examples(rows=300, wrong=0.06, repeated=0.02, seed=1), SMALL)
     assert reproduce(root) == set(STAGES)
     return root
-
-
-def change(file: Path, **replacements: str) -> None:
-    text = file.read_text()
-    for old, new in replacements.items():
-        assert old in text, old
-        text = text.replace(old, new, 1)
-    file.write_text(text)
 
 
 def reproduce(root: Path, *options: str) -> set[str]:
@@ -88,36 +61,36 @@ def test_nothing_runs_when_nothing_changed(project: Path) -> None:
 
 
 def test_a_comment_in_the_parameters_runs_nothing(project: Path) -> None:
-    change(project / "params.yaml", **{"train:\n": "# a thought\ntrain:   # another\n"})
+    change(project / "params.yaml", {"train:\n": "# a thought\ntrain:   # another\n"})
     assert reproduce(project) == set()
 
 
 def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None:
-    change(project / "params.yaml", **{"learning_rate: 1e-3": "learning_rate: 2e-3"})
+    change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3"})
     assert reproduce(project) == {"train", "evaluate", "export"}
 
 
 def test_the_prompt_runs_baseline_train_evaluate_and_export(project: Path) -> None:
-    change(project / "params.yaml", **{r"{text}\nSentiment:": r"{text}\nMood:"})
+    change(project / "params.yaml", {r"{text}\nSentiment:": r"{text}\nMood:"})
     assert reproduce(project) == {"baseline", "train", "evaluate", "export"}
 
 
 def test_an_export_parameter_runs_export(project: Path) -> None:
-    change(project / "params.yaml", **{"dtype: float16\n": "dtype: float32\n"})
+    change(project / "params.yaml", {"dtype: float16\n": "dtype: float32\n"})
     assert reproduce(project) == {"export"}
 
 
 def test_a_new_export_parameter_in_file_and_code_runs_export(project: Path) -> None:
-    change(project / "params.yaml", **{"export:\n": "export:\n  shout: true\n"})
+    change(project / "params.yaml", {"export:\n": "export:\n  shout: true\n"})
     change(
         project / "reprotune/params.py",
-        **{"    agreement: Prob": "    shout: bool\n    agreement: Prob"},
+        {"    agreement: Prob": "    shout: bool\n    agreement: Prob"},
     )
     assert reproduce(project) == {"export"}
 
 
 def test_the_code_of_a_stage_runs_that_stage(project: Path) -> None:
-    change(project / "stages/export.py", **{"if __name__": "REASON = None\n\nif __name__"})
+    change(project / "stages/export.py", {"if __name__": "REASON = None\n\nif __name__"})
     assert reproduce(project) == {"export"}
 
 
@@ -126,7 +99,7 @@ def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_it(
     project: Path, package: str, stage: str
 ) -> None:
     pins = yaml.safe_load((project / "pins.yaml").read_text())
-    change(project / "pins.yaml", **{f'{package}: "{pins[package]}"': f'{package}: "99.0"'})
+    change(project / "pins.yaml", {f'{package}: "{pins[package]}"': f'{package}: "99.0"'})
     assert reproduce(project) == {stage}, "its outputs came out the same, so nothing after it runs"
 
 

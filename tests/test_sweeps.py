@@ -58,8 +58,6 @@ def write(path: Path, **changes: Any) -> Path:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A git repository with a DVC pipeline of one quick stage."""
     monkeypatch.chdir(tmp_path)
-    for key in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(key, "tester@example.org")
     shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
     Path("evaluate.py").write_text(STAGE)
     Path("dvc.yaml").write_text(DAG.format(python=sys.executable))

@@ -1,0 +1,45 @@
+"""Small projects of their own: this repository's code with few rows and a tiny model."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[1]
+OWN = {
+    "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
+    "files: []": "files: [{location: own.csv, sha256: null, label: null, split: null}]",
+    "kind: builtin             # builtin | path": "kind: path  # builtin | path",
+    "location: models/source/builtin": "location: tiny",
+}
+
+
+def made(root: Path, examples: pd.DataFrame, changes: Mapping[str, str]) -> Path:
+    """A git repository in ``root`` with these examples and the parameters changed so."""
+    for folder in ("reprotune", "stages", ".dvc"):
+        skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp")
+        shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
+    for file in ("dvc.yaml", "pins.yaml", ".gitignore"):
+        shutil.copy(ROOT / file, root)
+    shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
+    change(root / "params.yaml", OWN | dict(changes))
+    (root / "data/source").mkdir(parents=True)
+    for file in ("decisions.csv", "general.txt"):
+        shutil.copy(ROOT / "data" / file, root / "data")
+    examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
+    tiny.save(root / "models/source/tiny")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    return root
+
+
+def change(file: Path, replacements: Mapping[str, str]) -> None:
+    """Replace what must be there, each once."""
+    text = file.read_text("utf-8")
+    for old, new in replacements.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    file.write_text(text, "utf-8")
