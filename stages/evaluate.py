@@ -2,9 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -12,10 +10,11 @@ from reprotune import paths
 from reprotune.classes import class_names
 from reprotune.data import schemas
 from reprotune.evidence import predictions
-from reprotune.evidence.calibration import arrays, scaled
+from reprotune.evidence.calibration import arrays
 from reprotune.evidence.calibration import reliability as bins
-from reprotune.evidence.metrics import accuracy, accuracy_gain, against_reference, scores, subset
-from reprotune.evidence.ranking import at_threshold, curves
+from reprotune.evidence.claims import by_class, claims, held_out, mistakes, subsets
+from reprotune.evidence.metrics import accuracy
+from reprotune.evidence.ranking import curves
 from reprotune.model.encoding import Encoder, encoder_for
 from reprotune.model.forgetting import text_loss
 from reprotune.model.generation import generated, read_answer
@@ -27,26 +26,6 @@ from reprotune.model.scoring import log_likelihoods, probabilities
 from reprotune.model.tokenizer import load_tokenizer
 from reprotune.params import Generate, InputError, Params
 from reprotune.stage import main, whole_file, write_json
-
-
-def by_class(figures: dict[str, Any]) -> pd.DataFrame:
-    """Columns class, precision, recall and f1, for a bar chart."""
-    columns = {key: figures[key] for key in ("precision", "recall", "f1")}
-    return pd.DataFrame(columns).rename_axis("class").reset_index()
-
-
-def mistakes(table: pd.DataFrame, classes: list[str], count: int) -> pd.DataFrame:
-    """The wrong predictions that the model was surest of."""
-    wrong = table[table["label"] != table["predicted"]]
-    wrong = wrong.assign(confidence=wrong[classes].max(axis=1))
-    wrong = wrong.sort_values(["confidence", "id"], ascending=[False, True]).head(count)
-    return wrong[["id", "confidence", "label", "predicted", "text"]]
-
-
-def unleaked(roles: pd.DataFrame) -> list[str]:
-    """Ids of the test rows without a near-duplicate in training or validation."""
-    taught = roles.loc[roles["role"].isin(["train", "validation"]), "group"]
-    return list(roles.loc[(roles["role"] == "test") & ~roles["group"].isin(taught), "id"])
 
 
 def read_text(path: Path) -> str:
@@ -69,71 +48,6 @@ def in_words(
         read = [read_answer(answer, encoder.verbalizers) for answer in said]
         asked = asked.assign(answer=said, predicted=read)
     return asked
-
-
-def claims(
-    rows: pd.DataFrame,
-    table: pd.DataFrame,
-    others: pd.DataFrame,
-    classes: list[str],
-    interval: tuple[float, int, int],
-) -> dict[str, Any]:
-    """What the predictions are worth, against the labels, the truth and every baseline.
-
-    ``interval``: confidence, resamples and seed.
-    """
-    figures: dict[str, Any] = {"test": scores(table, classes, *interval)}
-    if rows["reference_label"].notna().all():
-        figures["reference"] = against_reference(
-            table, rows["reference_label"], classes, interval[0]
-        )
-    figures["gain_over"] = {
-        str(name): accuracy_gain(
-            predictions.right(table, other), predictions.right(other, table), *interval
-        )
-        for name, other in others.groupby("predictor", sort=False)
-    }
-    return figures
-
-
-def subsets(
-    table: pd.DataFrame,
-    others: pd.DataFrame,
-    roles: pd.DataFrame,
-    findings: pd.DataFrame,
-    confidence: float,
-) -> dict[str, Any]:
-    """Accuracy without the rows that the audit doubts, and without those that leak.
-
-    The baselines are among the latter alone: what the audit doubts is what TF-IDF gets wrong.
-    """
-    doubted = set(findings.loc[findings["issue"] == "label", "id"])
-    clean = unleaked(roles)
-    baselines = {
-        str(name): subset(said, clean, confidence)["accuracy"]
-        for name, said in others.groupby("predictor", sort=False)
-    }
-    return {
-        "without_doubted": subset(table, set(table["id"]) - doubted, confidence),
-        "without_leaked": subset(table, clean, confidence) | {"baselines": baselines},
-    }
-
-
-def held_out(
-    log_p: np.ndarray,
-    rows: pd.DataFrame,
-    held_log_p: np.ndarray,
-    held: pd.DataFrame,
-    classes: list[str],
-) -> dict[str, Any]:
-    """What is chosen on the validation rows: a temperature and, for two classes, a threshold."""
-    labels, known = (part["label"].map(classes.index).to_numpy() for part in (rows, held))
-    figures = {"calibration": scaled(log_p, labels, held_log_p, known)}
-    if len(classes) == 2:
-        second, asked = probabilities(log_p)[:, 1], probabilities(held_log_p)[:, 1]
-        cut = at_threshold(second, labels == 1, asked, known == 1)
-        figures["threshold"] = {"class": classes[1], **cut}
-    return figures
 
 
 def run(

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.evaluate import subsets
+from reprotune.evidence.claims import subsets
 
 
 def test_accuracy_without_doubted_rows_and_without_leaked_ones() -> None:
