@@ -1,6 +1,7 @@
 """Which models work: random ones of each architecture, trained, read back, merged and scored.
 
-No speeds: a table of what was refused, and of how far the merged model is from the tuned one.
+No speeds: a table of what was refused, and of how far the merged model is from the tuned one, in
+nats at most. The prompts begin alike and the answers have several tokens.
 """
 
 import tempfile
@@ -26,6 +27,7 @@ from reprotune.model.training import tune
 from reprotune.params import Params, load_params
 
 ROWS = 64
+TEMPLATE = "Net sales rose: positive. Costs rose: negative. No change: neutral. {text}\nThat is:"
 WIDTH, LAYERS, HEADS, LENGTH = 64, 2, 4, 512
 DECODERS = (
     "Bloom Cohere Falcon GPT2 GPTJ GPTNeo GPTNeoX Gemma2 Gemma3Text Granite Lfm2 Llama Mamba "
@@ -87,7 +89,7 @@ def outcome(base: Path, work: Path, params: Params, rows: pd.DataFrame, way: str
     after = log_likelihoods(*load_classifier(work / "merged"), rows["text"], 16, way)
     if np.abs(before - alone).max() > 1e-4:
         return "batches differ"
-    return f"{np.abs(before - after).mean():.0e}"
+    return f"{np.abs(before - after).max():.0e}"
 
 
 def table(params: Params, rows: pd.DataFrame) -> Iterator[list[str]]:
@@ -120,6 +122,8 @@ def main() -> None:
     params = load_params(paths.PROFILES / "builtin.yaml")
     lora = params.train.lora.model_copy(update={"dropout": 0.0})  # peft has none on experts
     train = params.train.model_copy(update={"epochs": 1, "learning_rate": 5e-3, "lora": lora})
+    words = {name: f" rather {name}" for name in class_names(params.download.labels)}
+    prompt = params.prompt.model_copy(update={"template": TEMPLATE, "verbalizers": words})
     rows = pd.read_parquet(paths.TRAIN).head(ROWS)
-    for cells in table(params.model_copy(update={"train": train}), rows):
+    for cells in table(params.model_copy(update={"train": train, "prompt": prompt}), rows):
         print("|", " | ".join(cells), "|", flush=True)

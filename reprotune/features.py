@@ -21,7 +21,8 @@ class GatheredSingles(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     The weights of a linear model with an L2 penalty are a weighted sum of the rows it was taught
     (representer theorem), so within these columns they follow the row, and what the model learns
-    and predicts stays the same. Most n-grams occur once: a third of the columns is left.
+    and predicts stays the same, up to the tolerance of its solver. Most n-grams occur once: a third
+    of the columns is left.
     """
 
     def fit(self, rows: csr_matrix, labels: object = None) -> GatheredSingles:

@@ -12,6 +12,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from reprotune import paths
+from reprotune.data.archives import divide
 from reprotune.data.files import inside
 from reprotune.params import InputError, load_params
 from reprotune.stage import whole_file
@@ -69,7 +70,7 @@ def replace_files(entries: list[dict[str, Any]], data: Sequence[str], name: str)
             f"{[entry['location'] for entry in entries]}"
         )
     for entry, location in zip(entries, data, strict=True):
-        inside(Path(location), paths.SOURCE_DATA)
+        inside(Path(divide(location)[0]), paths.SOURCE_DATA)
         entry |= {"location": location, "sha256": None}
 
 
@@ -82,7 +83,7 @@ def write(
     """Write the built-in parameters with these changes, checked, to the parameter file."""
     values = EDITOR.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
     overlay(values, changes, origin)
-    save(values, target)
+    save(values, target, tidy=True)
 
 
 def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
@@ -93,27 +94,39 @@ def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
     """
     tree = EDITOR.load(target.read_text(encoding="utf-8"))
     for name, value in values.items():
-        *sections, last = [int(part) if part.isdigit() else part for part in name.split(".")]
+        *sections, last = name.split(".")
         section: Any = tree
         try:
             for part in sections:
-                section = section[part]
-            section[last]  # must be there
-        except (KeyError, IndexError, TypeError):
+                section = section[place(section, part)]
+            section[place(section, last)]  # must be there
+            section[place(section, last)] = value
+        except (KeyError, IndexError, TypeError, ValueError):
             raise InputError(f"{name} is no parameter of {paths.PARAMS}") from None
-        section[last] = value
     save(tree, target)
 
 
-def save(values: CommentedMap, target: Path) -> None:
-    """Write parameters if they pass the checks."""
+def place(section: Any, part: str) -> str | int:
+    """A part of a dotted name, as its section has it."""
+    return int(part) if isinstance(section, list) else part
+
+
+def save(values: CommentedMap, target: Path, tidy: bool = False) -> None:
+    """Write parameters if they pass the checks.
+
+    ``tidy``: a mapping that was replaced took the blank line after it along, which is put back.
+    """
+    buffer = StringIO()
+    EDITOR.dump(values, buffer)
+    text = buffer.getvalue()
+    if tidy:
+        text = re.sub(r"(?<!\n)\n(?=\w+:[^\n]*\n  )", "\n\n", text)
     with whole_file(target) as partial:
-        buffer = StringIO()
-        EDITOR.dump(values, buffer)
-        # A mapping that was replaced takes the blank line after it along.
-        text = re.sub(r"(?<!\n)\n(?=\w+:[^\n]*\n  )", "\n\n", buffer.getvalue())
         partial.write_text(text, encoding="utf-8")
-        load_params(partial)
+        try:
+            load_params(partial)
+        except InputError as error:
+            raise InputError(str(error).replace(str(partial), str(target))) from None
 
 
 def overlay(values: CommentedMap, changes: dict[str, Any], origin: str) -> None:

@@ -204,7 +204,10 @@ def check(found: Sequence[Trial]) -> None:
     """Refuse values that no run would accept, before the first trial starts."""
     scratch = paths.WORK / "sweep.yaml"
     scratch.parent.mkdir(exist_ok=True)
-    for trial in found:
-        shutil.copy(paths.PARAMS, scratch)
-        pin(trial.values, scratch)
-    scratch.unlink()
+    different = {json.dumps(trial.values): trial.values for trial in found}
+    try:
+        for values in different.values():
+            shutil.copy(paths.PARAMS, scratch)
+            pin(values, scratch)
+    finally:
+        scratch.unlink(missing_ok=True)

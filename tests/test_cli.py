@@ -106,9 +106,19 @@ def test_a_profile_takes_local_data_and_a_local_model_in_place_of_those_of_the_h
     params = load_params(target)
     assert (params.seed, params.download.files[1].sha256) == (3, "d" * 64)
     assert "# rows computed at once" in target.read_text()
-    for name in ("seeds", "download.files.2.sha256", "seed.0"):
+    for name in (
+        "seeds",
+        "download.files.2.sha256",
+        "seed.0",
+        "model.location.0",
+        "download.files.²",
+    ):
         with pytest.raises(InputError, match=f"{name} is no parameter of params.yaml"):
             pin({name: 1}, target)
+    with pytest.raises(
+        InputError, match=rf"^{target}: a parameter is wrong:\n  train.epochs is -1"
+    ):
+        pin({"train.epochs": -1}, target)
     with pytest.raises(InputError, match="reads 2 files, --data names 1"):
         use("tweet-sentiment-gpt2", ROOT / "profiles", target, None, files[:1])
     with pytest.raises(InputError, match="must lie under data/source, which is tracked; copy it"):

@@ -16,8 +16,12 @@ from transformers import (
     MambaForCausalLM,
     MixtralConfig,
     MixtralForCausalLM,
+    MptConfig,
+    MptForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    RwkvConfig,
+    RwkvForCausalLM,
     set_seed,
 )
 
@@ -58,8 +62,8 @@ def gpt2() -> GPT2LMHeadModel:
     )
 
 
-def gemma() -> Gemma3ForCausalLM:
-    """With a window of a few tokens that slides in one layer of two."""
+def gemma(window: int = 8) -> Gemma3ForCausalLM:
+    """With a window of so many tokens that slides in one layer of two."""
     set_seed(0)
     return Gemma3ForCausalLM(
         Gemma3TextConfig(
@@ -68,7 +72,7 @@ def gemma() -> Gemma3ForCausalLM:
             intermediate_size=64,
             num_hidden_layers=2,
             layer_types=["sliding_attention", "full_attention"],
-            sliding_window=8,
+            sliding_window=window,
             num_attention_heads=2,
             num_key_value_heads=1,
             head_dim=32,
@@ -81,6 +85,22 @@ def mamba() -> MambaForCausalLM:
     set_seed(0)
     return MambaForCausalLM(
         MambaConfig(vocab_size=len(tokenizer()), hidden_size=64, num_hidden_layers=2, state_size=8)
+    )
+
+
+def mpt() -> MptForCausalLM:
+    """With distances in the place of positions (ALiBi)."""
+    set_seed(0)
+    return MptForCausalLM(
+        MptConfig(vocab_size=len(tokenizer()), d_model=64, n_heads=2, n_layers=2, max_seq_len=512)
+    )
+
+
+def rwkv() -> RwkvForCausalLM:
+    """Which ignores the attention mask."""
+    set_seed(0)
+    return RwkvForCausalLM(
+        RwkvConfig(vocab_size=len(tokenizer()), hidden_size=64, num_hidden_layers=2)
     )
 
 

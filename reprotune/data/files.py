@@ -110,7 +110,7 @@ def inside(location: Path, folder: Path) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"{location}: must lie under {folder}, which is tracked; copy it there")
     if not path.is_file():
-        present = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+        present = sorted(p.name for p in folder.glob("[!.]*"))
         raise InputError(f"{path}: no such file (download.files); {folder} holds {present}")
     return path
 

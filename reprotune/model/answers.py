@@ -6,33 +6,52 @@ from typing import Any, Self, cast
 
 import numpy as np
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
+from peft import PeftModel
+from transformers import PreTrainedModel
+from transformers.cache_utils import (
+    Cache,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+)
 
 from reprotune.model.prompts import PromptEncoder
+from reprotune.params import InputError
 
 WORTH = 8  # tokens that all prompts share, from which they are computed once
+MASKLESS = {"rwkv"}  # types of model that attend to padding
+COUNTING = {"mpt"}  # that count the padding between a shared start and the rest as distance
 
 
 class Answers:
     """Scores the answers of an encoder with one model, over prompts that are known beforehand."""
 
     def __init__(
-        self, model: torch.nn.Module, encoder: PromptEncoder, prompts: Sequence[list[int]]
+        self,
+        model: PreTrainedModel | PeftModel,
+        encoder: PromptEncoder,
+        prompts: Sequence[list[int]],
     ) -> None:
         self.model, self.pad = model, encoder.tokenizer.pad_token_id
         self.device = next(model.parameters()).device
+        kind = model.config.model_type
+        if kind in MASKLESS:
+            raise InputError(
+                f"a {kind} model ignores the attention mask, so its scores would depend on the "
+                "batch; use another base model"
+            )
         self.answers = list(encoder.targets.values())
+        self.length = max(map(len, prompts), default=0) + max(map(len, self.answers))
         self.prefix: list[int] = []
         self.layers: list[Shared] = []
         shared = common(prompts)
-        if len(shared) >= WORTH and len(prompts) > 1:
+        if len(shared) >= WORTH and len(prompts) > 1 and kind not in COUNTING:
             ids = torch.tensor([shared], device=self.device)
             out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
             known = out.get("past_key_values")
-            if whole(known):
+            if whole(known, self.length):
                 self.prefix = shared
-                more = max(map(len, prompts)) - len(shared) + max(map(len, self.answers))
-                self.layers = [Shared(layer, more) for layer in known.layers]
+                self.layers = [Shared(layer, self.length - len(shared)) for layer in known.layers]
 
     def score(self, prompts: Sequence[list[int]]) -> np.ndarray:
         """Log-likelihood of each answer in nats; shape (prompts, answers).
@@ -56,7 +75,7 @@ class Answers:
             if stem:
                 more = torch.tensor([stem] * len(rest), device=self.device)
                 grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
-                if whole(cache):
+                if whole(cache, self.length):
                     after, cache = ask(more, grown, cache, len(stem))
                     cache.crop(-len(stem))
                 else:
@@ -127,10 +146,13 @@ class Shared(DynamicLayer):
         return self.keys, self.values
 
 
-def whole(cache: Cache | None) -> bool:
-    """Whether it holds every token: no sliding window, no state instead of keys and values."""
-    kinds = [type(layer) for layer in cache.layers] if cache else [None]
-    return set(kinds) <= {DynamicLayer, Shared}
+def whole(cache: Cache | None, length: int) -> bool:
+    """Whether it holds keys and values, and no more, of ``length`` tokens: no window is shorter."""
+    return type(cache) in (Cache, DynamicCache) and all(
+        type(layer) in (DynamicLayer, Shared)
+        or (type(layer) is DynamicSlidingWindowLayer and length < layer.sliding_window)
+        for layer in cast(Cache, cache).layers
+    )
 
 
 def common(prompts: Sequence[list[int]]) -> list[int]:

@@ -1,15 +1,19 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from reprotune.model import answers
 from reprotune.model.loading import Precision, load_model
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.scoring import log_likelihoods, probabilities
+from reprotune.params import InputError
 from tests import tiny
 
 FP32 = Precision("none", double_quantization=False, compute_dtype="float32")
@@ -34,7 +38,11 @@ def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> lis
     return result
 
 
-@pytest.fixture(scope="module", params=[tiny.model, tiny.gpt2, tiny.gemma, tiny.mamba])
+WIDE = partial(tiny.gemma, 4096)
+MODELS = [tiny.model, tiny.gpt2, tiny.gemma, WIDE, tiny.mamba, tiny.mpt]
+
+
+@pytest.fixture(scope="module", params=MODELS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save(tmp_path_factory.mktemp("base"), request.param())
 
@@ -84,6 +92,22 @@ def test_what_prompts_share_leaves_each_a_token(
     prompts: list[list[int]], expected: list[int]
 ) -> None:
     assert answers.common(prompts) == expected
+
+
+@pytest.mark.parametrize(("made", "once"), [(tiny.model, True), (WIDE, True), (tiny.gemma, False),
+                                            (tiny.mamba, False), (tiny.mpt, False)])  # fmt: skip
+def test_what_prompts_share_is_computed_once_where_the_model_allows_it(
+    encoder: PromptEncoder, made: Callable[[], PreTrainedModel], once: bool
+) -> None:
+    encoder = replace(encoder, template=LONG)
+    prompts = [encoder.prompt(text) for text in ("Sales rose.", "Costs fell by a third.")]
+    with torch.inference_mode():
+        assert bool(answers.Answers(made().eval(), encoder, prompts).prefix) is once
+
+
+def test_a_model_that_ignores_padding_is_refused(encoder: PromptEncoder) -> None:
+    with pytest.raises(InputError, match="a rwkv model ignores the attention mask"):
+        log_likelihoods(tiny.rwkv(), encoder, ["Sales rose."], 4, "test")
 
 
 def test_no_texts_give_no_scores(base: Path, encoder: PromptEncoder) -> None:
