@@ -26,7 +26,7 @@ def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
 
 
 EDITOR = YAML()
-EDITOR.width = 100
+EDITOR.width = 1_000  # lines stay as they are
 EDITOR.preserve_quotes = True
 EDITOR.representer.add_representer(type(None), spell_null)
 

@@ -8,17 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
-from reprotune import paths
 from reprotune.data import headlines
 from reprotune.model.merging import save_classifier, save_merged
 from reprotune.model.prompts import PromptEncoder
 from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import InputError, load_params
-from reprotune.profiles import available, pin, use
-from tests import hub, tiny
-from tests.hub import Repo, commit
+from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = list(headlines.CLASSES)
@@ -67,62 +62,6 @@ def test_check_names_a_misspelt_parameter_without_a_traceback(folder: Path) -> N
     assert "train.epochs is missing" in result.stderr
     assert "train.epoch is no parameter" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("profile", available(ROOT / "profiles"))
-def test_every_profile_is_valid_and_keeps_the_comments(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    named = YAML(typ="safe").load(ROOT / f"profiles/{profile}.yaml")
-    with hub.served() as stand_in:
-        monkeypatch.setenv("HF_ENDPOINT", stand_in.address)
-        there = Repo({commit(1): {}}, {"main": commit(1)})
-        if repository := named.get("download", {}).get("repository"):
-            stand_in.repos[f"datasets/{repository}"] = there
-        stand_in.repos[named.get("model", {}).get("location", "none")] = there
-        use(profile, ROOT / "profiles", tmp_path / "params.yaml")
-    params = load_params(tmp_path / "params.yaml")
-    for source in (params.download, params.model):
-        assert source.kind != "hub" or source.revision == commit(1)
-    assert "# rows computed at once" in (tmp_path / "params.yaml").read_text()
-
-
-def test_a_profile_takes_local_data_and_a_local_model_in_place_of_those_of_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    paths.SOURCE_DATA.mkdir(parents=True)
-    for name in ("train.jsonl", "test.jsonl"):
-        (paths.SOURCE_DATA / name).touch()
-    target = tmp_path / "params.yaml"
-    files = ["train.jsonl", "test.jsonl"]
-    use("tweet-sentiment-gpt2", ROOT / "profiles", target, "models/source/gpt2", files)
-    params = load_params(target)
-    assert (params.model.kind, params.model.location) == ("path", "models/source/gpt2")
-    assert [(f.location, f.split) for f in params.download.files] == [
-        ("train.jsonl", "train"), ("test.jsonl", "test"),
-    ]  # fmt: skip
-    pin({"seed": 3, "download.files.1.sha256": "d" * 64}, target)
-    params = load_params(target)
-    assert (params.seed, params.download.files[1].sha256) == (3, "d" * 64)
-    assert "# rows computed at once" in target.read_text()
-    for name in (
-        "seeds",
-        "download.files.2.sha256",
-        "seed.0",
-        "model.location.0",
-        "download.files.²",
-    ):
-        with pytest.raises(InputError, match=f"{name} is no parameter of params.yaml"):
-            pin({name: 1}, target)
-    with pytest.raises(
-        InputError, match=rf"^{target}: a parameter is wrong:\n  train.epochs is -1"
-    ):
-        pin({"train.epochs": -1}, target)
-    with pytest.raises(InputError, match="reads 2 files, --data names 1"):
-        use("tweet-sentiment-gpt2", ROOT / "profiles", target, None, files[:1])
-    with pytest.raises(InputError, match="must lie under data/source, which is tracked; copy it"):
-        use("tweet-sentiment-gpt2", ROOT / "profiles", target, None, ["train.jsonl", "../mine"])
 
 
 def test_check_names_a_package_that_is_not_the_pinned_one(folder: Path) -> None:
