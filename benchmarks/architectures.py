@@ -14,17 +14,18 @@ import pandas as pd
 import transformers
 from transformers import AutoModel, AutoModelForCausalLM, PretrainedConfig, set_seed
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.model.base import TASKS
-from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_model
-from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.model.methods import load_tuned, save_tuned
-from reprotune.model.scoring import log_likelihoods
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import tune
-from reprotune.params import Params, load_params
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.models.adapters import load_tuned, save_tuned
+from reprotune.models.encoders import encoder_for
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.pinning import TASKS
+from reprotune.models.tokenizer import load_tokenizer
+from reprotune.scoring.scores import log_likelihoods
+from reprotune.tables.classes import class_names
+from reprotune.training.tune import tune
 
 ROWS = 64
 TEMPLATE = "Net sales rose: positive. Costs rose: negative. No change: neutral. {text}\nThat is:"

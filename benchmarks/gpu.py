@@ -14,14 +14,14 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
 from benchmarks.training import EFFECTIVE, ours, stock
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_model
-from reprotune.model.prompts import PromptEncoder
-from reprotune.model.scoring import log_likelihoods
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import load_params
+from reprotune.core import paths
+from reprotune.core.params_file import load_params
+from reprotune.models.encoders import encoder_for
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.prompts import PromptEncoder
+from reprotune.models.tokenizer import load_tokenizer
+from reprotune.scoring.scores import log_likelihoods
+from reprotune.tables.classes import class_names
 
 ROWS = 96
 SCORED = 32

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import pandas as pd
 import torch
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_model
-from reprotune.model.manifest import located
-from reprotune.model.prompts import PromptEncoder
-from reprotune.model.scoring import log_likelihoods
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import load_params
+from reprotune.core import paths
+from reprotune.core.params_file import load_params
+from reprotune.models.encoders import encoder_for
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.manifest import located
+from reprotune.models.prompts import PromptEncoder
+from reprotune.models.tokenizer import load_tokenizer
+from reprotune.scoring.scores import log_likelihoods
+from reprotune.tables.classes import class_names
 
 ROUNDS = 3
 ROWS = 200
@@ -33,7 +33,7 @@ def main() -> None:
     encoder = encoder_for(load_tokenizer(folder), "causal", params.prompt, classes)
     assert isinstance(encoder, PromptEncoder)
     model = load_model(folder, Precision("nf4", False, "float32"), encoder).eval()
-    few = encoder.shown(shots["text"], shots["label"])
+    few = encoder.show(shots["text"], shots["label"])
 
     def generate() -> None:
         for text in rows["text"]:

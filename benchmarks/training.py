@@ -12,15 +12,16 @@ from peft import LoraConfig
 from transformers import PreTrainedModel
 from trl import SFTConfig, SFTTrainer
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision, load_model
-from reprotune.model.manifest import located
-from reprotune.model.prompts import PromptEncoder
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import tune
-from reprotune.params import Params, load_params
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+from reprotune.models.encoders import encoder_for
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.manifest import located
+from reprotune.models.prompts import PromptEncoder
+from reprotune.models.tokenizer import load_tokenizer
+from reprotune.tables.classes import class_names
+from reprotune.training.tune import tune
 
 ROUNDS = 3
 ROWS = 240
@@ -62,7 +63,7 @@ def ours(
 ) -> None:
     precision = Precision(params.model.quantization, False, params.model.compute_dtype)
     train = params.train.model_copy(
-        update={"epochs": 1, "batch": EFFECTIVE, "micro_batch": EFFECTIVE}
+        update={"epochs": 1, "batch_size": EFFECTIVE, "micro_batch_size": EFFECTIVE}
     )
     tune(model, encoder, rows, rows[:0], train, precision)
 

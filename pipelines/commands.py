@@ -14,10 +14,10 @@ from typing import Any
 from prefect import State
 from prefect.states import Failed
 
-from reprotune.leash import PARENT
-from reprotune.params import InputError
+from reprotune.core.errors import InputError
+from reprotune.core.supervision import PARENT
 
-LEASH = (sys.executable, "-m", "reprotune.leash")
+LEASH = (sys.executable, "-m", "reprotune.core.supervision")
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
 BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line
@@ -57,7 +57,7 @@ def ask(command: Sequence[str], folder: Path) -> str:
 
 
 def leashed() -> dict[str, str]:
-    """The environment in which a command ends with this process (see ``reprotune.leash``)."""
+    """The environment in which a command ends with this process (see ``core.supervision``)."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     more = {"PYTHONUNBUFFERED": "1", "PATH": path, PARENT: str(os.getpid())}
     if bash := shutil.which("bash"):  # dash would stand between DVC and a stage

@@ -15,8 +15,8 @@ from prefect.states import Completed, Failed
 
 from pipelines import commands, dag
 from pipelines.workspace import has_remote
-from reprotune import paths
-from reprotune.snapshot import flat
+from reprotune.comparison.revision import flat
+from reprotune.core import paths
 
 LOCK = paths.WORK / "flow.lock"
 UNCHANGED = "Data and pipelines are up to date"  # DVC's words, and those when a stage comes back

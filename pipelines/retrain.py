@@ -22,9 +22,10 @@ from pipelines import commands
 from pipelines.registry import in_use, register, register_merged
 from pipelines.reproduce import alone, run_stages, show_metrics, show_report
 from pipelines.workspace import clone, dvc, git, has_remote, home, share
-from reprotune import paths, revisions
-from reprotune.params import load_params
-from reprotune.profiles import pin
+from reprotune.core import paths
+from reprotune.core.params_file import load_params
+from reprotune.project import upstream
+from reprotune.project.profiles import pin
 
 CLONE = paths.WORK / "retrain"
 LOCK = paths.WORK / "retrain.lock"
@@ -55,7 +56,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
                 dvc(folder, "add", "--quiet", str(place))
             if git(folder, "status", "--porcelain", "--", str(place), f"{place}.dvc"):
                 news.append(f"{place} {hashed(folder / place)}")
-    newer = [source for source in revisions.sources(params) if source.is_newer]
+    newer = [source for source in upstream.sources(params) if source.is_newer]
     if newer:
         pin({source.key: source.newest for source in newer}, folder / paths.PARAMS)
         news += [f"{source.key} {source.newest}" for source in newer]

@@ -18,8 +18,9 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pipelines import commands
 from pipelines.trial import reference
 from pipelines.workspace import git, home
-from reprotune import paths, sweeps
-from reprotune.params import InputError
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.project import sweeps
 
 
 @task(task_run_name="{trial.name}", persist_result=False)

@@ -9,7 +9,7 @@ from prefect.states import Completed
 from pipelines import commands
 from pipelines.reproduce import alone
 from pipelines.workspace import clone, dvc, git, has_remote, home, share
-from reprotune import paths
+from reprotune.core import paths
 
 TRIALS = paths.WORK / "trials"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import get_run_logger
 
 from pipelines import commands
-from reprotune import paths
+from reprotune.core import paths
 
 
 def git(folder: Path, *command: str) -> str:

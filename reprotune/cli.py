@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reprotune import paths
-from reprotune.params import InputError, load_params
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params_file import load_params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ def check(args: argparse.Namespace) -> None:
     """Check the parameters, and that the pinned packages are the installed ones."""
     load_params()
     if args.lock:
-        from reprotune.lock import stale
+        from reprotune.project.staleness import stale
 
         if found := stale():
             lines = [f"  {stage}: {', '.join(reasons)}" for stage, reasons in found.items()]
@@ -34,7 +35,7 @@ def check(args: argparse.Namespace) -> None:
             )
         print("dvc.lock belongs to these parameters, this code and these sources")
         return
-    from reprotune import pins
+    from reprotune.project import pins
 
     if wrong := pins.differences():
         raise InputError(f"installed packages differ from pins.yaml: {', '.join(wrong)}; run make")
@@ -42,21 +43,21 @@ def check(args: argparse.Namespace) -> None:
 
 
 def use(args: argparse.Namespace) -> None:
-    from reprotune import profiles
+    from reprotune.project import profiles
 
     profiles.use(args.profile, model=args.model, data=args.data)
     print(f"{paths.PARAMS} now holds the profile {args.profile}; see git diff, then dvc repro")
 
 
 def init(args: argparse.Namespace) -> None:
-    from reprotune import start
+    from reprotune.project import init
 
-    seen, way, changes = start.init(
+    seen, way, changes = init.init(
         args.files, text=args.text, label=args.label, classes=args.classes, test=args.test,
         validation=args.validation, model=args.model, encoding=args.encoding,
         delimiter=args.delimiter,
     )  # fmt: skip
-    Console().print(start.report(seen, way, changes))
+    Console().print(init.report(seen, way, changes))
     if args.model is None:
         print(
             "\nThe built-in base model has met no text that a person wrote: it shows that the "
@@ -69,19 +70,19 @@ def init(args: argparse.Namespace) -> None:
 
 
 def outdated(_: argparse.Namespace) -> None:
-    from reprotune import revisions
+    from reprotune.project import upstream
 
-    found = list(revisions.sources(load_params()))
+    found = list(upstream.sources(load_params()))
     if not found:
         print("data and model are local: DVC sees their changes")
         return
-    Console(width=None if sys.stdout.isatty() else 200).print(revisions.table(found))
+    Console(width=None if sys.stdout.isatty() else 200).print(upstream.table(found))
     if any(source.is_newer for source in found):
         print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
 
 
 def doctor(_: argparse.Namespace) -> None:
-    from reprotune import doctor
+    from reprotune.project import doctor
 
     findings = doctor.examine()
     Console(width=None if sys.stdout.isatty() else 140).print(doctor.table(findings))
@@ -90,14 +91,14 @@ def doctor(_: argparse.Namespace) -> None:
 
 
 def summary(_: argparse.Namespace) -> None:
-    from reprotune.evidence.summary import summary as table
+    from reprotune.project.summary import summary as table
 
     Console(width=None if sys.stdout.isatty() else 140).print(table())
 
 
 def sweep(args: argparse.Namespace) -> None:
     """Run the trials that are not finished yet, one after the other; then show all."""
-    from reprotune import sweeps
+    from reprotune.project import sweeps
 
     asked, found, commit = sweeps.prepare(args.file)
     failed = []
@@ -121,13 +122,13 @@ def sweep(args: argparse.Namespace) -> None:
 
 def compare(args: argparse.Namespace) -> None:
     """Write the report of a change; the exit code is 0 (pass), 1 (worse) or 2 (not comparable)."""
-    from reprotune import snapshot
-    from reprotune.compare import compare, gate_of
-    from reprotune.evidence.report import html, markdown
-    from reprotune.stage import whole_file
+    from reprotune.comparison import revision
+    from reprotune.comparison.report import html, markdown
+    from reprotune.comparison.verdict import compare, gate_of
+    from reprotune.core.io import whole_file
 
-    names = args.base or snapshot.default_base()
-    bases, heads = ([snapshot.snapshot(n) for n in some.split(",")] for some in (names, args.head))
+    names = args.base or revision.default_base()
+    bases, heads = ([revision.snapshot(n) for n in some.split(",")] for some in (names, args.head))
     result = compare(bases, heads, *gate_of(heads[0], bases[0]))
     for suffix, text in ((".md", markdown(result.report)), (".html", html(result.report))):
         with whole_file(args.output.with_suffix(suffix)) as partial:
@@ -138,7 +139,7 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def plots(args: argparse.Namespace) -> None:
-    from reprotune.evidence.plots import save
+    from reprotune.comparison.plots import save
 
     written = save(args.output)
     if not written:
@@ -151,7 +152,7 @@ def predict(args: argparse.Namespace) -> None:
     if len(args.input) == 1 and args.input[0].endswith(TABLES):
         table = label(args, read_table(Path(args.input[0]), args.text_column), args.text_column)
         if args.output:
-            from reprotune.stage import whole_file
+            from reprotune.core.io import whole_file
 
             with whole_file(args.output) as partial:
                 table.to_csv(partial, index=False)
@@ -167,8 +168,8 @@ def read_table(path: Path, column: str) -> "pd.DataFrame":
     """A file of texts, its encoding and delimiter guessed as by init."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    from reprotune.data.look import readable
-    from reprotune.params import Download
+    from reprotune.core.params import Download
+    from reprotune.project.sniff import readable
 
     way = Download.model_construct(header=True, text_column=column, label_column=None)
     try:
@@ -183,8 +184,8 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
         raise InputError(f"{args.model}: no exported model here; `dvc repro` makes one")
     import pandas as pd
 
-    from reprotune.model.merging import load_classifier
-    from reprotune.model.scoring import log_likelihoods, probabilities
+    from reprotune.export.merging import load_classifier
+    from reprotune.scoring.scores import log_likelihoods, probabilities
 
     model, encoder = load_classifier(args.model)
     clash = sorted({"predicted", *encoder.classes} & set(map(str, table.columns)))
@@ -223,8 +224,8 @@ def pretrain(args: argparse.Namespace) -> None:
     """Rebuild the built-in base model from its settings."""
     from ruamel.yaml import YAML
 
-    from reprotune.data import news
-    from reprotune.model.pretraining import Settings, pretrain
+    from reprotune.builtin import news
+    from reprotune.builtin.pretraining import Settings, pretrain
 
     values = YAML(typ="safe", pure=True).load(args.settings.read_text(encoding="utf-8"))
     settings = Settings.model_validate(values)

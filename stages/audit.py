@@ -5,20 +5,24 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import schemas
+from reprotune.core import paths
+from reprotune.core.io import whole_file
+from reprotune.core.params import Params
+from reprotune.core.runner import main
 from reprotune.data.audit import doubtful_labels, judged_probabilities, repeated_texts, review_queue
-from reprotune.params import Params
-from reprotune.stage import main, whole_file, write_json
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
 
 
-def hit_rate(rows: pd.DataFrame, findings: pd.DataFrame) -> dict[str, float]:
+def hit_rate(rows: pd.DataFrame, findings: pd.DataFrame) -> records.HitRate:
     """How well the doubted labels match the wrong ones, where the truth is known."""
     wrong = set(rows.loc[rows["label"] != rows["reference_label"], "id"])
     doubted = set(findings.loc[findings["issue"] == "label", "id"])
     found = len(wrong & doubted)
-    return {"precision": found / max(len(doubted), 1), "recall": found / max(len(wrong), 1)}
+    return records.HitRate(
+        precision=found / max(len(doubted), 1), recall=found / max(len(wrong), 1)
+    )
 
 
 def run(
@@ -38,10 +42,12 @@ def run(
     schemas.write(found, findings, schemas.Findings)
     with whole_file(review) as partial:
         review_queue(rows, found, params.audit.review_rows).to_csv(partial, index=False)
-    figures: dict[str, object] = {"findings": found["issue"].value_counts().to_dict()}
-    if rows["reference_label"].notna().all():
-        figures["against_reference"] = hit_rate(rows, found)
-    write_json(metrics, figures)
+    known = rows["reference_label"].notna().all()
+    figures = records.Audit(
+        findings=records.count(found["issue"]),
+        against_reference=hit_rate(rows, found) if known else None,
+    )
+    records.write(metrics, figures)
 
 
 if __name__ == "__main__":

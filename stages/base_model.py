@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from reprotune import paths
-from reprotune.model.base import Place, check_task, pin, resolve
-from reprotune.model.manifest import write_manifest
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Params
-from reprotune.stage import main, write_json
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.models.pinning import Place, check_task, pin, resolve
+from reprotune.models.tokenizer import load_tokenizer
+from reprotune.tables import metrics as records
 
 
 def run(
@@ -21,15 +21,13 @@ def run(
     check_task(folder, params.model.task)
     load_tokenizer(folder)  # said here, before hours of work, if it cannot pad
     manifest = pin(folder, place)
-    write_manifest(manifest, base)
-    write_json(
-        metrics,
-        {
-            "architecture": manifest["architecture"],
-            "parameters": manifest["parameters"],
-            "bytes": sum(file["bytes"] for file in manifest["files"]),
-        },
+    manifest.write(base)
+    figures = records.BaseModelFigures(
+        architecture=manifest.architecture,
+        parameters=manifest.parameters,
+        bytes=sum(file.bytes for file in manifest.files),
     )
+    records.write(metrics, figures)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,37 @@
 """What is reached without tuning: majority, TF-IDF, the base model asked or shown examples."""
 
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple, cast
 
+import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import schemas
-from reprotune.evidence import classical, predictions
-from reprotune.evidence.metrics import against_reference, scores
-from reprotune.model.encoding import context, encoder_for
-from reprotune.model.heads import TextEncoder
-from reprotune.model.loading import Precision, load_model
-from reprotune.model.manifest import located
-from reprotune.model.prompts import PromptEncoder
-from reprotune.model.scoring import embeddings, log_likelihoods, probabilities
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Params
-from reprotune.stage import main, write_json
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.evaluation import baselines
+from reprotune.evaluation.metrics import against_reference, scores
+from reprotune.models.base import Base
+from reprotune.models.encoders import context
+from reprotune.models.heads import TextEncoder
+from reprotune.models.prompts import PromptEncoder
+from reprotune.scoring.scores import embeddings, log_likelihoods, probabilities
+from reprotune.tables import metrics as records
+from reprotune.tables import predictions, schemas
+from reprotune.tables.classes import class_names
+
+Found = dict[str, np.ndarray]  # baseline: probabilities, shape (test rows, classes)
+
+
+class Asked(NamedTuple):
+    """How the baselines of a model are found: the sections ``baseline`` and ``seed``."""
+
+    shots: int
+    batch_size: int
+    folds: int
+    seed: int
 
 
 def draw(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -30,15 +41,43 @@ def draw(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return mixed.loc[turn.sort_values(kind="stable").index].head(count)
 
 
-def shown(
+def show_examples(
     encoder: PromptEncoder, examples: pd.DataFrame, limit: int | None
 ) -> tuple[PromptEncoder, int]:
     """The encoder with as many of the examples as the model's context holds, and their number."""
     for count in range(len(examples), 0, -1):
-        few = encoder.shown(examples["text"].head(count), examples["label"].head(count))
-        if limit is None or few.max_length <= limit:
+        few = encoder.show(examples["text"].head(count), examples["label"].head(count))
+        if limit is None or few.max_tokens <= limit:
             return few, count
     return encoder, 0
+
+
+def prompt(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
+    """Zero-shot and few-shot, and the number of examples that there was room for."""
+    model, encoder = base.load(), cast(PromptEncoder, base.encoder)
+    found = {"zero_shot": log_likelihoods(model, encoder, texts, asked.batch_size, "zero-shot")}
+    drawn = draw(train, asked.shots, asked.seed)
+    few, shots = show_examples(encoder, drawn, context(model.config))
+    if shots:
+        found["few_shot"] = log_likelihoods(model, few, texts, asked.batch_size, "few-shot")
+    return {name: probabilities(log_p) for name, log_p in found.items()}, shots
+
+
+def freeze(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
+    """Frozen embeddings: zero-shot has no meaning for a head yet untrained."""
+    model, encoder = base.load(), cast(TextEncoder, base.encoder)
+    known, new = (
+        embeddings(model, encoder, some, asked.batch_size, "embeddings")
+        for some in (train["text"], texts)
+    )
+    with threadpool_limits(1):
+        found = baselines.frozen_embeddings(
+            known, new, train["label"], encoder.classes, asked.folds, asked.seed
+        )
+    return {"frozen_embeddings": found}, 0
+
+
+OF_MODEL = {"causal": prompt, "classification": freeze}  # by ``model.task``
 
 
 def run(
@@ -51,48 +90,30 @@ def run(
 ) -> None:
     torch.set_num_threads(params.threads)
     train_rows, rows = schemas.read(train, schemas.Split), schemas.read(test, schemas.Split)
-    classes = class_names(params.download.labels)
-    search = (params.baseline.folds, params.seed)
-    precision = Precision(
-        params.model.quantization, params.model.double_quantization, params.model.compute_dtype
-    )
-    folder = located(base)
-    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
-    model = load_model(folder, precision, encoder, new_head=True)
+    classes, texts = class_names(params.download.labels), rows["text"]
+    settings = params.baseline
+    opened = Base.open(base, params.model, params.prompt, classes)
     with threadpool_limits(1):
-        probability = {
-            "majority": classical.majority(train_rows["label"], classes, len(rows)),
-            "tfidf": classical.tfidf(
-                train_rows, rows["text"], classes, params.baseline.ngrams, *search
+        found = {
+            "majority": baselines.majority(train_rows["label"], classes, len(rows)),
+            "tfidf": baselines.tfidf(
+                train_rows, texts, classes, settings.ngrams, settings.folds, params.seed
             ),
         }
-    shots = 0
-    if isinstance(encoder, TextEncoder):  # zero-shot has no meaning for a head yet untrained
-        batch, labels = params.baseline.batch, train_rows["label"]
-        known = embeddings(model, encoder, train_rows["text"], batch, "embeddings")
-        asked = embeddings(model, encoder, rows["text"], batch, "embeddings")
-        with threadpool_limits(1):
-            probability["frozen_embeddings"] = classical.frozen_embeddings(
-                known, asked, labels, classes, *search
-            )
-    else:
-        ask = partial(log_likelihoods, model, texts=rows["text"], batch=params.baseline.batch)
-        probability["zero_shot"] = probabilities(ask(encoder, title="zero-shot"))
-        drawn = draw(train_rows, params.baseline.shots, params.seed)
-        few, shots = shown(encoder, drawn, context(model.config))
-        if shots:
-            probability["few_shot"] = probabilities(ask(few, title="few-shot"))
-    tables = {name: predictions.table(rows, p, classes) for name, p in probability.items()}
+    asked = Asked(settings.shots, settings.batch_size, settings.folds, params.seed)
+    of_model, shots = OF_MODEL[opened.encoder.task](opened, train_rows, texts, asked)
+    tables = {n: predictions.table(rows, p, classes) for n, p in (found | of_model).items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
     predictions.write(pd.concat(stacked), predicted)
-    interval = (params.evaluate.confidence, params.evaluate.resamples, params.seed)
-    figures = {name: scores(table, classes, *interval) for name, table in tables.items()}
-    if rows["reference_label"].notna().all():
-        for name, table in tables.items():
-            figures[name]["reference"] = against_reference(
-                table, rows["reference_label"], classes, params.evaluate.confidence
-            )
-    write_json(metrics, {"baselines": figures, "shots": shots})
+    truth = rows["reference_label"]
+    figures = {
+        name: records.Baseline(
+            **scores(table, classes).model_dump(),
+            reference=against_reference(table, truth, classes) if truth.notna().all() else None,
+        )
+        for name, table in tables.items()
+    }
+    records.write(metrics, records.Baselines(baselines=figures, shots=shots))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import expectations, schemas
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.data import expectations
 from reprotune.data.curation import decide, policy, read_decisions
-from reprotune.params import Params
-from reprotune.stage import main, write_json
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
 
 
 def run(
@@ -32,14 +34,12 @@ def run(
     expectations.require(kept, "curated", classes, params.expectations, curated)
     schemas.write(kept[["id", "text", "label", "reference_label"]], curated, schemas.Curated)
     schemas.write(removed[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
-    write_json(
-        metrics,
-        {
-            "kept": len(kept),
-            "quarantined": removed["reason"].value_counts().to_dict(),
-            "relabelled": int((rows["label"] != before["label"]).sum()),
-        },
+    figures = records.Curate(
+        kept=len(kept),
+        quarantined=records.count(removed["reason"]),
+        relabelled=int((rows["label"] != before["label"]).sum()),
     )
+    records.write(metrics, figures)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import expectations, headlines, schemas
-from reprotune.data.files import read_files
-from reprotune.data.identity import add_ids
-from reprotune.params import Download, Params
-from reprotune.stage import main, write_json
+from reprotune.builtin import headlines
+from reprotune.core import paths
+from reprotune.core.params import Download, Params
+from reprotune.core.runner import main
+from reprotune.data import expectations
+from reprotune.data.ids import add_ids
+from reprotune.data.reading.files import read_files
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
 
 
 def fetch(download: Download, source: Path, seed: int) -> pd.DataFrame:
@@ -47,16 +50,14 @@ def run(
     schemas.check_labels(examples["label"], classes, source)
     expectations.require(examples, "raw", classes, params.expectations, source)
     schemas.write(examples, raw, schemas.Raw)
-    counts = examples["label"].value_counts().sort_index()
-    write_json(
-        metrics,
-        {
-            "rows": len(examples),
-            "left_out": len(table) - len(examples),
-            "classes": counts.to_dict(),
-            "characters": {"median": float(examples["text"].str.len().median())},
-        },
+    length = float(examples["text"].str.len().median())
+    figures = records.Download(
+        rows=len(examples),
+        left_out=len(table) - len(examples),
+        classes=dict(sorted(records.count(examples["label"]).items())),
+        characters=records.Characters(median=length),
     )
+    records.write(metrics, figures)
 
 
 if __name__ == "__main__":

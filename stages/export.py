@@ -1,24 +1,23 @@
 """Merge the tuned model, and prove that the merged one says the same."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import schemas
-from reprotune.model.card import write_card
-from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import Precision
-from reprotune.model.manifest import located
-from reprotune.model.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.model.methods import load_tuned
-from reprotune.model.scoring import log_likelihoods
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.params import Export, InputError, Params
-from reprotune.stage import main, whole_folder, write_json
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_folder
+from reprotune.core.params import Export, Params
+from reprotune.core.runner import main
+from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.export.model_card import write_card
+from reprotune.models.base import Base
+from reprotune.scoring.scores import log_likelihoods
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
+from reprotune.tables.metrics import Evaluation
 
 
 def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -61,31 +60,20 @@ def run(
 ) -> None:
     torch.set_num_threads(params.threads)
     rows = schemas.read(test, schemas.Split)
-    classes = class_names(params.download.labels)
-    precision = Precision(
-        params.model.quantization, params.model.double_quantization, params.model.compute_dtype
-    )
-    folder = located(base)
-    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
-    before = log_likelihoods(
-        *load_tuned(folder, tuned, precision, encoder),
-        rows["text"],
-        params.evaluate.batch,
-        "tuned",
-    )
+    classes, texts = class_names(params.download.labels), rows["text"]
+    opened = Base.open(base, params.model, params.prompt, classes)
+    size = params.predictions.batch_size
+    before = log_likelihoods(*opened.load_tuned(tuned), texts, size, "tuned")
     with whole_folder(merged) as partial:
-        model, asking = merge(folder, tuned, precision, encoder)
+        model, asking = merge(opened, tuned)
         save_merged(model, asking.tokenizer, params.export.dtype, partial)
         save_classifier(asking, partial)
-        after = log_likelihoods(
-            *load_classifier(partial), rows["text"], params.evaluate.batch, "merged"
-        )
+        after = log_likelihoods(*load_classifier(partial), texts, size, "merged")
         figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
         require(figures, params.export)
-        scores = json.loads(evaluation.read_text(encoding="utf-8"))["test"]
-        write_card(partial, params.model.task, classes, scores, params.evaluate.confidence)
-    size = sum(file.stat().st_size for file in merged.iterdir())
-    write_json(metrics, figures | {"rows": len(rows), "bytes": size})
+        write_card(partial, params.model.task, classes, records.read(evaluation, Evaluation).test)
+    bytes_ = sum(file.stat().st_size for file in merged.iterdir())
+    records.write(metrics, records.Export(**figures, rows=len(rows), bytes=bytes_))
 
 
 if __name__ == "__main__":

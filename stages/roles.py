@@ -1,23 +1,23 @@
 """Decide on the raw rows who may be test, validation and train."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import schemas
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.data.assignment import assign, group_ids, hashed_rank, leaks
 from reprotune.data.duplicates import near_duplicate_groups
-from reprotune.data.roles import assign, group_ids, hashed_rank, leaks
-from reprotune.params import Params
-from reprotune.stage import main, write_json
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
 
 
-def count_roles(rows: pd.DataFrame) -> dict[str, Any]:
+def count_roles(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Rows of each class in each role."""
     table = pd.crosstab(rows["role"], rows["label"])
-    return {str(role): counts.to_dict() for role, counts in table.iterrows()}
+    return {str(role): dict(counts) for role, counts in table.iterrows()}
 
 
 def run(
@@ -27,24 +27,20 @@ def run(
     metrics: Path = paths.ROLES_METRICS,
 ) -> None:
     rows = schemas.read(raw, schemas.Raw)
-    groups = near_duplicate_groups(rows["text"], params.roles.near_duplicate, params.seed)
+    groups = near_duplicate_groups(rows["text"], params.roles.near_duplicate_threshold, params.seed)
     rows["group"] = group_ids(rows["id"], groups)
     classes = class_names(params.download.labels)
     rows["rank"] = hashed_rank(rows, params.seed)
     rows["role"] = assign(rows, params.roles, classes)
     schemas.write(rows[["id", "group", "role", "rank"]], roles, schemas.Roles)
     sizes = rows.groupby("group").size()
-    write_json(
-        metrics,
-        {
-            "roles": count_roles(rows),
-            "near_duplicates": {
-                "groups": int((sizes > 1).sum()),
-                "rows": int(sizes[sizes > 1].sum()),
-            },
-            "leaked_test_rows": leaks(rows),
-        },
+    several = sizes[sizes > 1]
+    figures = records.Roles(
+        roles=count_roles(rows),
+        near_duplicates=records.NearDuplicates(groups=len(several), rows=int(several.sum())),
+        leaked_test_rows=leaks(rows),
     )
+    records.write(metrics, figures)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,31 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import expectations, schemas
+from reprotune.core import paths
+from reprotune.core.io import whole_file
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.data import expectations
 from reprotune.data.balance import balance
-from reprotune.params import Params
-from reprotune.stage import main, whole_file, write_json
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
 
 
-def count_roles(rows: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+def count_roles(rows: pd.DataFrame, classes: Sequence[str]) -> records.Split:
     """Rows of each class in each part, and the number of spare rows."""
     table = pd.crosstab(rows["role"], rows["label"])
     table = table.reindex(index=list(schemas.ROLES), columns=list(classes), fill_value=0)
-    counts: dict[str, Any] = {str(role): row.to_dict() for role, row in table.iterrows()}
-    return counts | {"spare": sum(counts["spare"].values())}
+    counts = {str(role): dict(row) for role, row in table.iterrows()}
+    return records.Split(
+        test=counts["test"],
+        validation=counts["validation"],
+        train=counts["train"],
+        spare=sum(counts["spare"].values()),
+    )
 
 
 def run(
@@ -47,7 +54,7 @@ def run(
     rows["role"] = rows["role"].mask(not_drawn, "spare")
     with whole_file(listing) as partial:
         rows.sort_values("id")[["id", "label", "role"]].to_csv(partial, index=False)
-    write_json(metrics, count_roles(rows, classes))
+    records.write(metrics, count_roles(rows, classes))
 
 
 if __name__ == "__main__":

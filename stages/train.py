@@ -7,20 +7,20 @@ import pandas as pd
 import torch
 from accelerate import PartialState
 
-from reprotune import paths
-from reprotune.classes import class_names
-from reprotune.data import schemas
-from reprotune.model.callbacks import CURVES, Curves
-from reprotune.model.checkpoints import fingerprint
-from reprotune.model.encoding import encoder_for
-from reprotune.model.loading import WHOLE, Precision, load_model
-from reprotune.model.manifest import located
-from reprotune.model.methods import save_tuned
-from reprotune.model.processes import launch, launched
-from reprotune.model.tokenizer import load_tokenizer
-from reprotune.model.training import tune
-from reprotune.params import Params
-from reprotune.stage import main, whole_folder, write_json
+from reprotune.core import paths
+from reprotune.core.dvc import fingerprint
+from reprotune.core.io import whole_folder
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.models.adapters import save_tuned
+from reprotune.models.base import Base
+from reprotune.models.loading import WHOLE
+from reprotune.tables import metrics as records
+from reprotune.tables import schemas
+from reprotune.tables.classes import class_names
+from reprotune.training.callbacks import CURVES, Curves
+from reprotune.training.distributed import launch, launched
+from reprotune.training.tune import tune
 
 
 def draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
@@ -45,24 +45,19 @@ def run(
         return
     torch.set_num_threads(params.threads)
     rows = draw(schemas.read(train, schemas.Split), params.train.fraction, params.seed)
-    precision = Precision(
-        params.model.quantization, params.model.double_quantization, params.model.compute_dtype
-    )
-    folder = located(base)
     classes = class_names(params.download.labels)
-    encoder = encoder_for(load_tokenizer(folder), params.model.task, params.prompt, classes)
+    opened = Base.open(base, params.model, params.prompt, classes)
     torch.manual_seed(params.train.seed)  # a new classification head is drawn
-    trained_in = WHOLE if params.train.method == "full" else precision  # autocast lowers it
-    read = (train, validation, base)
-    chosen = (params.seed, params.threads, params.download.labels, params.prompt, params.train)
-    checkpoints = paths.CHECKPOINTS / fingerprint(read, chosen, encoder.classes, precision)
+    untuned = opened.load(WHOLE if params.train.method == "full" else None)  # autocast lowers it
+    name = fingerprint("train")  # so another training never finds them
+    checkpoints = paths.CHECKPOINTS / name if name else None
     model, *curves = tune(
-        load_model(folder, trained_in, encoder, new_head=True),
-        encoder,
+        untuned,
+        opened.encoder,
         rows,
         schemas.read(validation, schemas.Split),
         params.train,
-        precision,
+        opened.precision,
         checkpoints,
         [Curves(live)],
     )
@@ -70,20 +65,19 @@ def run(
         return
     with whole_folder(tuned) as partial:
         save_tuned(model, params.train.method, partial)
-    write_json(
-        metrics,
-        {
-            "rows": len(rows),
-            "texts_cut": sum(encoder.is_cut(text) for text in rows["text"]),
-            "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-            "loss": {
-                name: float(curve[name].iloc[-1])
-                for name, curve in zip(CURVES.values(), curves, strict=True)
-                if len(curve)  # without validation rows there is no validation loss
-            },
+    figures = records.Train(
+        rows=len(rows),
+        texts_cut=sum(opened.encoder.is_cut(text) for text in rows["text"]),
+        trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        loss={
+            name: float(curve[name].iloc[-1])
+            for name, curve in zip(CURVES.values(), curves, strict=True)
+            if len(curve)  # without validation rows there is no validation loss
         },
     )
-    rmtree(checkpoints, ignore_errors=True)
+    records.write(metrics, figures)
+    if checkpoints:
+        rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":

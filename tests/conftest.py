@@ -3,13 +3,20 @@
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from reprotune.params import Params, load_params
+from reprotune.builtin import headlines
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
 from tests import server
+
+if TYPE_CHECKING:  # torch takes seconds, and many tests need none
+    from reprotune.models.loading import Precision
+    from reprotune.models.prompts import PromptEncoder
 
 PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
 
@@ -52,3 +59,32 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any
         return load_params(path)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def rows() -> pd.DataFrame:
+    return headlines.examples(rows=100, wrong=0.06, repeated=0.02, seed=1)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Llama."""
+    from tests import tiny
+
+    return tiny.save(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def encoder() -> "PromptEncoder":
+    from reprotune.models.prompts import PromptEncoder
+    from tests import tiny
+
+    verbalizers = {name: f" {name}" for name in headlines.CLASSES}
+    return PromptEncoder(tiny.tokenizer(), "{text}\nSentiment:", verbalizers, 128)
+
+
+@pytest.fixture
+def nf4() -> "Precision":
+    from reprotune.models.loading import Precision
+
+    return Precision("nf4", double_quantization=False, compute_dtype="float32")

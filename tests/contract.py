@@ -1,4 +1,7 @@
-"""What a stage's source says of its dependencies, found by parsing it, never by running it."""
+"""What a stage's source says of its dependencies, found by parsing it, never by running it.
+
+Code is listed by rooms: the folders of ``reprotune`` whose modules a stage executes.
+"""
 
 import ast
 import importlib.metadata
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from reprotune.pins import DISTRIBUTIONS
+from reprotune.project.pins import DISTRIBUTIONS, GROUPS
 
 ALLOWED = {
     "charset_normalizer",
@@ -26,21 +29,24 @@ ALLOWED = {
 }  # they compute no number
 FILE_PARAMETERS = {
     "curate.decisions",
-    "evaluate.forgetting_text",
+    "predictions.forgetting_text",
 }  # values that are locations: templated into the deps
 OURS = {"reprotune", "stages"}
+PATHS = "reprotune.core.paths"
 SCRATCH = {"CHECKPOINTS", "TENSORBOARD"}  # never read, or under a hash of all they depend on
-EXEMPT = {"reprotune/params.py", "reprotune/paths.py"}
+FREE = {"core", "sources"}  # rooms that compute no number: what they fetch is checked by a hash
+STARTS = {"reprotune/__init__.py", "stages/__init__.py"}  # they only start others
 READERS = {"Path", "open", "read_csv", "read_parquet", "read_json", "from_pretrained", "load"}
 USES = {"pandas": {"pyarrow"}}  # optional for pandas, needed for its Parquet files
 
 
 @dataclass
 class Source:
-    """The modules, packages, files and parameters that one stage reaches."""
+    """The rooms, packages, files and parameters that one stage reaches."""
 
     modules: set[str] = field(default_factory=set)
     packages: set[str] = field(default_factory=set)
+    free: set[str] = field(default_factory=set)  # packages of what computes no number
     files: set[str] = field(default_factory=set)
     parameters: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
@@ -93,30 +99,41 @@ def is_empty(path: Path) -> bool:
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
 
+def room(file: str) -> str | None:
+    """The room of a module; None for those that stand in none."""
+    parts = file.split("/")
+    return parts[1] if parts[0] == "reprotune" and len(parts) > 2 else None
+
+
 def reached(root: Path, stage: str) -> Source:
     """Follow the imports of a stage through the project."""
     source = Source()
-    todo = ["stages/__init__.py", f"stages/{stage}.py"]
+    todo, seen = [f"stages/{stage}.py"], set()
     while todo:
         file = todo.pop()
-        if file in source.modules or file in EXEMPT:
+        if file in seen:
             continue
-        if file.endswith("__init__.py") and is_empty(root / file):
-            continue
-        source.modules.add(file)
+        seen.add(file)
         tree = ast.parse((root / file).read_text())
-        for name in imports(tree):
+        names = imports(tree)
+        for name in names:
             parts = name.split(".")
             for length in range(1, len(parts) + 1):  # a package's __init__ is executed too
                 todo += filter(None, [module_file(root, ".".join(parts[:length]))])
-            source.packages.add(name.split(".")[0])
+        packages = {name.split(".")[0] for name in names}
+        if room(file) in FREE or file in STARTS:
+            source.free |= packages
+            continue
+        if file.endswith("__init__.py") and is_empty(root / file):
+            continue
+        source.modules.add(f"reprotune/{room(file)}" if room(file) else file)
+        source.packages |= packages
         source.hidden |= literal_reads(tree, file) | hidden_ways(tree, file)
         if not file.startswith("stages/"):
             source.hidden |= {f"{file}: paths.{name}" for name in path_names(tree, inner=True)}
     stage_tree = ast.parse((root / f"stages/{stage}.py").read_text())
     source.files = path_names(stage_tree)
-    chains = parameter_reads(stage_tree)
-    source.parameters = {c for c in chains if not any(c.startswith(f"{o}.") for o in chains)}
+    source.parameters = parameter_reads(stage_tree)
     return source
 
 
@@ -155,13 +172,15 @@ def hidden_ways(tree: ast.AST, file: str) -> set[str]:
     found = set()
     chained = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.level or node.module == "reprotune.paths"):
+        if isinstance(node, ast.ImportFrom) and (
+            node.level or node.module == "reprotune.core.paths"
+        ):
             found.add(f"{file}: from {'.' * node.level}{node.module or ''} import")
         elif isinstance(node, ast.Name) and node.id == "importlib":
             found.add(f"{file}: importlib")
         elif isinstance(node, ast.Name) and node.id == "params" and id(node) not in chained:
             found.add(f"{file}: params is handed on whole")
-        elif getattr(node, "id", "") == "load_params" and file != "reprotune/stage.py":
+        elif getattr(node, "id", "") == "load_params" and file != "reprotune/core/runner.py":
             found.add(f"{file}: load_params")
     return found
 
@@ -189,21 +208,25 @@ def parameter_reads(tree: ast.AST) -> set[str]:
 def problems(root: Path, stage: str) -> list[str]:
     """Every difference between what ``dvc.yaml`` lists for a stage and what its source says."""
     entry = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][stage]
-    pinned = set(yaml.safe_load((root / "pins.yaml").read_text()))
+    pinned = set(DISTRIBUTIONS) | {name for names in GROUPS.values() for name in names}
     source = reached(root, stage)
     where = dict(path_values(root))
     deps = set(entry.get("deps", []))
     outs = {name for key in ("outs", "metrics", "plots") for name in names(entry.get(key, []))}
-    code = {dep for dep in deps if dep.endswith(".py")}
-    listed, pins = parameters(entry)
+    code = {dep for dep in deps if dep.startswith(("reprotune/", "stages/"))}
+    listed, groups, others = parameters(entry)
     templated = {name for name in deps if name.startswith("${")}
     data = {where[name] for name in source.files}
+    leaves = every_leaf(root)
     report = difference("code", source.modules, code)
-    report += difference("file", data, (deps - code - templated) | outs)
-    report += difference("parameter", source.parameters, listed)
-    report += difference("pin", with_requirements(source.packages & pinned, pinned), pins)
+    report += difference("file", data, (deps - code - templated) | outs | others)
+    report += difference("parameter", expand(source.parameters, leaves), expand(listed, leaves))
+    packages = with_requirements(source.packages & pinned, pinned)
+    used = {group for group, names in GROUPS.items() if packages & set(names)}
+    report += difference("pins", used, groups)
     report += [f"{stage}: hidden dependency: {way}" for way in sorted(source.hidden)]
-    read = {key for key in FILE_PARAMETERS if {key, key.split(".")[0]} & listed}
+    report += [f"{stage}: {name} in what computes no number" for name in source.free & pinned]
+    read = FILE_PARAMETERS & expand(listed, leaves)
     report += difference("file parameter", {f"${{{key}}}" for key in read}, templated)
     unknown = source.packages - pinned - ALLOWED - set(sys.stdlib_module_names) - OURS
     report += [f"{stage}: package {name} is neither pinned nor allowed" for name in sorted(unknown)]
@@ -217,6 +240,27 @@ def problems(root: Path, stage: str) -> list[str]:
     return report
 
 
+def every_leaf(root: Path) -> set[str]:
+    """The parameters of ``params.yaml``, as sections have them: ``train.lora`` is one."""
+    tree = yaml.safe_load((root / "params.yaml").read_text())
+    return {
+        f"{section}.{key}" if isinstance(value, dict) else section
+        for section, value in tree.items()
+        for key in (value if isinstance(value, dict) else [""])
+    }
+
+
+def expand(chains: set[str], leaves: set[str]) -> set[str]:
+    """A section as its parameters; what is below a parameter as the parameter."""
+    known = {".".join(chain.split(".")[:2]) for chain in chains}
+    found = {leaf for leaf in leaves if leaf in known or leaf.split(".")[0] in known}
+    return found | {
+        chain
+        for chain in known
+        if chain not in leaves and not any(leaf.startswith(f"{chain}.") for leaf in leaves)
+    }
+
+
 def difference(kind: str, source: set[str], listed: set[str]) -> list[str]:
     return [f"{kind} {name} is used, but not in dvc.yaml" for name in sorted(source - listed)] + [
         f"{kind} {name} is in dvc.yaml, but not used" for name in sorted(listed - source)
@@ -227,19 +271,24 @@ def names(entries: list[str | dict[str, object]]) -> set[str]:
     return {next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries}
 
 
-def parameters(entry: dict[str, list[str | dict[str, list[str]]]]) -> tuple[set[str], set[str]]:
-    """Keys of ``params.yaml`` and of ``pins.yaml`` that a stage lists."""
-    listed, pins = set(), set()
+def parameters(
+    entry: dict[str, list[str | dict[str, list[str]]]],
+) -> tuple[set[str], set[str], set[str]]:
+    """Keys of ``params.yaml``, groups of ``pins.yaml``, and the other files a stage lists so."""
+    listed, pins, others = set(), set(), set()
     for item in entry.get("params", []):
-        if isinstance(item, dict):
-            pins |= set(item["pins.yaml"])
-        else:
-            listed.add(item)
-    return listed, pins
+        for file, keys in (item if isinstance(item, dict) else {"params.yaml": [item]}).items():
+            if file == "pins.yaml":
+                pins |= set(keys)
+            elif file == "params.yaml":
+                listed |= set(keys)
+            else:
+                others.add(file)
+    return listed, pins, others
 
 
 def path_values(root: Path) -> list[tuple[str, str]]:
-    """The constants of ``paths.py``, by executing it: it has nothing but paths."""
+    """The constants of ``core/paths.py``, by executing it: it has nothing but paths."""
     scope: dict[str, object] = {}
-    exec((root / "reprotune/paths.py").read_text(), scope)
+    exec((root / "reprotune/core/paths.py").read_text(), scope)
     return [(name, value.as_posix()) for name, value in scope.items() if isinstance(value, Path)]

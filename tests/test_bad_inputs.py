@@ -24,12 +24,12 @@ import pytest
 import yaml
 from transformers import PreTrainedTokenizerFast
 
-from reprotune.data import headlines
-from reprotune.evidence import predictions
-from reprotune.model.loading import Precision, load_model
-from reprotune.model.prompts import PromptEncoder
-from reprotune.model.scoring import log_likelihoods, probabilities
-from reprotune.stage import main
+from reprotune.builtin import headlines
+from reprotune.core.runner import main
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.prompts import PromptEncoder
+from reprotune.scoring.scores import log_likelihoods, probabilities
+from reprotune.tables import predictions
 from stages import audit, base_model, curate, download, roles, split
 from tests import tiny
 from tests.projects import ROOT, change, made
@@ -45,7 +45,7 @@ INPUTS = ("params.yaml", "data/decisions.csv", "data/source", "models/source")
 OTHER = (".git", ".dvc", ".reprotune", "reports/data_docs", "reports/run.json", *INPUTS)
 SMALL = {
     "threads: 2": "threads: 1",
-    "rows: {least: 1000": "rows: {least: 1",
+    "rows: {min: 1000": "rows: {min: 1",
     "test_per_class: 200": "test_per_class: 4",
     "validation_per_class: 50": "validation_per_class: 2",
     "train_per_class: 300": "train_per_class: 6",
@@ -400,13 +400,13 @@ CASES = [
     case(
         "a number out of range",
         "roles",
-        parameter("near_duplicate: 0.8", "near_duplicate: 1.8"),
-        r"params\.yaml: .*roles\.near_duplicate is 1\.8; .*less than or equal to 1$",
+        parameter("near_duplicate_threshold: 0.8", "near_duplicate_threshold: 1.8"),
+        r"params\.yaml: .*roles\.near_duplicate_threshold is 1\.8; .*less than or equal to 1$",
     ),
     case(
         "a word that is no choice",
         "download",
-        parameter("most: 10000000, severity: stop", "most: 10000000, severity: halt"),
+        parameter("max: 10000000, severity: stop", "max: 10000000, severity: halt"),
         r"params\.yaml: .*expectations\.rows\.severity is 'halt'; .*'stop' or 'warn'$",
     ),
     case(

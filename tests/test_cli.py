@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reprotune.data import headlines
-from reprotune.model.merging import save_classifier, save_merged
-from reprotune.model.prompts import PromptEncoder
-from reprotune.model.tokenizer import load_tokenizer
+from reprotune.builtin import headlines
+from reprotune.export.merging import save_classifier, save_merged
+from reprotune.models.prompts import PromptEncoder
+from reprotune.models.tokenizer import load_tokenizer
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reprotune.params import load_params
+from reprotune.core.params_file import load_params
 from tests import contract
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,7 +72,7 @@ def test_a_new_import_is_noticed(copy: Path) -> None:
         "from reprotune.data import expectations, headlines, schemas",
     )
     found = contract.problems(copy, "curate")
-    assert "code reprotune/data/headlines.py is used, but not in dvc.yaml" in found
+    assert "code reprotune/builtin/headlines.py is used, but not in dvc.yaml" in found
     assert "pin scipy is used, but not in dvc.yaml" in found
 
 
@@ -100,7 +100,7 @@ def test_a_new_parameter_read_is_noticed(copy: Path) -> None:
     "line",
     [
         "      - data/splits/test.parquet\n",
-        "      - reprotune/model/merging.py\n",
+        "      - reprotune/export/merging.py\n",
         "      - export\n",
         "          - peft\n",
     ],
@@ -124,7 +124,7 @@ def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:
     "line",
     [
         "from .download import fetch",
-        "from reprotune.paths import FINDINGS",
+        "from reprotune.core.paths import FINDINGS",
         "import statsmodels",
         "everything = params",
         "importlib.import_module(name)",

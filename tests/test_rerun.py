@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from reprotune.data import headlines
+from reprotune.builtin import headlines
 from tests.projects import ROOT, change, made
 
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
@@ -26,7 +26,7 @@ SMALL = {
     "resamples: 2000": "resamples: 100",
     "epochs: 5": "epochs: 1",
     "agreement: 1.0": "agreement: 0.9",
-    "rows: {least: 1000": "rows: {least: 100",
+    "rows: {min: 1000": "rows: {min: 100",
 }
 
 pytestmark = pytest.mark.slow
@@ -83,7 +83,7 @@ def test_an_export_parameter_runs_export(project: Path) -> None:
 def test_a_new_export_parameter_in_file_and_code_runs_export(project: Path) -> None:
     change(project / "params.yaml", {"export:\n": "export:\n  shout: true\n"})
     change(
-        project / "reprotune/params.py",
+        project / "reprotune/core/params.py",
         {"    agreement: Prob": "    shout: bool\n    agreement: Prob"},
     )
     assert reproduce(project) == {"export"}

@@ -25,8 +25,8 @@ from transformers import (
     set_seed,
 )
 
-from reprotune.data import news
-from reprotune.model.pretraining import ModelSettings, build_model, train_tokenizer
+from reprotune.builtin import news
+from reprotune.builtin.pretraining import ModelSettings, build_model, train_tokenizer
 
 SETTINGS = ModelSettings(hidden_size=64, intermediate_size=128, layers=2, heads=1, context=256)
 

@@ -8,15 +8,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from reprotune import features
-from reprotune.data.identity import normalize
-from reprotune.params import InputError
+from reprotune.core.errors import InputError
+from reprotune.data.ids import normalize
+from reprotune.text.tfidf import vectorizer
 
 
 def judge() -> Pipeline:
     """The model whose doubts are listed: TF-IDF and logistic regression."""
     return make_pipeline(
-        features.tfidf(2),
+        vectorizer(2),
         LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000),
     )
 

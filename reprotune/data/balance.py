@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reprotune.params import InputError
+from reprotune.core.errors import InputError
 
 
 def balance(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from reprotune.data import schemas
-from reprotune.data.identity import normalize
-from reprotune.params import Curate, InputError
+from reprotune.core.errors import InputError
+from reprotune.core.params import Curate
+from reprotune.data.ids import normalize
+from reprotune.tables import schemas
 
 COLUMNS = ["id", "action", "label", "reviewer", "note"]
 

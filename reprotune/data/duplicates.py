@@ -13,7 +13,7 @@ from rensa import RMinHash
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from reprotune.data.identity import normalize
+from reprotune.data.ids import normalize
 
 PERMUTATIONS = 128
 MISSED = 1e-4  # highest probability that a pair at the threshold shares no band

@@ -20,10 +20,11 @@ from great_expectations.data_context import FileDataContext
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation import Expectation
 
-from reprotune import paths
-from reprotune.data.docs import detach
-from reprotune.data.identity import digest
-from reprotune.params import Expectations, InputError, Limit
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Expectations, Limit
+from reprotune.data.data_docs import detach
+from reprotune.data.ids import digest
 
 SITE = "reprotune"
 STORE = "gx"  # in the working folder
@@ -50,31 +51,31 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="characters",
-            min_value=text.least,
-            max_value=text.most,
-            **told("characters", f"a text has {text.least} to {text.most} characters", text),
+            min_value=text.min,
+            max_value=text.max,
+            **told("characters", f"a text has {text.min} to {text.max} characters", text),
         ),
         gxe.ExpectColumnValuesToBeUnique(
             column="text",
-            mostly=round(1 - repeats.most, 9),  # 1 - 0.7 is more than 0.3
-            **told("repeated", f"at most {repeats.most:g} of the rows share a text", repeats),
+            mostly=round(1 - repeats.max, 9),  # 1 - 0.7 is more than 0.3
+            **told("repeated", f"at most {repeats.max:g} of the rows share a text", repeats),
         ),
     ]
     if name in WHOLE:
         found.append(
             gxe.ExpectTableRowCountToBeBetween(
-                min_value=rows.least,
-                max_value=rows.most,
-                **told("rows", f"the number of rows is {rows.least} to {rows.most}", rows),
+                min_value=rows.min,
+                max_value=rows.max,
+                **told("rows", f"the number of rows is {rows.min} to {rows.max}", rows),
             )
         )
     if name != "validation":  # which takes what is left
-        bounds = f"{share.least:g} to {share.most:g}"
+        bounds = f"{share.min:g} to {share.max:g}"
         found += [
             gxe.ExpectColumnMeanToBeBetween(
                 column=share_column(class_name),
-                min_value=share.least,
-                max_value=share.most,
+                min_value=share.min,
+                max_value=share.max,
                 **told("class_share", f"the share of class {class_name} is {bounds}", share),
             )
             for class_name in classes

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from reprotune.data.archives import divide, read_member
-from reprotune.params import InputError
+from reprotune.core.errors import InputError
+from reprotune.data.reading.archives import divide, read_member
 
 TEXT = "Größe@neutral\n".encode("latin-1")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reprotune.data import headlines
+from reprotune.builtin import headlines
 from reprotune.data.audit import (
     doubtful_labels,
     judged_probabilities,

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from reprotune.core.errors import InputError
 from reprotune.data.balance import balance
-from reprotune.params import InputError
 
 ROWS = pd.DataFrame(
     {"id": list("gfedcba"), "label": list("xxxyyyy"), "rank": [2, 0, 1, 3, 1, 0, 2]}

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
 from reprotune.data.curation import decide, policy, read_decisions
-from reprotune.params import InputError, Params
 
 IDS = [f"{n:016x}" for n in range(6)]
 ROLE = ["train", "train", "train", "validation", "test", "spare"]

@@ -8,16 +8,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from reprotune.core.errors import InputError
+from reprotune.core.params import Expectations
 from reprotune.data import expectations
-from reprotune.params import Expectations, InputError
 
 TABLES = ("raw", "curated", "train", "validation", "test")
 CLASSES = ["bad", "good"]
 LIMITS: dict[str, dict[str, Any]] = {
-    "rows": {"least": 10, "most": 30},
-    "class_share": {"least": 0.2, "most": 0.7},
-    "characters": {"least": 5, "most": 50},
-    "repeated": {"most": 0.1},
+    "rows": {"min": 10, "max": 30},
+    "class_share": {"min": 0.2, "max": 0.7},
+    "characters": {"min": 5, "max": 50},
+    "repeated": {"max": 0.1},
 }
 SCRIPT = '"><script>alert(1)</script>'
 SMALL = 200_000  # bytes
@@ -188,7 +189,7 @@ def test_what_is_right_at_a_limit_is_within_it(
     rows = having("text", "again", 5, 6)
     rows.loc[0, "text"] = "x" * 50
     rows["label"] = ["bad"] * 14 + ["good"] * 6
-    exact = {"rows": {"least": 20, "most": 20}, "class_share": {"least": 0.3, "most": 0.7}}
+    exact = {"rows": {"min": 20, "max": 20}, "class_share": {"min": 0.3, "max": 0.7}}
     report.require(rows, name, limits=limits(**exact))
     assert capsys.readouterr() == ("", "")
 
@@ -204,7 +205,7 @@ def test_a_share_of_repeated_texts_right_at_the_limit_is_within_it(
     report: Report, repeated: int
 ) -> None:
     rows = good(10).assign(text=lambda rows: rows["text"].mask(rows["row"] < repeated, "again"))
-    report.require(rows, limits=limits(repeated={"most": repeated / 10}))
+    report.require(rows, limits=limits(repeated={"max": repeated / 10}))
 
 
 @pytest.mark.parametrize(("name", "count"), [("train", 4), ("validation", 4), ("test", 40)])
@@ -218,7 +219,7 @@ def test_validation_alone_may_lack_a_class(report: Report) -> None:
     for name in TABLES:
         if name != "validation":
             with pytest.raises(InputError, match=r"class bad is 0\.2 to 1, but it is 0$"):
-                report.require(rows, name, limits=limits(class_share={"most": 1.0}))
+                report.require(rows, name, limits=limits(class_share={"max": 1.0}))
 
 
 def test_validation_may_be_empty_and_the_whole_may_not(report: Report) -> None:
@@ -280,7 +281,7 @@ def test_html_in_a_label_that_is_no_class_is_escaped_in_every_page(report: Repor
 def test_marks_of_templates_and_of_paths_do_no_harm(report: Report, odd: str) -> None:
     rows = having("text", odd * 20, 3).replace({"label": {"bad": odd}})
     with pytest.raises(InputError, match=r"but 1 of 20 do not fit: rows 4$"):
-        report.require(rows, classes=[odd, "good"], limits=limits(characters={"most": 20}))
+        report.require(rows, classes=[odd, "good"], limits=limits(characters={"max": 20}))
     report.page("raw")
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reprotune.data.files import read_files
-from reprotune.params import Download, InputError, Params, SourceFile
+from reprotune.core.errors import InputError
+from reprotune.core.params import Download, Params, SourceFile
+from reprotune.data.reading.files import read_files
 
 ROWS = [["Profit rose, again", "positive"], ["“Flat” at 5 €", "neutral"]]
 BY_POSITION = {"header": False, "text_column": 0, "label_column": 1}

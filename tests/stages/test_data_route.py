@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reprotune.data import headlines
-from reprotune.params import InputError, Params
+from reprotune.builtin import headlines
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
 from stages import audit, curate, download, roles, split
 
 Changed = Callable[[dict[str, Any]], Params]
@@ -23,10 +24,10 @@ SMALL = {
     "download.builtin": {"rows": 700, "wrong_labels": 0.06, "repeated": 0.15},
     "download.labels": {name: name for name in headlines.CLASSES},
     "prompt.verbalizers": {name: f" {name}" for name in headlines.CLASSES},
-    "expectations.rows": {"least": 100, "most": 1000, "severity": "stop"},
-    "expectations.repeated": {"most": 0.5, "severity": "stop"},
+    "expectations.rows": {"min": 100, "max": 1000, "severity": "stop"},
+    "expectations.repeated": {"max": 0.5, "severity": "stop"},
     "roles.strategy": "hashed",
-    "roles.near_duplicate": 0.8,
+    "roles.near_duplicate_threshold": 0.8,
     "roles.test_per_class": 20,
     "roles.validation_per_class": 10,
     "roles.train_per_class": 25,

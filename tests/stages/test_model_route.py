@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reprotune import paths
-from reprotune.data import headlines, schemas
-from reprotune.data.identity import add_ids
-from reprotune.params import InputError, Params
+from reprotune.builtin import headlines
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.data.ids import add_ids
+from reprotune.tables import schemas
 from stages import base_model, baseline, evaluate, export, train
 from tests import tiny
 

@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 import torch
 
-from reprotune import doctor, paths
-from reprotune.data import headlines
-from reprotune.model.manifest import located
-from reprotune.params import InputError, Params
+from reprotune.builtin import headlines
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.models.manifest import located
+from reprotune.project import doctor
 from stages import base_model, download
 from tests import hub, tiny
 from tests.hub import Hub, Repo, commit
@@ -25,8 +27,8 @@ from tests.hub import Hub, Repo, commit
 Changed = Callable[[dict[str, Any]], Params]
 ROWS = headlines.examples(rows=300, wrong=0, repeated=0, seed=1)[["text", "label"]]
 EASY = {
-    "expectations.rows": {"least": 1, "most": 1000, "severity": "stop"},
-    "expectations.class_share": {"least": 0, "most": 1.0, "severity": "stop"},
+    "expectations.rows": {"min": 1, "max": 1000, "severity": "stop"},
+    "expectations.class_share": {"min": 0, "max": 1.0, "severity": "stop"},
 }
 
 

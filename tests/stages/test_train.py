@@ -15,17 +15,18 @@ import pytest
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 
-from reprotune import paths
-from reprotune.data import headlines, schemas
-from reprotune.data.identity import add_ids
-from reprotune.params import Params
+from reprotune.builtin import headlines
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.data.ids import add_ids
+from reprotune.tables import schemas
 from stages import base_model
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = paths.TUNED / "adapter_model.safetensors"
 ANXIOUS = (
-    "import runpy, sys; from reprotune.model import checkpoints; checkpoints.SECONDS = 0;"
+    "import runpy, sys; from reprotune.training import checkpoints; checkpoints.SECONDS = 0;"
     "sys.argv = ['train']; runpy.run_module('stages.train', run_name='__main__')"
 )
 
@@ -100,7 +101,7 @@ def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) 
 
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_kill_9_loses_nothing(project: Path, params: Params, wanted: int) -> None:
-    settings(params, {"epochs": 8, "micro_batch": 2})
+    settings(params, {"epochs": 8, "micro_batch_size": 2})
     assert run("-c", ANXIOUS).returncode == 0
     undisturbed = left()
     assert not list(paths.CHECKPOINTS.glob("*")), "a finished training leaves no checkpoints"

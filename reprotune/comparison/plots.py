@@ -1,0 +1,227 @@
+"""Pictures of a run, from the plots' data that is in git."""
+
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reprotune.core import paths
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
+WIDE = 20  # ratio of the largest to the least loss from which the scale is logarithmic
+MOST_NUMBERS = 8  # classes whose counts are written into the matrix
+STYLE: Any = {
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "reprotune",  # the same picture is the same bytes
+}
+
+
+def losses(axes: Axes, folder: Path) -> None:
+    for file, name in ((paths.TRAIN_CURVE, "training"), (paths.VALIDATION_CURVE, "validation")):
+        if (folder / file).is_file():
+            table = pd.read_csv(folder / file, sep="\t")
+            axes.plot(table["step"], table.iloc[:, 1], marker=".", label=name)
+    axes.set(title="Learning curve", xlabel="update of the weights", ylabel="loss (nats)")
+    low, high = axes.dataLim.intervaly
+    if low > 0 and high > WIDE * low:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.legend()
+
+
+def confusion(axes: Axes, folder: Path) -> None:
+    said = pd.read_csv(folder / paths.CONFUSION, dtype="str", keep_default_na=False)
+    names = sorted(set(said["label"]) | set(said["predicted"]))
+    counts = pd.crosstab(said["label"], said["predicted"])
+    counts = counts.reindex(index=names, columns=names, fill_value=0)
+    draw_matrix(axes, counts.to_numpy(), names)
+    axes.set_title(f"Confusion matrix ({len(said)} test rows)")
+
+
+def confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> Figure:
+    """How many more (red: fewer) rows fall into each cell; the same rows in both tables."""
+    two = [pd.crosstab(t["label"], t["predicted"]) for t in (old, new)]
+    before, after = (t.reindex(index=names, columns=names, fill_value=0).to_numpy() for t in two)
+    change = after - before
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size(len(names)), layout="constrained")
+        axes = figure.subplots()
+        most = max(1, int(abs(change).max()))
+        axes.imshow(change, cmap="RdBu", vmin=-most, vmax=most)
+        label_axes(axes, names)
+        if len(names) <= MOST_NUMBERS:
+            for row, column in np.ndindex(*change.shape):
+                dark = abs(change[row, column]) > 0.6 * most
+                axes.text(
+                    column, row, f"{change[row, column]:+d}", ha="center", va="center",
+                    color="white" if dark else "black",
+                )  # fmt: skip
+        axes.set_title("Confusion matrix: change")
+        return figure
+
+
+def size(classes: int) -> tuple[float, float]:
+    return (7, 7) if classes > MOST_NUMBERS else (4.8, 3.8)
+
+
+def label_axes(axes: Axes, names: list[str]) -> None:
+    places = range(len(names))
+    axes.set_xticks(places, [short(n) for n in names], rotation=45, ha="right")
+    axes.set_yticks(places, [short(n) for n in names])
+    axes.set(xlabel="predicted", ylabel="label")
+
+
+def draw_matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
+    """Counts by label (rows) and prediction (columns), coloured by the share of the label."""
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    label_axes(axes, names)
+    if len(names) <= MOST_NUMBERS:
+        for row, column in np.ndindex(*counts.shape):
+            dark = share[row, column] > 0.5
+            axes.text(
+                column, row, str(counts[row, column]), ha="center", va="center",
+                color="white" if dark else "black",
+            )  # fmt: skip
+
+
+def short(name: str) -> str:
+    """A name that fits an axis, and is no formula."""
+    name = name if len(name) <= 20 else f"{name[:19]}…"
+    return name.replace("$", r"\$")
+
+
+def classwise(axes: Axes, folder: Path) -> None:
+    table = pd.read_csv(folder / paths.CLASSWISE, dtype={"class": "str"}, keep_default_na=False)
+    places = np.arange(len(table))
+    for number, key in enumerate(("precision", "recall", "f1")):
+        axes.barh(places + (number - 1) * 0.27, table[key], height=0.25, label=key)
+    axes.set_yticks(places, [short(name) for name in table["class"]])
+    axes.invert_yaxis()
+    axes.set(title="Each class", xlim=(0, 1))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
+
+
+def reliability(axes: Axes, folder: Path) -> None:
+    table = pd.read_csv(folder / paths.RELIABILITY)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
+    area = 300 * table["rows"] / table["rows"].sum()
+    axes.scatter(table["confidence"], table["accuracy"], s=np.maximum(area, 8))
+    axes.set(
+        title="Reliability (dashed: as sure as right; area: rows)",
+        xlabel="mean confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02),
+    )  # fmt: skip
+
+
+def roc(axes: Axes, folder: Path) -> None:
+    curves_by_class(axes, folder / paths.ROC)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
+    axes.set(
+        title="ROC of each class against the rest",
+        xlabel="false positive rate", ylabel="true positive rate",
+    )  # fmt: skip
+
+
+def precision_recall(axes: Axes, folder: Path) -> None:
+    curves_by_class(axes, folder / paths.PRECISION_RECALL)
+    axes.set(
+        title="Precision and recall of each class", xlabel="recall", ylabel="precision",
+        ylim=(0, 1.02),
+    )  # fmt: skip
+
+
+def curves_by_class(axes: Axes, file: Path) -> None:
+    table = pd.read_csv(file, dtype={"class": "str"}, keep_default_na=False)
+    groups = table.groupby("class", sort=False)
+    for name, part in groups:
+        axes.plot(part.iloc[:, 1], part.iloc[:, 2], linewidth=1.2, label=short(str(name)))
+    if groups.ngroups <= MOST_NUMBERS:
+        axes.legend()
+
+
+Draw = Callable[[Axes, Path], None]
+PICTURES: dict[str, tuple[Draw, Path]] = {  # and a file that each needs
+    "learning_curve": (losses, paths.TRAIN_CURVE),
+    "confusion": (confusion, paths.CONFUSION),
+    "classes": (classwise, paths.CLASSWISE),
+    "reliability": (reliability, paths.RELIABILITY),
+    "roc": (roc, paths.ROC),
+    "precision_recall": (precision_recall, paths.PRECISION_RECALL),
+}
+
+
+def pictures(folder: Path = Path()) -> Iterator[tuple[str, Figure]]:
+    """A figure of everything that a project's folder has the data of, by name."""
+    for name, (draw, needed) in PICTURES.items():
+        if (folder / needed).is_file():
+            classes = 1
+            if (folder / paths.CLASSWISE).is_file():
+                classes = len((folder / paths.CLASSWISE).read_text().splitlines()) - 1
+            with mpl.rc_context(STYLE):
+                figure = Figure(
+                    figsize=size(classes if name in ("confusion", "classes") else 1),
+                    layout="constrained",
+                )
+                draw(figure.subplots(), folder)
+                yield name, figure
+
+
+def sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figure:
+    """The figure that was selected on, over the first parameter; a line for each other setting.
+
+    ``table`` is that of ``settings.summary``; bars are the spread over seeds.
+    """
+    first, *others = parameters
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 3.8), layout="constrained")
+        axes = figure.subplots()
+        for name, part in table.groupby(others, sort=True) if others else [((), table)]:
+            line = part.sort_values(first)
+            label = ", ".join(f"{o.split('.')[-1]} {v}" for o, v in zip(others, name, strict=True))
+            axes.errorbar(
+                line[first], line[f"{select} mean"], line[f"{select} spread"].fillna(0),
+                marker="o", capsize=3, label=label,
+            )  # fmt: skip
+        values = table[first]
+        if values.map(lambda v: isinstance(v, float | int)).all():
+            if values.min() > 0 and values.max() / values.min() >= WIDE / 4:
+                axes.set_xscale("log")
+            axes.set_xticks(sorted(values.unique()), [f"{v:g}" for v in sorted(values.unique())])
+            axes.minorticks_off()
+        axes.set(xlabel=first, ylabel=f"{select} (mean and spread over seeds)")
+        if others:
+            axes.legend()
+        return figure
+
+
+def save(target: Path, folder: Path = Path()) -> list[Path]:
+    """Write the pictures as PNG; returns their files."""
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in pictures(folder):
+        figure.savefig(target / f"{name}.png")
+        written.append(target / f"{name}.png")
+    return written
+
+
+def svg(figure: Figure) -> str:
+    """A figure for an HTML page, without date and with text that can be searched and read aloud."""
+    buffer = StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,134 @@
+"""What git holds of a run: a revision, an experiment, or the files as they lie here."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+
+WORKSPACE = "workspace"
+TEXT = {"id", "text", "label", "predicted", "predictor", "role", "class", "action", "reviewer"}
+
+
+def git(*command: str) -> str:
+    """What git says.
+
+    Raises:
+        InputError: git fails; its own message.
+    """
+    return run(*command).decode()
+
+
+def run(*command: str) -> bytes:
+    done = subprocess.run(["git", *command], capture_output=True, check=False)
+    if done.returncode:
+        raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
+    return done.stdout
+
+
+def has(*command: str) -> bool:
+    return subprocess.run(["git", *command], capture_output=True, check=False).returncode == 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The tracked files of a run; ``commit`` is None for the workspace."""
+
+    name: str
+    commit: str | None
+
+    def bytes(self, path: Path) -> bytes | None:
+        """A file of this project's folder, or None."""
+        if self.commit is None:
+            return path.read_bytes() if path.is_file() else None
+        here = f"{self.commit}:./{path.as_posix()}"
+        return run("show", here) if has("cat-file", "-e", here) else None
+
+    def table(self, path: Path) -> pd.DataFrame | None:
+        found = self.bytes(path)
+        if not found:
+            return None
+        separator = "\t" if path.suffix == ".tsv" else ","
+        return pd.read_csv(
+            BytesIO(found), sep=separator, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=False
+        )
+
+    def json(self, path: Path) -> dict[str, Any]:
+        return dict(json.loads(self.bytes(path) or b"{}"))
+
+    def yaml(self, path: Path) -> dict[str, Any]:
+        return dict(YAML(typ="safe", pure=True).load((self.bytes(path) or b"{}").decode()) or {})
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        return flat(self.yaml(paths.PARAMS))
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame | None:
+        return self.table(paths.PREDICTIONS)
+
+    def save(self, folder: Path) -> None:
+        """Write the data of the plots under ``folder``, for the pictures."""
+        for path in (*paths.PLOTTED, paths.TRAIN_CURVE, paths.VALIDATION_CURVE):
+            found = self.bytes(path)
+            if found is not None:
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(found)
+
+
+def flat(tree: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Dotted names of the leaves."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{start}{key}"
+        leaves |= flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
+    return leaves
+
+
+def snapshot(name: str) -> Snapshot:
+    """A revision, the name of an experiment, or ``workspace``.
+
+    Raises:
+        InputError: git knows no such name.
+    """
+    if name == WORKSPACE:
+        return Snapshot(name, None)
+    experiments = git("for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    named = [reference for reference in experiments if reference.split("/")[-1] == name]
+    for candidate in (name, f"origin/{name}", *named):
+        if has("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"):
+            commit = git("rev-parse", f"{candidate}^{{commit}}").strip()
+            return Snapshot(name, commit)
+    hint = "; this clone is shallow: git fetch --unshallow" if is_shallow() else ""
+    raise InputError(f"{name!r} is no revision and no experiment of this repository{hint}")
+
+
+def is_shallow() -> bool:
+    return git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def default_base() -> str:
+    """The commit at which this branch left main.
+
+    Raises:
+        InputError: there is none; what to fetch.
+    """
+    for main in ("main", "master", "origin/main", "origin/master"):
+        if has("rev-parse", "--verify", "--quiet", main):
+            if has("merge-base", main, "HEAD"):
+                return git("merge-base", main, "HEAD").strip()
+            fetch = "git fetch --unshallow origin" if is_shallow() else "git fetch origin"
+            raise InputError(f"HEAD and {main} have no common commit here; {fetch}")
+    raise InputError(
+        "there is no branch main or master here to compare with; git fetch origin main, or name "
+        "the revision: reprotune compare BASE"
+    )

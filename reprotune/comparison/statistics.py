@@ -1,0 +1,187 @@
+"""Whether one model is better than another on the same rows, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, ttest_1samp
+
+from reprotune.evaluation.calibration import LEAST
+from reprotune.evaluation.metrics import Resampling, accuracy_gain, macro_f1, quantiles
+
+RESAMPLES = 2000
+LEAST_ROWS = 30  # that both sides must have, to say anything
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure on both sides, and the difference with what chance could make of it."""
+
+    name: str
+    base: float
+    head: float
+    interval: tuple[float, float]
+    p_value: float
+    corrected: float = 1.0  # p-value, for the number of figures (Holm 1979)
+
+    @property
+    def difference(self) -> float:
+        return self.head - self.base
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction for several tests (1979)."""
+    order = np.argsort(p_values)
+    scaled = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected.tolist()
+
+
+def corrected(changes: Sequence[Change]) -> list[Change]:
+    values = holm([change.p_value for change in changes])
+    return [Change(**{**vars(c), "corrected": v}) for c, v in zip(changes, values, strict=True)]
+
+
+def right(table: pd.DataFrame) -> np.ndarray:
+    """Whether each row is predicted rightly; shape (rows,)."""
+    return np.asarray(table["predicted"].to_numpy() == table["label"].to_numpy())
+
+
+def proportion(
+    name: str, base: np.ndarray, head: np.ndarray, confidence: float, seed: int
+) -> Change:
+    """A share of rows, right or not on each side: paired bootstrap interval and exact McNemar."""
+    gain = accuracy_gain(head, base, Resampling(confidence, RESAMPLES, seed))
+    return Change(name, float(base.mean()), float(head.mean()), gain.interval, gain.p_value)
+
+
+def macro_f1_change(
+    base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
+) -> Change:
+    """Macro-F1: paired bootstrap over the rows, drawn as counts of (label, base, head)."""
+    columns = (head["label"], base["predicted"], head["predicted"])
+    codes = [pd.Categorical(column, categories=list(classes)).codes for column in columns]
+    cells, counts = np.unique(np.stack(codes), axis=1, return_counts=True)
+    rows, size = int(counts.sum()), len(classes)
+    rng = np.random.default_rng(seed)
+    draws = np.vstack([counts, rng.multinomial(rows, counts / rows, size=RESAMPLES)])
+    scores = []
+    for said in (cells[1], cells[2]):
+        matrix = np.zeros((len(draws), size * size))
+        np.add.at(matrix.T, cells[0] * size + said, draws.T)
+        scores.append(macro_f1(matrix.reshape(-1, size, size)))
+    change = (scores[1] - scores[0])[1:]
+    tail = min((change <= 0).sum(), (change >= 0).sum()) + 1
+    low, high = quantiles(change, confidence)
+    p_value = min(1.0, 2 * tail / (RESAMPLES + 1))
+    return Change("macro-F1", float(scores[0][0]), float(scores[1][0]), (low, high), p_value)
+
+
+def log_loss_change(
+    base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float
+) -> Change:
+    """Mean negative log-probability of the label, in nats: paired t-test."""
+    column = pd.Categorical(head["label"], categories=list(classes)).codes
+    rows = np.arange(len(head))
+    old, new = (
+        -np.log(np.clip(table[list(classes)].to_numpy(dtype=float)[rows, column], LEAST, 1))
+        for table in (base, head)
+    )
+    before, after = float(old.mean()), float(new.mean())
+    if np.allclose(new, old):
+        return Change("log loss", before, after, (0.0, 0.0), 1.0)
+    test = ttest_1samp(new - old, 0)
+    low, high = test.confidence_interval(confidence)
+    return Change("log loss", before, after, (float(low), float(high)), float(test.pvalue))
+
+
+def metrics(
+    base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
+) -> list[Change]:
+    """Accuracy, macro-F1 and log loss of paired predictions, corrected for being three."""
+    return corrected(
+        [
+            proportion("accuracy", right(base), right(head), confidence, seed),
+            macro_f1_change(base, head, classes, confidence, seed),
+            log_loss_change(base, head, classes, confidence),
+        ]
+    )
+
+
+def recalls(
+    base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
+) -> list[Change]:
+    """Recall of each class that has rows, corrected for their number."""
+    changes = []
+    for name in classes:
+        rows = (head["label"] == name).to_numpy()
+        if rows.any():
+            was, now = ((t["predicted"] == name).to_numpy()[rows] for t in (base, head))
+            changes.append(proportion(name, was, now, confidence, seed))
+    return corrected(changes)
+
+
+def over_seeds(
+    bases: Sequence[pd.DataFrame], heads: Sequence[pd.DataFrame], confidence: float
+) -> Change:
+    """Accuracy of several training seeds on each side; their spread counts as noise.
+
+    The difference of two means over seeds, on the same rows: its variance is that of the rows'
+    differences plus that of each side's seeds. A normal approximation.
+    """
+    old, new = (np.array([right(table) for table in side]) for side in (bases, heads))
+    rows = new.mean(axis=0) - old.mean(axis=0)
+    variance = rows.var(ddof=1) / len(rows)
+    for side in (old, new):
+        if len(side) > 1:
+            variance += side.mean(axis=1).var(ddof=1) / len(side)
+    before, after, error = float(old.mean()), float(new.mean()), float(np.sqrt(variance))
+    wide = float(norm.ppf(0.5 + confidence / 2)) * error
+    interval = (after - before - wide, after - before + wide)
+    p_value = float(2 * norm.sf(abs(after - before) / error)) if error else 1.0
+    return Change("accuracy", before, after, interval, p_value, p_value)
+
+
+def flips(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Rows that only one side gets right, the surest of ``head`` first: fixed and broken."""
+    was, now = right(base), right(head)
+    table = head[["id", "text", "label"]].assign(
+        before=base["predicted"].to_numpy(),
+        after=head["predicted"],
+        confidence=head[list(classes)].to_numpy(dtype=float).max(axis=1),
+    )
+    order = ["confidence", "id"]
+    return {
+        name: table[rows].sort_values(order, ascending=[False, True])
+        for name, rows in (("fixed", now & ~was), ("broken", was & ~now))
+    }
+
+
+def rows_diff(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What became of the rows (id, label, role): added, removed, relabelled, moved."""
+    both = base.merge(head, on="id", how="outer", suffixes=("_base", "_head"), indicator=True)
+    known = both[both["_merge"] == "both"]
+    return {
+        "added": both[both["_merge"] == "right_only"],
+        "removed": both[both["_merge"] == "left_only"],
+        "relabelled": known[known["label_base"] != known["label_head"]],
+        "moved": known[known["role_base"] != known["role_head"]],
+    }
+
+
+def words(texts: pd.Series) -> pd.Series:
+    return texts.str.lower().str.findall(r"[^\W\d_]+")
+
+
+def drift(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, float]:
+    """How the texts of two test sets differ: length in characters, and words unseen before."""
+    seen = set(words(base["text"]).explode().dropna())
+    now = words(head["text"]).explode().dropna()
+    return {
+        "median length before": float(base["text"].str.len().median()),
+        "median length after": float(head["text"].str.len().median()),
+        "words not in the earlier test rows": float((~now.isin(seen)).mean()) if len(now) else 0.0,
+    }

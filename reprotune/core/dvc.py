@@ -1,0 +1,59 @@
+"""What ``dvc.yaml`` says of a stage."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+FILE = Path("dvc.yaml")
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML 1.2 file; numbers like 1e-4 are numbers."""
+    return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+
+
+def entries(stage: dict[str, Any], *keys: str) -> list[str]:
+    """The paths or parameters under these keys of a stage, without their options."""
+    listed = [item for key in keys for item in stage.get(key, [])]
+    return [next(iter(item)) if isinstance(item, dict) else item for item in listed]
+
+
+def fingerprint(stage: str, root: Path = Path()) -> str | None:
+    """A hash of all that ``dvc.yaml`` lists for a stage: files, code, parameters and pins.
+
+    None where there is no ``dvc.yaml``.
+    """
+    if not (root / FILE).is_file():
+        return None
+    entry = read_yaml(root / FILE)["stages"][stage]
+    digest = hashlib.sha256(entry["cmd"].encode())
+    for path in entries(entry, "deps"):
+        for file in contents(root / path):
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for item in entry.get("params", []):
+        for source, keys in (item if isinstance(item, dict) else {"params.yaml": [item]}).items():
+            values = read_yaml(root / source)
+            for key in keys:
+                digest.update(f"{source} {key} {look_up(values, key)!r}".encode())
+    return digest.hexdigest()[:16]
+
+
+def contents(path: Path) -> Iterator[Path]:
+    """A file, or the files of a folder in one order, without what Python compiles."""
+    if path.is_dir():
+        yield from sorted(
+            file for file in path.rglob("*") if file.is_file() and file.parent.name != "__pycache__"
+        )
+    elif path.is_file():
+        yield path
+
+
+def look_up(values: Any, key: str) -> Any:
+    """The value of a dotted key; None if there is none."""
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values

@@ -1,0 +1,83 @@
+"""Read ``params.yaml``, and say what is wrong with it."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+
+RENAMED = {  # what a parameter was called before: what it is called now
+    "baseline.batch": "baseline.batch_size",
+    "evaluate.batch": "predictions.batch_size",
+    "evaluate.forgetting_text": "predictions.forgetting_text",
+    "evaluate.generate": "predictions.generate",
+    "expectations.characters.least": "expectations.characters.min",
+    "expectations.characters.most": "expectations.characters.max",
+    "expectations.class_share.least": "expectations.class_share.min",
+    "expectations.class_share.most": "expectations.class_share.max",
+    "expectations.repeated.most": "expectations.repeated.max",
+    "expectations.rows.least": "expectations.rows.min",
+    "expectations.rows.most": "expectations.rows.max",
+    "prompt.max_length": "prompt.max_tokens",
+    "roles.near_duplicate": "roles.near_duplicate_threshold",
+    "train.batch": "train.batch_size",
+    "train.micro_batch": "train.micro_batch_size",
+    "train.schedule": "train.lr_scheduler",
+    "train.warmup": "train.warmup_ratio",
+}
+
+
+def load_params(path: Path = paths.PARAMS) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        InputError: names every key that is wrong, its value and what is allowed.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run this in the folder that holds it") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as YAML 1.2: {error}") from None
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from None
+
+
+def explain(error: ValidationError) -> str:
+    """One line for each violation: key, value and what is allowed."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+        kind = problem["type"]
+        if kind == "missing":
+            lines.append(f"{key} is missing; no parameter has a default")
+        elif kind == "extra_forbidden":
+            lines.append(f"{key} is no parameter; {alternatives(problem['loc'])}")
+        elif kind == "value_error":
+            lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
+        else:
+            lines.append(f"{key} is {problem['input']!r}; {problem['msg']}")
+    count = f"{len(lines)} parameters are wrong" if len(lines) > 1 else "a parameter is wrong"
+    return "\n  ".join([f"{count}:", *lines])
+
+
+def alternatives(location: tuple[int | str, ...]) -> str:
+    """What a misspelt key may have been meant to be, or all keys that are allowed there."""
+    if new := RENAMED.get(".".join(map(str, location))):
+        return f"it is called {new} now"
+    section: Any = Params
+    for part in location[:-1]:
+        field = getattr(section, "model_fields", {}).get(part)
+        section = field.annotation if field else None
+    allowed = list(getattr(section, "model_fields", ()))
+    if close := get_close_matches(str(location[-1]), allowed, n=1):
+        return f"did you mean {close[0]}?"
+    return f"allowed are {', '.join(allowed)}" if allowed else "check its spelling"

@@ -1,0 +1,62 @@
+"""Where artefacts live, relative to the repository root."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+PROFILES = Path("profiles")
+
+SOURCE_DATA = Path("data/source")
+SOURCE_MODELS = Path("models/source")
+BUILTIN_MODEL = SOURCE_MODELS / "builtin"
+PRETRAINING = BUILTIN_MODEL / "pretraining.yaml"
+
+RAW = Path("data/raw/examples.parquet")
+ROLES = Path("data/roles.parquet")
+FINDINGS = Path("data/audited/findings.parquet")
+REVIEW = Path("data/audited/review.csv")
+CURATED = Path("data/curated/examples.parquet")
+QUARANTINE = Path("data/curated/quarantine.parquet")
+TRAIN = Path("data/splits/train.parquet")
+VALIDATION = Path("data/splits/validation.parquet")
+TEST = Path("data/splits/test.parquet")
+ROWS = Path("reports/rows.csv")
+
+BASE = Path("models/base")
+TUNED = Path("models/tuned")
+MERGED = Path("models/merged")
+
+BASELINE_PREDICTIONS = Path("reports/predictions/baseline.csv")
+PREDICTIONS = Path("reports/predictions/evaluate.csv")
+FIT = Path("reports/predictions/fit.csv")
+GENERATED = Path("reports/predictions/generated.csv")
+LIVE = Path("reports/live")
+TRAIN_CURVE = LIVE / "plots/metrics/train_loss.tsv"
+VALIDATION_CURVE = LIVE / "plots/metrics/validation_loss.tsv"
+PLOTS = Path("reports/plots")
+CONFUSION = PLOTS / "confusion.csv"
+CLASSWISE = PLOTS / "classes.csv"
+ROC = PLOTS / "roc.csv"
+PRECISION_RECALL = PLOTS / "precision_recall.csv"
+RELIABILITY = PLOTS / "reliability.csv"
+PLOTTED = (CONFUSION, CLASSWISE, ROC, PRECISION_RECALL, RELIABILITY)
+ERRORS = Path("reports/errors.csv")
+COMPARISON = Path("reports/comparison")
+FIGURES = Path("reports/figures")
+SWEEPS = Path("reports/sweeps")
+RUN = Path("reports/run.json")
+DATA_DOCS = Path("reports/data_docs")
+WORK = Path(".reprotune")
+CHECKPOINTS = WORK / "checkpoints"
+TENSORBOARD = WORK / "tensorboard"
+
+DOWNLOAD_METRICS = Path("metrics/download.json")
+BASE_METRICS = Path("metrics/base_model.json")
+ROLES_METRICS = Path("metrics/roles.json")
+AUDIT_METRICS = Path("metrics/audit.json")
+CURATE_METRICS = Path("metrics/curate.json")
+SPLIT_METRICS = Path("metrics/split.json")
+BASELINE_METRICS = Path("metrics/baseline.json")
+TRAIN_METRICS = Path("metrics/train.json")
+PREDICTIONS_METRICS = Path("metrics/predictions.json")
+EVALUATE_METRICS = Path("metrics/evaluate.json")
+EXPORT_METRICS = Path("metrics/export.json")

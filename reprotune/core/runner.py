@@ -1,0 +1,42 @@
+"""Run a stage as a command."""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from psutil import Process
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_file
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+
+
+def main(run: Callable[[Params], None]) -> None:
+    """Check the parameters, run the stage, and note what it cost in ``reports/run.json``.
+
+    Bad input ends in one message and exit code 1, without a traceback.
+    """
+    name = Path(sys.argv[0]).stem
+    try:
+        run(load_params())
+    except InputError as error:
+        sys.exit(f"{name}: {error}")
+    if "LOCAL_RANK" not in os.environ:  # else the process that started this one notes it
+        note_cost(name, time.time() - Process().create_time())  # the imports count too
+
+
+def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:
+    """Seconds and peak memory (MiB); in no tracked file, for they differ from run to run."""
+    costs = json.loads(path.read_text()) if path.exists() else {}
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(who).ru_maxrss for who in whose) // unit
+    costs[name] = {"seconds": round(seconds, 2), "peak_mib": peak}
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(costs, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,160 @@
+"""Which rows may be test, validation and train."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.core.params import Roles
+from reprotune.data.ids import digest
+
+Quotas = dict[str, dict[str, int]]  # role: class: rows
+PUBLISHED_SEED = 42  # of the Financial PhraseBank split behind the published results
+
+
+def group_ids(ids: pd.Series, groups: np.ndarray) -> pd.Series:
+    """Name each group after its smallest id, so that it keeps its name when rows are added."""
+    return ids.groupby(groups).transform("min")
+
+
+def hashed_rank(rows: pd.DataFrame, seed: int) -> pd.Series:
+    """The place of each row in an order by a keyed hash of its group: an added row moves few."""
+    order = rows["group"].map({g: digest(str(seed), g) for g in rows["group"].unique()})
+    ranked = rows.assign(order=order).sort_values(["order", "id"])
+    return pd.Series(range(len(rows)), index=ranked.index).reindex(rows.index)
+
+
+def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str]) -> pd.Series:
+    """Role of each row; ``rows`` has id, group, rank, label and split."""
+    if settings.strategy == "published" and rows["split"].notna().any():
+        check_given(rows["split"])
+        return rows["split"]
+    counted = (settings.test_share, settings.test_per_class, settings.train_per_class)
+    if not any(counted):
+        raise InputError(
+            "roles: one of test_share, test_per_class and train_per_class must be a number"
+        )
+    counts = {name: int((rows["label"] == name).sum()) for name in classes}
+    limits = quotas(counts, settings)
+    return published(rows, limits) if settings.strategy == "published" else hashed(rows, limits)
+
+
+def check_given(split: pd.Series) -> None:
+    """Raise InputError unless the files say of every row whether it is test or train."""
+    if split.isna().any():
+        raise InputError(
+            f"roles: strategy published, but {split.isna().sum()} of {len(split)} rows come from "
+            "files without a split; give every entry of download.files a split, or none"
+        )
+    missing = [part for part in ("test", "train") if part not in set(split)]
+    if missing:
+        raise InputError(
+            f"roles: strategy published, but no file has the split {' or '.join(missing)}; name it "
+            "in download.files or use strategy hashed"
+        )
+
+
+def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
+    """Rows of each class for each role.
+
+    Test and train come first, in full or not at all; validation takes what is left up to its
+    count. A count of None means all that is left.
+
+    Raises:
+        InputError: a class has too few rows; says which, how many there are and are needed.
+    """
+    test, train = settings.test_per_class, settings.train_per_class
+    if settings.test_share is not None:
+        return shared(counts, settings)
+    needed = (test or 0) + (train or 1)
+    short = {name: count for name, count in counts.items() if count < needed}
+    if short:
+        raise InputError(
+            f"roles: test_per_class {shown(test)} and train_per_class {shown(train)} need {needed} "
+            f"rows of each class, but there are {short}; lower them or add rows"
+        )
+    result: Quotas = {"test": {}, "validation": {}, "train": {}}
+    for name, count in counts.items():
+        result["test"][name] = count - (train or 0) if test is None else test
+        left = count - result["test"][name] - (train or 1)
+        wanted = settings.validation_per_class
+        result["validation"][name] = left if wanted is None else min(wanted, left)
+        taken = result["test"][name] + result["validation"][name]
+        result["train"][name] = count - taken if train is None else train
+    return result
+
+
+def shown(count: int | None) -> str:
+    return "null" if count is None else str(count)
+
+
+def shared(counts: Mapping[str, int], settings: Roles) -> Quotas:
+    """The same shares of every class, at least one test row; then the training rows."""
+    result: Quotas = {"test": {}, "validation": {}, "train": {}}
+    for name, count in counts.items():
+        test = max(1, round(count * (settings.test_share or 0)))
+        validation = round(count * (settings.validation_share or 0))
+        left = count - test - validation
+        train = left if settings.train_per_class is None else settings.train_per_class
+        if not 0 < train <= left:
+            raise InputError(
+                f"roles: class {name!r} has {count} rows: with {test} for test and {validation} "
+                f"for validation {left} are left, but {max(train, 1)} are needed for training; "
+                "lower the shares or train_per_class, or add rows"
+            )
+        result["test"][name], result["validation"][name] = test, validation
+        result["train"][name] = train
+    return result
+
+
+def hashed(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
+    """Role of each row; ``rows`` has group, rank and label.
+
+    In the order of their ranks, groups go whole to the first role that has room for them, so
+    near-duplicates never straddle roles. All rows without a place in test or validation are train:
+    the pool from which ``split`` draws.
+    """
+    room = {role: Counter(limits[role]) for role in ("test", "validation")}
+    role_of: dict[str, str] = {}
+    for group, labels in rows.sort_values("rank").groupby("group", sort=False)["label"]:
+        need = Counter(labels)
+        role = next((r for r in room if all(room[r][c] >= n for c, n in need.items())), "train")
+        role_of[str(group)] = role
+        if role in room:
+            room[role].subtract(need)
+    check_full(room["test"])
+    return rows["group"].map(role_of)
+
+
+def check_full(room: Counter[str]) -> None:
+    missing = {name: n for name, n in room.items() if n > 0}
+    if missing:
+        raise InputError(
+            f"roles: the test set lacks {missing} rows, for the rest of these classes are in "
+            "groups of near-duplicates that do not fit; lower roles.test_per_class or test_share"
+        )
+
+
+def published(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
+    """Role of each row in the split of Financial PhraseBank's published results.
+
+    For each class ``RandomState(42).permutation(n)``: first test, then train, then validation;
+    what remains is spare. Near-duplicates may straddle it.
+    """
+    role = pd.Series("spare", index=rows.index)
+    for name in limits["test"]:
+        members = rows.index[rows["label"] == name].to_numpy()
+        drawn = members[np.random.RandomState(PUBLISHED_SEED).permutation(len(members))]
+        start = 0
+        for part in ("test", "train", "validation"):
+            role[drawn[start : start + limits[part][name]]] = part
+            start += limits[part][name]
+    return role
+
+
+def leaks(rows: pd.DataFrame) -> int:
+    """Test rows that have a near-duplicate in train or validation; ``rows`` has group and role."""
+    taught = set(rows.loc[rows["role"].isin(["train", "validation"]), "group"])
+    return int(((rows["role"] == "test") & rows["group"].isin(taught)).sum())

@@ -1,0 +1,98 @@
+"""From bytes to text, and what to try when they are no text."""
+
+import codecs
+
+from charset_normalizer import from_bytes
+
+from reprotune.core.errors import InputError
+
+FEW = 0.01  # share of bytes beyond ASCII that tells nothing: Western then
+CLOSE = 0.02  # difference of coherence that tells nothing
+MARKS = {  # byte-order marks; the longer first, for one begins with another
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
+}
+LIKELY = [  # what files are in, if not in Unicode: a rarer guess is mostly wrong
+    *("latin_1", "cp1252", "cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "iso8859_7"),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866"),
+    *("mac_roman", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "euc_kr", "cp949"),
+    *("utf_16", "utf_32"),
+]
+
+
+def decode(raw: bytes, path: str, encoding: str) -> str:
+    """The text of a file, without a byte-order mark; ``path`` is what messages call it.
+
+    Raises:
+        InputError: says which byte in which line is wrong, and which encoding to try.
+    """
+    try:
+        name = codecs.lookup(encoding).name
+        marked = raw[:4].decode(name, "ignore").startswith("\ufeff")
+    except LookupError:
+        raise InputError(
+            f"download.encoding: {encoding!r} is no encoding that Python knows"
+        ) from None
+    if (mark := byte_order_mark(raw)) not in (None, name.removesuffix("-sig")) and not marked:
+        raise InputError(
+            f"{path}: starts with the byte-order mark of {mark}; set download.encoding: {mark}"
+        )
+    try:
+        text = raw.decode(name).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}: byte 0x{raw[error.start]:02x} at offset {error.start}, in line {line}, is "
+            f"not {encoding}; try download.encoding: {guess_encoding(raw)}"
+        ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        order = "be" if raw[::2].count(0) > raw[1::2].count(0) else "le"
+        raise InputError(
+            f"{path}: line {line} holds a NUL character, as damaged files and those in UTF-16 do; "
+            f"remove it, or try download.encoding: utf-16-{order}"
+        )
+    if not name.startswith("utf") and not raw.isascii() and is_utf8(raw):
+        raise InputError(
+            f"{path}: is in UTF-8, and would be garbled as {encoding}; set download.encoding: utf-8"
+        )
+    return text
+
+
+def byte_order_mark(raw: bytes) -> str | None:
+    """The encoding whose byte-order mark comes first, if any."""
+    return next((name for mark, name in MARKS.items() if raw.startswith(mark)), None)
+
+
+def is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def guess_encoding(raw: bytes) -> str:
+    """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
+    if mark := byte_order_mark(raw):
+        return mark
+    if is_utf8(raw):
+        return "utf-8"
+    beyond = raw.translate(None, bytes(range(128)))
+    if len(beyond) < FEW * len(raw):
+        return "cp1252" if any(byte < 0xA0 for byte in beyond) else "latin-1"
+    matches = list(from_bytes(raw, cp_isolation=LIKELY))
+    if not matches:
+        return "latin-1"
+    best = max(match.coherence for match in matches if match.chaos <= matches[0].chaos)
+    equal = {
+        codecs.lookup(name).name
+        for match in matches
+        if match.chaos <= matches[0].chaos and match.coherence >= best - CLOSE
+        for name in (match.encoding, *match.could_be_from_charset)
+    }
+    common = (name for name in ("latin-1", "cp1252") if codecs.lookup(name).name in equal)
+    return next(common, matches[0].encoding)

@@ -1,0 +1,82 @@
+"""Whether probabilities mean what they say."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+
+from reprotune.tables.metrics import Calibration, Losses
+
+BINS = 10
+LEAST = 1e-6  # the probability that a table of six decimals calls 0
+COLDEST, HOTTEST = math.log(0.05), math.log(20)  # of the temperature
+
+
+def arrays(predictions: pd.DataFrame, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities, shape (rows, classes), and the labels as column numbers, shape (rows,)."""
+    probability = predictions[list(classes)].to_numpy(dtype=float)
+    return probability, pd.Categorical(predictions["label"], categories=list(classes)).codes
+
+
+def losses(probability: np.ndarray, labels: np.ndarray) -> Losses:
+    """Log loss (nats), Brier score (summed over classes, 0 to 2) and calibration error.
+
+    Brier 1950; ECE as in Guo et al. 2017, over ten bins of equal width.
+    """
+    truth = np.eye(probability.shape[1])[labels]
+    own = np.clip(probability[np.arange(len(labels)), labels], LEAST, 1)
+    table = reliability(probability, labels)
+    gap = (table["confidence"] - table["accuracy"]).abs()
+    return Losses(
+        log_loss=float(-np.log(own).mean()),
+        brier=float(((probability - truth) ** 2).sum(axis=1).mean()),
+        ece=float((gap * table["rows"]).sum() / max(len(labels), 1)),
+    )
+
+
+def reliability(probability: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """For each bin of confidence that has rows: mean confidence, accuracy and rows."""
+    confidence = probability.max(axis=1)
+    right = probability.argmax(axis=1) == labels
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    table = pd.DataFrame({"bin": place, "confidence": confidence, "right": right})
+    return (
+        table.groupby("bin")
+        .agg(confidence=("confidence", "mean"), accuracy=("right", "mean"), rows=("right", "size"))
+        .reset_index(drop=True)
+    )
+
+
+def tempered(log_p: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities of log-likelihoods over a temperature; rows sum to 1."""
+    scaled = log_p / temperature
+    shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def fit_temperature(log_p: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature with the least log loss on these rows (Guo et al. 2017).
+
+    ``log_p`` are log-likelihoods, shape (rows, classes), ``labels`` column numbers.
+    """
+
+    def loss(log_temperature: float) -> float:
+        own = tempered(log_p, np.exp(log_temperature))[np.arange(len(labels)), labels]
+        return float(-np.log(np.clip(own, 1e-300, 1)).mean())
+
+    found = minimize_scalar(loss, bounds=(COLDEST, HOTTEST), method="bounded")
+    return float(np.exp(found.x))
+
+
+def scale(
+    log_p: np.ndarray, labels: np.ndarray, held_log_p: np.ndarray, held_labels: np.ndarray
+) -> Calibration:
+    """Calibration before and after a temperature that is fitted on held-out rows."""
+    temperature = fit_temperature(held_log_p, held_labels)
+    return Calibration(
+        temperature=temperature,
+        before=losses(tempered(log_p, 1.0), labels),
+        after=losses(tempered(log_p, temperature), labels),
+    )

@@ -1,0 +1,170 @@
+"""What an evaluation says of the tuned model: every figure follows from predictions."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.evaluation import calibration, ranking
+from reprotune.evaluation.metrics import (
+    Resampling,
+    accuracy,
+    accuracy_gain,
+    against_reference,
+    intervals,
+    scores,
+    subset,
+)
+from reprotune.tables import predictions
+from reprotune.tables.metrics import (
+    BaselineIntervals,
+    Calibration,
+    Evaluation,
+    Predictions,
+    Reference,
+    Subset,
+    Threshold,
+)
+
+
+class Predicted(NamedTuple):
+    """All predictions that an evaluation rests on."""
+
+    test: pd.DataFrame  # of the tuned model
+    fit: pd.DataFrame  # the same on train and validation; ``part`` says which
+    baselines: pd.DataFrame  # on the test rows; ``predictor`` says whose
+
+
+def evaluate(
+    predicted: Predicted,
+    said: Predictions,
+    truth: pd.Series,
+    subsets: dict[str, Subset],
+    classes: Sequence[str],
+    sampling: Resampling,
+) -> Evaluation:
+    """All of ``metrics/evaluate.json``.
+
+    ``truth`` has the true label of each test row, or is missing in some; ``subsets`` comes from the
+    function of this name.
+    """
+    table, fit, others = predicted
+    known = bool(truth.notna().all())
+    by_name = {str(name): rows for name, rows in others.groupby("predictor", sort=False)}
+    parts = {str(part): rows for part, rows in fit.groupby("part", sort=False)}
+    held = parts.get("validation", fit[:0])
+    confidence = sampling.confidence
+
+    def reference(rows: pd.DataFrame) -> Reference | None:
+        return against_reference(rows, truth, classes, confidence) if known else None
+
+    def baseline(rows: pd.DataFrame) -> BaselineIntervals:
+        found = reference(rows)
+        return BaselineIntervals(
+            interval=intervals(rows, classes, sampling), reference=found.interval if found else None
+        )
+
+    return Evaluation(
+        test=scores(table, classes).model_copy(
+            update={"interval": intervals(table, classes, sampling)}
+        ),
+        reference=reference(table),
+        gain_over={
+            name: accuracy_gain(
+                predictions.right(table, rows), predictions.right(rows, table), sampling
+            )
+            for name, rows in by_name.items()
+        },
+        **subsets,
+        fit={name: accuracy(rows) for name, rows in parts.items()},
+        calibration=scaled(table, held, classes),
+        threshold=threshold(table, held, classes),
+        forgetting=said.forgetting,
+        generated=said.generated,
+        baselines={name: baseline(rows) for name, rows in by_name.items()},
+    )
+
+
+def subsets(
+    table: pd.DataFrame,
+    others: pd.DataFrame,
+    roles: pd.DataFrame,
+    findings: pd.DataFrame,
+    confidence: float,
+) -> dict[str, Subset]:
+    """Accuracy without the rows that the audit doubts, and without those that leak.
+
+    The baselines are among the latter alone: what the audit doubts is what TF-IDF gets wrong.
+    """
+    doubted = set(findings.loc[findings["issue"] == "label", "id"])
+    clean = find_unleaked(roles)
+    baselines = {
+        str(name): subset(said, clean, confidence).accuracy
+        for name, said in others.groupby("predictor", sort=False)
+    }
+    return {
+        "without_doubted": subset(table, set(table["id"]) - doubted, confidence),
+        "without_leaked": subset(table, clean, confidence).model_copy(
+            update={"baselines": baselines}
+        ),
+    }
+
+
+def find_unleaked(roles: pd.DataFrame) -> list[str]:
+    """Ids of the test rows without a near-duplicate in training or validation."""
+    taught = roles.loc[roles["role"].isin(["train", "validation"]), "group"]
+    return list(roles.loc[(roles["role"] == "test") & ~roles["group"].isin(taught), "id"])
+
+
+def scaled(table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -> Calibration | None:
+    """Calibration before and after a temperature that is fitted on the held-out rows."""
+    if held.empty:
+        return None
+    (probability, labels), (known, taught) = (
+        calibration.arrays(rows, classes) for rows in (table, held)
+    )
+    log_p, held_log_p = (np.log(np.clip(p, calibration.LEAST, 1)) for p in (probability, known))
+    return calibration.scale(log_p, labels, held_log_p, taught)
+
+
+def threshold(table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -> Threshold | None:
+    """For two classes, a threshold that is chosen on the held-out rows."""
+    if len(classes) != 2:
+        return None
+    name = classes[1]
+    (score, truth), (held_score, held_truth) = (
+        (rows[name].to_numpy(float), (rows["label"] == name).to_numpy()) for rows in (table, held)
+    )
+    found = ranking.at_threshold(score, truth, held_score, held_truth)
+    return Threshold(class_=name, **found) if found else None
+
+
+def check_rows(table: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Raise InputError unless the predictions are of these rows, in their order."""
+    if list(table["id"]) != list(rows["id"]) or list(table["label"]) != list(rows["label"]):
+        raise InputError("the predictions are of other test rows; run dvc repro")
+
+
+def plots(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The data of each plot, by the name of its file."""
+    probability, labels = calibration.arrays(table, classes)
+    roc, precision_recall = ranking.curves(probability, labels, classes)
+    found = scores(table, classes)
+    bars = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
+    return {
+        "confusion.csv": table[["label", "predicted"]],
+        "roc.csv": roc,
+        "precision_recall.csv": precision_recall,
+        "classes.csv": pd.DataFrame(bars).rename_axis("class").reset_index(),
+        "reliability.csv": calibration.reliability(probability, labels),
+    }
+
+
+def mistakes(table: pd.DataFrame, classes: Sequence[str], count: int) -> pd.DataFrame:
+    """The wrong predictions that the model was surest of."""
+    wrong = table[table["label"] != table["predicted"]]
+    wrong = wrong.assign(confidence=wrong[list(classes)].max(axis=1))
+    wrong = wrong.sort_values(["confidence", "id"], ascending=[False, True]).head(count)
+    return wrong[["id", "confidence", "label", "predicted", "text"]]

@@ -1,0 +1,27 @@
+"""Ways around what the packages do that we do not want."""
+
+from typing import Any
+
+import torch
+from bitsandbytes.nn.modules import Linear4bit
+from transformers.pytorch_utils import Conv1D
+
+
+def keep_unpacked(model: torch.nn.Module) -> None:
+    """Keep 4-bit weights as they were loaded.
+
+    On CPUs with AVX512-BF16, bitsandbytes 0.50 repacks them in place at the first forward in
+    eval mode; after it, gradients are wrong and the weights no longer dequantize.
+    """
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def as_conv1d(linear: Any) -> Conv1D:
+    """GPT-2's own kind of layer again, which quantization turns into a Linear."""
+    outputs, inputs = linear.weight.shape
+    layer = Conv1D(outputs, inputs)
+    layer.weight = torch.nn.Parameter(linear.weight.T.contiguous())
+    layer.bias = linear.bias
+    return layer

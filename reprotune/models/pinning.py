@@ -1,0 +1,193 @@
+"""Resolve, check and pin a base model, without loading it."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Literal, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
+
+from reprotune.core.errors import InputError
+from reprotune.models.manifest import Manifest, PinnedFile
+from reprotune.sources import hub
+from reprotune.sources.hub import Repository
+
+NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json|vocab.txt|spiece.model")
+PINNED = {".json", ".safetensors", ".model", ".txt", ".jinja"}  # no cards, no download caches
+TASKS = {
+    "causal": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    "classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+}
+SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQuestionAnswering")
+OLD = "pytorch_model.bin"
+OLD_WEIGHTS = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
+BLOCK = 1 << 20
+
+
+class Place(NamedTuple):
+    """Where a base model is: ``model.kind``, ``model.location`` and ``model.revision``."""
+
+    kind: Literal["builtin", "path", "hub"]
+    location: str
+    revision: str | None = None
+
+
+def resolve(place: Place, folder: Path) -> Path:
+    """The folder of the base model: one in ``folder``, which is tracked, or in the Hub's cache.
+
+    A model of the Hub is fetched if its files are not there.
+    """
+    if place.kind == "hub":
+        path = from_hub(Repository(place.location, "model", str(place.revision)))
+    else:
+        path = local(place.location, folder)
+    names = {p.name for p in path.iterdir()}
+    missing = [need for need in NEEDED if not names & set(need.split("|"))]
+    if not weight_files(path):
+        missing.append("*.safetensors")
+    if missing:
+        raise InputError(
+            f"{path}: not a model folder, for it lacks {', '.join(missing).replace('|', ' or ')}; "
+            "save one there with save_pretrained()"
+        )
+    return path
+
+
+def local(location: str, folder: Path) -> Path:
+    path = Path(location) if Path(location).is_relative_to(folder) else folder / location
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"model.location {location}: must lie under {folder}; copy it there")
+    path = folder / path.resolve().relative_to(folder.resolve())
+    if not path.is_dir():
+        present = sorted(p.name for p in folder.iterdir() if p.is_dir())
+        raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")
+    return path
+
+
+def from_hub(repository: Repository) -> Path:
+    """The folder of a repository in the Hub's cache, with the files that a model needs."""
+    names = [entry.name for entry in needed(repository)]
+    return hub.fetch(repository, names)["config.json"].parent
+
+
+def needed(repository: Repository) -> list[hub.Entry]:
+    """The files of a repository that a model needs: weights in one format, no cards."""
+    entries = hub.listing(repository)
+    names = [entry.name for entry in entries]
+    wanted = {name for name in names if "/" not in name and Path(name).suffix in PINNED}
+    if not any(name.endswith(".safetensors") for name in wanted):
+        wanted |= {name for name in names if OLD_WEIGHTS.fullmatch(name)}
+    if "config.json" not in wanted:
+        raise InputError(f"{repository}: no model, for it has no config.json; it has {names}")
+    return [entry for entry in entries if entry.name in wanted]
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def parameter_count(path: Path) -> int:
+    """Number of weights in a file, from its header if it is a safetensors file."""
+    try:
+        if path.suffix == ".bin":
+            weights = torch.load(path, map_location="meta", mmap=True, weights_only=True)
+            return sum(tensor.numel() for tensor in weights.values())
+        with safe_open(path, "numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, RuntimeError, UnpicklingError, SafetensorError) as error:
+        raise InputError(
+            f"{path}: not readable as safetensors ({error}): cut off, or a pointer to the real "
+            "file; fetch it again"
+        ) from None
+
+
+def weight_files(path: Path) -> list[str]:
+    """The files that hold the weights: those of the index, if the weights are in shards.
+
+    PyTorch's older format counts only where there is no safetensors file, as for transformers.
+    """
+    for index in (path / f"{name}.index.json" for name in ("model.safetensors", OLD)):
+        if index.is_file():
+            shards = read_object(index).get("weight_map")
+            if not isinstance(shards, dict) or not shards:
+                raise InputError(f"{index}: has no weight_map; fetch it again")
+            return sorted(set(shards.values()))
+    found = sorted(p.name for p in path.glob("*.safetensors"))
+    return found or [OLD] * (path / OLD).is_file()
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{file}: not readable as JSON: {error}; fetch it or save the model again"
+        ) from None
+    if not isinstance(values, dict):
+        raise InputError(f"{file}: no JSON object; fetch it or save the model again")
+    return values
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of a model folder, which names a type that transformers knows itself."""
+    config = read_object(path / "config.json")
+    kind = config.get("model_type")
+    if not any(kind in names for names in TASKS.values()):
+        known = "names no model_type" if kind is None else f"has the model_type {kind!r}"
+        raise InputError(
+            f"{path / 'config.json'}: {known}, and transformers has no text classifier for that "
+            "without code of the model's own, which is not run; save another model there"
+        )
+    return config
+
+
+def architecture(config: Mapping[str, Any]) -> str:
+    """The class that was saved, such as ``LlamaForCausalLM``."""
+    return str((config.get("architectures") or ["unknown"])[0])
+
+
+def tasks(config: Mapping[str, Any]) -> list[str]:
+    """What the model can do as ``model.task``."""
+    able = [task for task, names in TASKS.items() if config["model_type"] in names]
+    name = architecture(config)
+    speechless = name.endswith(SPEECHLESS) and not name.endswith("LMHeadModel")
+    return [task for task in able if task != "causal" or not speechless]
+
+
+def check_task(path: Path, task: str) -> None:
+    """Raise InputError if the model cannot do ``model.task``."""
+    config = read_config(path)
+    if task in (able := tasks(config)):
+        return
+    lacks = {"causal": "predicts no next word", "classification": "can have no head"}[task]
+    raise InputError(
+        f"{path}: a {architecture(config)} {lacks}, as model.task {task} needs; use "
+        f"{f'model.task {able[0]}' if able else 'another model'}"
+    )
+
+
+def pin(path: Path, place: Place) -> Manifest:
+    """What is known of a model folder: architecture, size, and every file's size and hash."""
+    weights = weight_files(path)
+    files = sorted(p for p in path.iterdir() if p.suffix in PINNED or p.name in weights)
+    return Manifest(
+        kind=place.kind,
+        location=place.location if place.kind == "hub" else path.as_posix(),
+        revision=place.revision,
+        architecture=architecture(read_config(path)),
+        parameters=sum(parameter_count(path / name) for name in weights),
+        files=[PinnedFile(name=p.name, bytes=p.stat().st_size, sha256=sha256(p)) for p in files],
+    )

@@ -1,0 +1,173 @@
+"""How a text becomes a prompt, and a class an answer, for a causal model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedTokenizerBase
+
+from reprotune.core.errors import InputError
+from reprotune.core.params import Prompt
+from reprotune.models.chat import Frame, render
+from reprotune.models.heads import IGNORED
+
+
+@dataclass(frozen=True)
+class PromptEncoder:
+    """A prompt template, one answer for each class, and the tokenizer that reads them."""
+
+    task: ClassVar[str] = "causal"
+    model_class: ClassVar[Any] = AutoModelForCausalLM
+    peft_task: ClassVar[str] = "CAUSAL_LM"
+    has_head: ClassVar[bool] = False
+    pads_left: ClassVar[bool] = True
+
+    tokenizer: PreTrainedTokenizerBase
+    template: str
+    verbalizers: Mapping[str, str]  # class name: answer, in class order
+    max_tokens: int  # tokens of prompt, answer and end token together
+    chat: bool = False  # in the turns of the tokenizer's chat template
+    shots: tuple[tuple[str, str], ...] = ()  # texts and answers that are shown before
+    prefix: tuple[int, ...] = ()  # tokens of a soft prompt, which come first and do not count
+
+    @classmethod
+    def create(
+        cls, tokenizer: PreTrainedTokenizerBase, prompt: Prompt, classes: Sequence[str]
+    ) -> Self:
+        verbalizers = {name: prompt.verbalizers[name] for name in classes}
+        if prompt.chat == "required" and tokenizer.chat_template is None:
+            raise InputError(
+                "prompt.chat required: the tokenizer has no chat template; take an instruct model, "
+                "or set prompt.chat to none"
+            )
+        chat = prompt.chat != "none" and tokenizer.chat_template is not None
+        return cls(tokenizer, prompt.template, verbalizers, prompt.max_tokens, chat)
+
+    def configure(self, config: PretrainedConfig) -> PretrainedConfig:
+        return config
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.verbalizers)
+
+    @cached_property
+    def answers(self) -> dict[str, tuple[int, ...]]:
+        """The tokens of each class's answer, as they follow a prompt.
+
+        Raises:
+            InputError: two classes have the same answer there, or answers change the prompt.
+        """
+        head = self.asked("x")
+        answers: dict[str, tuple[int, ...]] = {}
+        for name, verbalizer in self.verbalizers.items():
+            whole = self.asked("x", verbalizer)
+            if whole[: len(head)] != head or len(whole) == len(head):
+                raise InputError(
+                    f"prompt.verbalizers.{name} {verbalizer!r} merges with the end of the "
+                    "template; start it with a space and end the template without one"
+                )
+            answers[name] = tuple(whole[len(head) :])
+        if len(set(answers.values())) < len(answers):
+            raise InputError(f"prompt.verbalizers: two classes have the same tokens: {answers}")
+        return answers
+
+    @cached_property
+    def targets(self) -> dict[str, tuple[int, ...]]:
+        """The tokens that are scored for each class.
+
+        The answers, and where one is the beginning of another (1 and 10), each with its end token:
+        otherwise the shorter one could never lose.
+        """
+        answers = self.answers
+        begins = any(
+            a != b and b[: len(a)] == a for a in answers.values() for b in answers.values()
+        )
+        end = (self.tokenizer.eos_token_id,) if begins else ()
+        return {name: (*answer, *end) for name, answer in answers.items()}
+
+    def show(self, texts: Iterable[str], labels: Iterable[str]) -> "PromptEncoder":
+        """The same with these examples in front, and as much longer as they are.
+
+        Few-shot prompting (Brown et al. 2020).
+        """
+        answers = [self.verbalizers[label] for label in labels]
+        few = replace(self, shots=tuple(zip(texts, answers, strict=True)))
+        more = len(few.asked("")) - len(self.asked(""))
+        return replace(few, max_tokens=self.max_tokens + more)
+
+    def rendered(self, text: str) -> str:
+        """The prompt as text."""
+        if self.chat:
+            return render(self.tokenizer, self.turns(text))
+        shots = [f"{self.filled(shot)}{answer}\n\n" for shot, answer in self.shots]
+        return "".join(shots) + self.filled(text)
+
+    def filled(self, text: str) -> str:
+        return self.template.replace("{text}", text)
+
+    def turns(self, text: str) -> list[str]:
+        """What user and assistant say in turn; the last one asks."""
+        before = [
+            turn for shot, answer in self.shots for turn in (self.filled(shot), answer.strip())
+        ]
+        return [*before, self.filled(text)]
+
+    @cached_property
+    def frame(self) -> Frame:
+        return Frame(self.tokenizer, len(self.turns("")))
+
+    def asked(self, text: str, answer: str = "") -> list[int]:
+        """The tokens of a prompt, and of an answer to it."""
+        if self.chat:
+            return self.frame.tokens(self.turns(text), answer.strip())
+        return self.tokens(self.rendered(text) + answer)
+
+    @property
+    def room(self) -> int:
+        """Tokens that a prompt may take."""
+        return self.max_tokens - max(map(len, self.answers.values())) - 1
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids with the tokenizer's own start token, without an end token.
+
+        Special tokens that a text spells out ("</s>") are plain text.
+        """
+        ids: list[int] = self.tokenizer(text, split_special_tokens=True)["input_ids"]
+        if ids and ids[-1] == self.tokenizer.eos_token_id:
+            ids = ids[:-1]
+        return ids
+
+    def prompt(self, text: str) -> list[int]:
+        """The tokens before the answer; of an over-long text the end is cut, never the template.
+
+        Raises:
+            InputError: the template alone is too long.
+        """
+        ids = self.asked(text)
+        while len(ids) > self.room:
+            if not text:
+                raise InputError(
+                    f"prompt.max_tokens {self.max_tokens} is too short for the template, which "
+                    f"takes {len(ids)} tokens"
+                )
+            excess = (len(ids) - self.room) / len(ids)
+            text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]
+            ids = self.asked(text)
+        return [*self.prefix, *ids]
+
+    def is_cut(self, text: str) -> bool:
+        return len(self.asked(text)) > self.room
+
+    def example(self, text: str, label: str) -> dict[str, list[int]]:
+        """One training sequence: the loss is on the answer and the end token alone."""
+        prompt = self.prompt(text)
+        target = [*self.answers[label], self.tokenizer.eos_token_id]
+        return {
+            "input_ids": [*prompt, *target],
+            "labels": [*[IGNORED] * len(prompt), *target],
+        }
+
+    def blank(self, length: int) -> list[int]:
+        """The targets of a row that is not trained on."""
+        return [IGNORED] * length

@@ -1,0 +1,247 @@
+"""``reprotune doctor``: what would stop a run on this machine, before it starts."""
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from packaging.requirements import Requirement
+from rich.markup import escape
+from rich.table import Table
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+from reprotune.project import pins
+from reprotune.sources import hub
+from reprotune.sources.hub import Repository
+
+GIB = 1 << 30
+PROGRAM = 1.0  # GiB that Python and its packages take
+ADAPTED, FULL = 8, 16  # bytes a parameter: export holds it twice in fp32; Adam four times
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+DVC = Path(".dvc")
+LOCK = Path("dvc.lock")
+MARKS = {"ok": "[green]ok[/]", "warn": "[yellow]warning[/]", "stop": "[red]stop[/]"}
+TIMEOUT = 10  # seconds
+
+
+class Finding(NamedTuple):
+    """What one check found: ``level`` is ok, warn (it will run) or stop (it will not)."""
+
+    level: str
+    what: str
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Every check that can be made: without parameters or a model, some cannot."""
+    found = [packages(), dvc()]
+    try:
+        params = load_params()
+    except InputError as error:
+        return [*found, Finding("stop", "parameters", str(error))]
+    found.append(Finding("ok", "parameters", f"{paths.PARAMS} is in order"))
+    found += each([data, online, model], params)
+    if found[-1].level != "stop":  # these ask for the size of the model
+        found += each([memory, device, disk], params)
+    return found
+
+
+def each(checks: list[Callable[[Params], Finding]], params: Params) -> Iterator[Finding]:
+    for check in checks:
+        try:
+            yield check(params)
+        except InputError as error:
+            yield Finding("stop", check.__name__, str(error))
+
+
+def packages(lock: Path = pins.LOCK) -> Finding:
+    """The installed packages against the lock."""
+    if not lock.is_file():
+        return Finding("stop", "packages", f"{lock}: no such file; run this in the repository")
+    lines = (line.split("#")[0].strip() for line in lock.read_text(encoding="utf-8").splitlines())
+    wrong = []
+    for pin in map(Requirement, filter(None, lines)):
+        try:
+            installed = version(pin.name).split("+")[0]
+        except PackageNotFoundError:
+            installed = "nothing"
+        needed = pin.marker is None or pin.marker.evaluate()
+        if needed and not pin.specifier.contains(installed, prereleases=True):
+            wrong.append(f"{pin} ({installed} is installed)")
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        return Finding("stop", "packages", f"{', '.join(wrong[:5])}{more}; run make")
+    return Finding("ok", "packages", f"all as in {lock.name}")
+
+
+def dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
+    """Git, DVC and the files that they leave when they are killed."""
+    if absent := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
+        return Finding("stop", "dvc", f"{absent[0]} is not on the PATH; source .venv/bin/activate "
+                       "has dvc, the system's packages have git")  # fmt: skip
+    git = subprocess.run(["git", "rev-parse"], capture_output=True, check=False).returncode == 0
+    if not git or not root.is_dir():
+        return Finding("stop", "dvc", "this folder is no git repository with DVC; clone one, or "
+                       "run git init && dvc init")  # fmt: skip
+    try:
+        if lock.is_file():
+            YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError):
+        return Finding("stop", "dvc", f"{lock} is damaged; git checkout -- {lock}")
+    held = root / "tmp/rwlock"
+    try:
+        holders = json.loads(held.read_text() or "{}") if held.is_file() else {}
+    except ValueError:
+        return Finding("stop", "dvc", f"{held} is damaged; if no dvc is running, remove it")
+    numbers = {entry["pid"] for entry in find_holders(holders)}
+    if running := sorted(n for n in numbers if psutil.pid_exists(n)):
+        return Finding("stop", "dvc", f"process {running[0]} holds {held}; wait for it, or remove "
+                       "the file if that is no dvc")  # fmt: skip
+    return Finding("ok", "dvc", "repository and lock are whole, nothing else runs")
+
+
+def find_holders(tree: object) -> Iterator[dict[str, int]]:
+    """The entries of DVC's rwlock that name a process."""
+    if isinstance(tree, dict):
+        if isinstance(tree.get("pid"), int):
+            yield tree
+        for value in tree.values():
+            yield from find_holders(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from find_holders(value)
+
+
+def data(params: Params) -> Finding:
+    """The source files, read as `download` reads them, and the decisions."""
+    from reprotune.data.curation import read_decisions
+    from reprotune.data.reading.files import read_files
+
+    decisions = len(read_decisions(Path(params.curate.decisions)))
+    rows = params.download.builtin.rows
+    if params.download.kind != "builtin":
+        rows = len(read_files(params.download, paths.SOURCE_DATA))
+    return Finding("ok", "data", f"{rows} rows ({params.download.kind}), {decisions} decisions")
+
+
+def model(params: Params) -> Finding:
+    """The base model and its tokenizer; of a model of the Hub what the Hub says of it."""
+    from reprotune.models.pinning import Place, check_task, needed, resolve
+    from reprotune.models.tokenizer import load_tokenizer
+
+    if params.model.kind == "hub":
+        repository = at_hub(params)
+        missing = [e for e in needed(repository) if hub.cached(repository, e.name) is None]
+        fetched = f"{sum(e.size for e in missing) / GIB:.1f} GiB of it are to be fetched"
+        return Finding("ok", "model", f"{repository}, about {size(params) / 1e6:.0f} M parameters; "
+                       f"{fetched}")  # fmt: skip
+    folder = resolve(Place(params.model.kind, params.model.location), paths.SOURCE_MODELS)
+    check_task(folder, params.model.task)
+    load_tokenizer(folder)
+    return Finding("ok", "model", f"{folder}, {size(params) / 1e6:.1f} M parameters")
+
+
+def at_hub(params: Params) -> Repository:
+    return Repository(params.model.location, "model", str(params.model.revision))
+
+
+def size(params: Params) -> int:
+    """Parameters of the base model, from the headers of its files or, at the Hub, their size."""
+    from reprotune.models.pinning import local, needed, parameter_count, weight_files
+
+    if params.model.kind == "hub":  # mostly two bytes each
+        entries = needed(at_hub(params))
+        return sum(e.size for e in entries if Path(e.name).suffix in (".safetensors", ".bin")) // 2
+    folder = local(params.model.location, paths.SOURCE_MODELS)
+    return sum(parameter_count(folder / name) for name in weight_files(folder))
+
+
+def memory(params: Params) -> Finding:
+    """Main memory against a rough estimate for the hungriest stage."""
+    need = PROGRAM + size(params) * (FULL if params.train.method == "full" else ADAPTED) / GIB
+    total = psutil.virtual_memory().total
+    if CGROUP.is_file() and (limit := CGROUP.read_text().strip()).isdecimal():
+        total = min(total, int(limit))
+    free = min(psutil.virtual_memory().available, total) / GIB
+    detail = f"about {need:.1f} GiB are needed, {free:.1f} of {total / GIB:.1f} GiB are free"
+    if need > total / GIB:
+        return Finding("stop", "memory", f"{detail}; use a smaller base model")
+    return Finding("warn" if need > free else "ok", "memory", detail)
+
+
+def device(params: Params) -> Finding:
+    """GPU or CPU, and whether the number format suits it."""
+    import torch
+
+    dtype = params.model.compute_dtype
+    if torch.cuda.is_available():
+        name, (free, total) = torch.cuda.get_device_name(), torch.cuda.mem_get_info()
+        detail = f"{name}, {free / GIB:.1f} of {total / GIB:.1f} GiB are free"
+        if dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            return Finding("stop", "device", f"{detail}; it has no bfloat16: use float16")
+        return Finding("ok", "device", detail)
+    detail = f"no GPU: {os.cpu_count()} CPU cores, {params.threads} threads"
+    if dtype != "float32":
+        return Finding("warn", "device", f"{detail}; model.compute_dtype {dtype} can be 20 times "
+                       "slower than float32 here")  # fmt: skip
+    if size(params) > 5e8:
+        return Finding("warn", "device", f"{detail}; training such a model takes days")
+    return Finding("ok", "device", detail)
+
+
+def disk(params: Params) -> Finding:
+    """DVC's cache: writable, and with room for what a run adds."""
+    cache = DVC / "cache"
+    if shutil.which("dvc"):  # otherwise said above
+        result = subprocess.run(
+            ["dvc", "cache", "dir"], capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            return Finding("stop", "disk", f"dvc cache dir: {result.stderr.strip()}")
+        cache = Path(result.stdout.strip())
+    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if not os.access(place, os.W_OK):
+        return Finding("stop", "disk", f"{place} is not writable, and DVC's cache lies there")
+    need = 0.2 + 2 * 4 * size(params) / GIB  # the export, there and in the cache
+    free = shutil.disk_usage(place).free / GIB
+    detail = f"about {need:.1f} GiB are needed, {free:.1f} GiB are free at {place}"
+    return Finding("ok" if free > need else "stop", "disk", detail)
+
+
+def online(params: Params) -> Finding:
+    """Whether the hub answers, if it is needed."""
+    if "hub" not in (params.download.kind, params.model.kind):
+        return Finding("ok", "hub", "not needed")
+    return reach(hub.endpoint())
+
+
+def reach(endpoint: str) -> Finding:
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        return Finding("stop", "hub", "HF_HUB_OFFLINE is set, but the parameters name the hub")
+    try:
+        with urllib.request.urlopen(endpoint, timeout=TIMEOUT):
+            return Finding("ok", "hub", f"{endpoint} answers")
+    except urllib.error.HTTPError as error:
+        return Finding("ok", "hub", f"{endpoint} answers ({error.code})")
+    except (OSError, ValueError) as error:
+        return Finding("stop", "hub", f"{endpoint} does not answer: {error}; see proxy and "
+                       "HF_ENDPOINT, or use files and a model folder of your own")  # fmt: skip
+
+
+def table(findings: list[Finding]) -> Table:
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    for level, what, detail in findings:
+        grid.add_row(MARKS[level], what, escape(detail))
+    return grid

@@ -1,0 +1,41 @@
+"""What the data stages would make of a table, without writing it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from reprotune.core.params import Curate, Roles
+from reprotune.data.assignment import assign, group_ids, hashed_rank
+from reprotune.data.audit import repeated_texts
+from reprotune.data.balance import balance
+from reprotune.data.curation import policy
+from reprotune.data.duplicates import near_duplicate_groups
+from reprotune.data.ids import add_ids
+
+
+def grouped(rows: pd.DataFrame, threshold: float, seed: int) -> pd.DataFrame:
+    """With id, group and rank as `download` and `roles` give them; rows have text and label."""
+    rows = add_ids(rows)
+    rows["group"] = group_ids(rows["id"], near_duplicate_groups(rows["text"], threshold, seed))
+    return rows.assign(rank=hashed_rank(rows, seed))
+
+
+def rehearse(
+    rows: pd.DataFrame, roles: Roles, curate: Curate, classes: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """The tables raw, curated, train, validation and test; rows are ``grouped`` and have split.
+
+    Doubtful labels, which only the audit finds, stay.
+
+    Raises:
+        InputError: a class has too few rows, as the stages would say.
+    """
+    rows = rows.assign(role=assign(rows, roles, classes))
+    nothing = pd.Series(False, index=rows.index)
+    plan = curate.model_copy(update={"doubtful": "keep"})
+    left = policy(rows, repeated_texts(rows), rows["id"][:0], nothing, plan)
+    kept = rows[left.isna()]
+    parts = {role: kept[kept["role"] == role] for role in ("train", "validation", "test")}
+    parts["train"] = balance(parts["train"], classes, roles.train_per_class, "train")
+    parts["test"] = balance(parts["test"], classes, None, "test")
+    return {"raw": rows, "curated": kept, **parts}

@@ -1,0 +1,65 @@
+"""Write `pins.yaml`: the versions of the packages that compute numbers, as DVC parameters.
+
+A stage lists in `dvc.yaml` the groups of those that it imports, so that a new version re-runs the
+stages whose numbers it could change.
+"""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = ROOT / "requirements.lock"
+PINS = ROOT / "pins.yaml"
+
+# By import name. Tools that compute no number (dvc, prefect, ruff, …) stay out on purpose.
+GROUPS = {
+    "tables": ("numpy", "pandas", "pyarrow", "scipy"),
+    "learners": ("cleanlab", "rensa", "sklearn"),
+    "models": (
+        "accelerate",
+        "bitsandbytes",
+        "peft",
+        "safetensors",
+        "tokenizers",
+        "torch",
+        "transformers",
+    ),
+    "training": ("datasets", "trl"),
+}
+NUMERIC = tuple(name for group in GROUPS.values() for name in group)
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # import name -> name in the lock, where they differ
+
+
+def locked_versions(lock: str) -> dict[str, str]:
+    """Return name -> version for every `name==version` line of a lock file's text."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, flags=re.MULTILINE))
+
+
+def render(lock: str) -> str:
+    """Return the text of `pins.yaml`; raises KeyError for a numeric package not in the lock."""
+    versions = locked_versions(lock)
+    lines = ["# Generated from requirements.lock by `python -m reprotune.project.pins`."]
+    for group, names in GROUPS.items():
+        lines.append(f"{group}:")
+        lines += [f'  {name}: "{versions[DISTRIBUTIONS.get(name, name)]}"' for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def installed_version(name: str) -> str:
+    """The version without its build (``2.13.0+cpu`` is ``2.13.0``)."""
+    return importlib.metadata.version(DISTRIBUTIONS.get(name, name)).split("+")[0]
+
+
+def differences(folder: Path = Path()) -> list[str]:
+    """The packages of ``pins.yaml`` whose installed version is another one."""
+    pins = re.findall(r'^  (\w+): "(.+)"$', (folder / "pins.yaml").read_text("utf-8"), re.MULTILINE)
+    return [
+        f"{name} {installed} (pinned {version})"
+        for name, version in pins
+        if (installed := installed_version(name)) != version
+    ]
+
+
+if __name__ == "__main__":
+    PINS.write_text(render(LOCK.read_text("utf-8")), "utf-8")

@@ -1,0 +1,141 @@
+"""Ready-made parameter files: what differs from ``profiles/builtin.yaml``."""
+
+import re
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_file
+from reprotune.core.params_file import load_params
+from reprotune.data.reading.archives import divide
+from reprotune.data.reading.files import inside
+
+BUILTIN = "builtin"  # the one that is complete
+WHOLE = {"labels", "verbalizers"}  # mappings that a profile replaces, not extends
+
+
+def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+EDITOR = YAML()
+EDITOR.width = 1_000  # lines stay as they are
+EDITOR.preserve_quotes = True
+EDITOR.representer.add_representer(type(None), spell_null)
+
+
+def available(folder: Path = paths.PROFILES) -> list[str]:
+    return sorted(file.stem for file in folder.glob("*.yaml"))
+
+
+def use(
+    name: str,
+    folder: Path = paths.PROFILES,
+    target: Path = paths.PARAMS,
+    model: str | None = None,
+    data: Sequence[str] = (),
+) -> None:
+    """Write a profile, checked, to the parameter file; comments are kept.
+
+    Where it names a branch or tag of the Hub, the parameter file gets its commit. ``model`` is a
+    local folder in place of its base model, ``data`` are local files in place of its own.
+    """
+    if name not in available(folder):
+        raise InputError(f"no profile {name!r}; there are {', '.join(available(folder))}")
+    file = folder / f"{name}.yaml"
+    changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
+    if model:
+        changes.setdefault("model", {}).update(kind="path", location=model, revision=None)
+    if data:
+        replace_files(changes.get("download", {}).get("files", []), data, name)
+        changes["download"].update(kind="file", repository=None, revision=None)
+    if any(section.get("kind") == "hub" for section in changes.values()):
+        from reprotune.project.upstream import resolve
+
+        resolve(changes)
+    write(changes, target, f"profile {name}", folder)
+
+
+def replace_files(entries: list[dict[str, Any]], data: Sequence[str], name: str) -> None:
+    if len(entries) != len(data):
+        raise InputError(
+            f"profile {name} reads {len(entries)} files, --data names {len(data)}: one for each of "
+            f"{[entry['location'] for entry in entries]}"
+        )
+    for entry, location in zip(entries, data, strict=True):
+        inside(Path(divide(location)[0]), paths.SOURCE_DATA)
+        entry |= {"location": location, "sha256": None}
+
+
+def write(
+    changes: dict[str, Any],
+    target: Path = paths.PARAMS,
+    origin: str = "init",
+    folder: Path = paths.PROFILES,
+) -> None:
+    """Write the built-in parameters with these changes, checked, to the parameter file."""
+    values = EDITOR.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
+    overlay(values, changes, origin)
+    save(values, target, tidy=True)
+
+
+def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
+    """Set parameters of the parameter file by dotted names, whose parts may be places in a list.
+
+    Raises:
+        InputError: there is no such parameter, or it may not have this value.
+    """
+    tree = EDITOR.load(target.read_text(encoding="utf-8"))
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        section: Any = tree
+        try:
+            for part in sections:
+                section = section[place(section, part)]
+            section[place(section, last)]  # must be there
+            section[place(section, last)] = value
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise InputError(f"{name} is no parameter of {paths.PARAMS}") from None
+    save(tree, target)
+
+
+def place(section: Any, part: str) -> str | int:
+    """A part of a dotted name, as its section has it."""
+    return int(part) if isinstance(section, list) else part
+
+
+def save(values: CommentedMap, target: Path, tidy: bool = False) -> None:
+    """Write parameters if they pass the checks.
+
+    ``tidy``: a mapping that was replaced took the blank line after it along, which is put back.
+    """
+    buffer = StringIO()
+    EDITOR.dump(values, buffer)
+    text = buffer.getvalue()
+    if tidy:
+        text = re.sub(r"(?<!\n)\n(?=\w+:[^\n]*\n  )", "\n\n", text)
+    with whole_file(target) as partial:
+        partial.write_text(text, encoding="utf-8")
+        try:
+            load_params(partial)
+        except InputError as error:
+            raise InputError(str(error).replace(str(partial), str(target))) from None
+
+
+def overlay(values: CommentedMap, changes: dict[str, Any], origin: str) -> None:
+    """Replace values in place, key by key; a key that is no parameter is refused."""
+    for key, value in changes.items():
+        if key not in values:
+            raise InputError(f"{origin}: {key} is no parameter")
+        if isinstance(value, dict) and key not in WHOLE:
+            overlay(values[key], value, origin)
+        else:
+            values[key] = value

@@ -1,0 +1,216 @@
+"""Many settings, each a DVC experiment in a workspace of its own; chosen on validation."""
+
+import hashlib
+import itertools
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pandas as pd
+from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from reprotune.comparison.revision import flat, git
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_file
+from reprotune.core.params import Positive, Section, refuse
+from reprotune.core.params_file import explain
+from reprotune.project.profiles import pin
+
+SHOWN = 12  # lines of a failed trial
+
+
+class Sweep(Section):
+    """A file of ``sweeps/``."""
+
+    search: Literal["grid", "random"]
+    trials: Positive | None
+    seed: int
+    parameters: dict[str, list[float | int | str | bool | None]]
+    seeds: list[int] = Field(min_length=1)
+    stage: Literal["evaluate", "export"]
+    select: str
+    report: list[str]
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        refuse(
+            (not self.parameters, "parameters has no entry"),
+            ("train.seed" in self.parameters, "train.seed goes into seeds"),
+            (any(not v for v in self.parameters.values()), "a parameter has no values"),
+            (
+                (self.search == "random") != (self.trials is not None),
+                "trials counts the settings of search random; a grid has them all: null",
+            ),
+            (self.select.startswith("test."), "select on the test rows is no selection: use fit."),
+        )
+        return self
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One experiment: what it is called and what it changes."""
+
+    name: str
+    values: dict[str, Any]
+    seed: int
+
+    @property
+    def changes(self) -> list[str]:
+        values = self.values | {"train.seed": self.seed}
+        return [f"{key}={json.dumps(value)}" for key, value in values.items()]
+
+
+def load_sweep(path: Path) -> Sweep:
+    """Read and check a file of settings.
+
+    Raises:
+        InputError: names every key that is wrong.
+    """
+    try:
+        return Sweep.model_validate(YAML(typ="safe", pure=True).load(path.read_text("utf-8")))
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from None
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise InputError(f"{path}: not readable as a sweep: {error}") from None
+
+
+def trials(name: str, sweep: Sweep) -> list[Trial]:
+    """Every setting with every seed; the name of a trial is a hash of what it changes."""
+    settings = [
+        dict(zip(sweep.parameters, values, strict=True))
+        for values in itertools.product(*sweep.parameters.values())
+    ]
+    if sweep.trials is not None:
+        if sweep.trials > len(settings):
+            raise InputError(f"trials {sweep.trials}: there are {len(settings)} settings")
+        settings = random.Random(sweep.seed).sample(settings, sweep.trials)
+    found = []
+    for values, seed in itertools.product(settings, sweep.seeds):
+        text = json.dumps([values, seed, sweep.stage], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        found.append(Trial(f"{name}-{digest}", values, seed))
+    return found
+
+
+def committed() -> str:
+    """The commit that the trials start from.
+
+    Raises:
+        InputError: files differ from it, so nobody could tell what the trials were of.
+    """
+    if changed := git("status", "--porcelain", "--untracked-files=no").strip():
+        raise InputError(f"commit first, for experiments start from a commit:\n{changed}")
+    return git("rev-parse", "HEAD").strip()
+
+
+def finished(commit: str) -> dict[str, str]:
+    """The experiments from this commit: name and git reference."""
+    references = git("for-each-ref", "--format=%(refname)", "refs/exps/").splitlines()
+    start = f"refs/exps/{commit[:2]}/{commit[2:]}/"
+    return {r.removeprefix(start): r for r in references if r.startswith(start)}
+
+
+def untracked() -> list[str]:
+    """What lies in the source folders and not in git: a workspace of its own needs a copy."""
+    places = [f"{folder}/" for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS)]
+    others = git("ls-files", "--others", "--directory", "--", *places).splitlines()
+    return [name.rstrip("/") for name in others]
+
+
+def run(trial: Trial, stage: str) -> None:
+    """Run one trial, in a workspace of its own that shares the cache.
+
+    Raises:
+        InputError: it failed; the last lines of what it said.
+    """
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", trial.name]
+    for change in trial.changes:
+        command += ["-S", change]
+    for name in untracked():
+        command += ["-C", name]
+    done = subprocess.run([*command, stage], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise InputError(f"{trial.name} failed:\n" + "\n".join(said[-SHOWN:]))
+
+
+def figures(reference: str, names: Sequence[str]) -> dict[str, float]:
+    """Figures of an experiment's ``metrics/evaluate.json`` by dotted names."""
+    values = flat(json.loads(git("show", f"{reference}:{paths.EVALUATE_METRICS}")))
+    for name in names:
+        if not isinstance(values.get(name), int | float):
+            raise InputError(f"{name} is no figure of {paths.EVALUATE_METRICS}")
+    return {name: float(values[name]) for name in names}
+
+
+def results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.DataFrame:
+    """One row for each trial that is finished: parameters, seed, figures and its name."""
+    names = [sweep.select, *sweep.report]
+    rows = [
+        {
+            **trial.values,
+            "seed": trial.seed,
+            **figures(done[trial.name], names),
+            "trial": trial.name,
+        }
+        for trial in found
+        if trial.name in done
+    ]
+    return pd.DataFrame(rows, columns=[*sweep.parameters, "seed", *names, "trial"])
+
+
+def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
+    """A sweep that can start: its settings, its trials and the commit that they start from."""
+    asked = load_sweep(file)
+    found = trials(file.stem, asked)
+    check(found)
+    return asked, found, committed()
+
+
+def conclude(
+    name: str, asked: Sweep, found: Sequence[Trial], commit: str
+) -> tuple[pd.DataFrame, str]:
+    """The table of the settings and the best trial; writes tables and a picture.
+
+    The best trial is that with the highest figure among the seeds of the best setting.
+
+    Raises:
+        InputError: no trial is finished.
+    """
+    from reprotune.comparison import plots
+    from reprotune.project import seeds
+
+    trial_table = results(found, finished(commit), asked)
+    if trial_table.empty:
+        raise InputError("no trial is finished: there is nothing to show")
+    parameters = list(asked.parameters)
+    table = seeds.summary(trial_table, parameters, asked.select)
+    for suffix, frame in (("", table), ("-trials", trial_table)):
+        with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
+            frame.to_csv(partial, index=False, float_format="%.6f")
+    plots.sweep(table, parameters, asked.select).savefig(paths.SWEEPS / f"{name}.png")
+    same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
+    chosen = trial_table[same].sort_values(asked.select, kind="stable")
+    return table, str(chosen["trial"].iloc[-1])
+
+
+def check(found: Sequence[Trial]) -> None:
+    """Refuse values that no run would accept, before the first trial starts."""
+    scratch = paths.WORK / "sweep.yaml"
+    scratch.parent.mkdir(exist_ok=True)
+    different = {json.dumps(trial.values): trial.values for trial in found}
+    try:
+        for values in different.values():
+            shutil.copy(paths.PARAMS, scratch)
+            pin(values, scratch)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -1,0 +1,67 @@
+"""The revisions that the parameters pin, and whether their sources have newer ones."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from reprotune.core.params import Params
+from reprotune.sources import http, hub
+from reprotune.sources.hub import COMMIT, Repository
+
+BRANCH = "main"
+
+
+class Source(NamedTuple):
+    """One source outside: the key of its pin, what is pinned, and what is there now."""
+
+    key: str
+    name: str
+    pinned: str
+    newest: str
+
+    @property
+    def is_newer(self) -> bool:
+        return self.pinned != self.newest
+
+
+def sources(params: Params) -> Iterator[Source]:
+    """Data and base model with what is there now; nothing is changed or kept.
+
+    Raises:
+        InputError: a source does not answer.
+    """
+    download, model = params.download, params.model
+    if download.kind == "hub":
+        repository = Repository(str(download.repository), "dataset", BRANCH)
+        pinned = str(download.revision)
+        yield Source("download.revision", repository.name, pinned, hub.newest(repository))
+    elif download.kind == "url":
+        for number, file in enumerate(download.files):
+            key = f"download.files.{number}.sha256"
+            yield Source(key, file.location, str(file.sha256), http.current(file.location))
+    if model.kind == "hub":
+        repository = Repository(model.location, "model", BRANCH)
+        yield Source("model.revision", model.location, str(model.revision), hub.newest(repository))
+
+
+def resolve(changes: dict[str, Any]) -> None:
+    """Replace branches and tags of the Hub by the commits that they are now, in place."""
+    download, model = changes.get("download", {}), changes.get("model", {})
+    data = Repository(
+        str(download.get("repository")), "dataset", download.get("revision") or BRANCH
+    )
+    base = Repository(str(model.get("location")), "model", model.get("revision") or BRANCH)
+    for section, repository in ((download, data), (model, base)):
+        if section.get("kind") == "hub" and not COMMIT.fullmatch(repository.revision):
+            section["revision"] = hub.newest(repository)
+
+
+def table(found: list[Source]) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("source", "parameter", "pinned", "now"):
+        grid.add_column(column)
+    for source in found:
+        now = f"[yellow]{source.newest}[/]" if source.is_newer else "the same"
+        grid.add_row(source.name, source.key, source.pinned, now)
+    return grid

@@ -1,0 +1,165 @@
+"""Log-likelihoods of answers after prompts, each token computed once where prompts share it."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+from transformers.cache_utils import (
+    Cache,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+)
+
+from reprotune.core.errors import InputError
+from reprotune.models.prompts import PromptEncoder
+
+WORTH = 8  # tokens that all prompts share, from which they are computed once
+MASKLESS = {"rwkv"}  # types of model that attend to padding
+COUNTING = {"mpt"}  # that count the padding between a shared start and the rest as distance
+
+
+class Answers:
+    """Scores the answers of an encoder with one model, over prompts that are known beforehand."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel | PeftModel,
+        encoder: PromptEncoder,
+        prompts: Sequence[list[int]],
+    ) -> None:
+        self.model, self.pad = model, encoder.tokenizer.pad_token_id
+        self.device = next(model.parameters()).device
+        kind = model.config.model_type
+        if kind in MASKLESS:
+            raise InputError(
+                f"a {kind} model ignores the attention mask, so its scores would depend on the "
+                "batch; use another base model"
+            )
+        self.answers = list(encoder.targets.values())
+        self.length = max(map(len, prompts), default=0) + max(map(len, self.answers))
+        self.prefix: list[int] = []
+        self.layers: list[Shared] = []
+        shared = common(prompts)
+        if len(shared) >= WORTH and len(prompts) > 1 and kind not in COUNTING:
+            ids = torch.tensor([shared], device=self.device)
+            out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
+            known = out.get("past_key_values")
+            if whole(known, self.length):
+                self.prefix = shared
+                self.layers = [Shared(layer, self.length - len(shared)) for layer in known.layers]
+
+    def score(self, prompts: Sequence[list[int]]) -> np.ndarray:
+        """Log-likelihood of each answer in nats; shape (prompts, answers).
+
+        The answers of several tokens go on from what was computed for the prompt.
+        """
+        rest = [prompt[len(self.prefix) :] for prompt in prompts]
+        width = max(map(len, rest))
+        ids = torch.tensor([[self.pad] * (width - len(r)) + r for r in rest], device=self.device)
+        lengths = torch.tensor([len(r) for r in rest], device=self.device)
+        known = torch.arange(width, device=self.device) >= width - lengths[:, None]
+        start = torch.ones(len(rest), len(self.prefix), dtype=torch.bool, device=self.device)
+        mask = torch.cat([start, known], dim=1)
+        longer = any(len(answer) > 1 for answer in self.answers)
+        cache = Cache([layer.begun(len(rest)) for layer in self.layers]) if self.prefix else None
+        ask = partial(self.ask, longer=longer or cache is not None)
+        first, cache = ask(ids, mask, cache, 1)
+        scores = np.zeros((len(prompts), len(self.answers)))
+        for stem in dict.fromkeys(answer[:-1] for answer in self.answers):
+            log_p = first
+            if stem:
+                more = torch.tensor([stem] * len(rest), device=self.device)
+                grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
+                if whole(cache, self.length):
+                    after, cache = ask(more, grown, cache, len(stem))
+                    cache.crop(-len(stem))
+                else:
+                    after, _ = ask(torch.cat([ids, more], dim=1), grown, None, len(stem))
+                log_p = torch.cat([first, after], dim=1)
+            for column, answer in enumerate(self.answers):
+                if answer[:-1] == stem:
+                    steps = [log_p[:, step, token] for step, token in enumerate(answer)]
+                    scores[:, column] = torch.stack(steps).sum(0).cpu().numpy()
+        return scores
+
+    def ask(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        cache: Cache | None,
+        steps: int,
+        longer: bool,
+    ) -> tuple[torch.Tensor, Cache]:
+        """Log-probabilities after the last ``steps`` positions, and what can be gone on from.
+
+        ``mask`` covers what the cache holds and ``ids``; padding is on the left of the latter.
+        """
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        out = self.model(
+            input_ids=ids,
+            attention_mask=mask.long(),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=longer,
+            logits_to_keep=steps,
+        )
+        return torch.log_softmax(out.logits.float(), -1), out.get("past_key_values")
+
+
+class Shared(DynamicLayer):
+    """Keys and values of rows that begin alike, in memory that each batch uses again.
+
+    What the rows begin with is copied when the memory is taken, not for each batch.
+    """
+
+    def __init__(self, start: DynamicLayer, more: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.start = [cast(torch.Tensor, start.keys), cast(torch.Tensor, start.values)]
+        self.size = self.start[0].shape[-2]
+        self.length = self.size + more
+        self.room = [tensor[:0] for tensor in self.start]
+        self.is_initialized = True
+
+    def begun(self, rows: int) -> Self:
+        """The layer for a new batch."""
+        if len(self.room[0]) < rows:
+            self.room = [t.new_empty(rows, t.shape[1], self.length, t.shape[3]) for t in self.start]
+            for room, start in zip(self.room, self.start, strict=True):
+                room[:, :, : self.size] = start
+        self.keys, self.values = (room[:rows, :, : self.size] for room in self.room)
+        return self
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        old = self.get_seq_length()
+        new = old + key_states.shape[-2]
+        grown = [room[: len(key_states), :, :new] for room in self.room]
+        for whole, states in zip(grown, (key_states, value_states), strict=True):
+            whole[:, :, old:] = states
+        self.keys, self.values = grown
+        return self.keys, self.values
+
+
+def whole(cache: Cache | None, length: int) -> bool:
+    """Whether it holds keys and values, and no more, of ``length`` tokens: no window is shorter."""
+    return type(cache) in (Cache, DynamicCache) and all(
+        type(layer) in (DynamicLayer, Shared)
+        or (type(layer) is DynamicSlidingWindowLayer and length < layer.sliding_window)
+        for layer in cast(Cache, cache).layers
+    )
+
+
+def common(prompts: Sequence[list[int]]) -> list[int]:
+    """The tokens with which all prompts begin; at least one token of each is left over."""
+    if not prompts:
+        return []
+    least, most = min(prompts), max(prompts)
+    size = min(len(prompt) for prompt in prompts) - 1
+    same = next((i for i in range(size) if least[i] != most[i]), size)
+    return least[:same]

@@ -1,0 +1,50 @@
+"""Answers as text, as the reference systems take them: generated, kept raw, and read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel
+
+from reprotune.models.adapters import Tuned
+from reprotune.models.prompts import PromptEncoder
+
+BATCH = 32
+
+
+@torch.inference_mode()
+def generate_answers(
+    model: PreTrainedModel | Tuned,
+    encoder: PromptEncoder,
+    texts: Sequence[str],
+    temperature: float,
+    tokens: int,
+    seed: int,
+) -> list[str]:
+    """What the model says after each prompt, at most ``tokens`` long; at temperature 0 greedily."""
+    model.eval()
+    torch.manual_seed(seed)
+    tokenizer, device = encoder.tokenizer, next(model.parameters()).device
+    drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+    answers: list[str] = []
+    for start in tqdm(range(0, len(texts), BATCH), desc="generate", unit="batch"):
+        prompts = [encoder.prompt(text) for text in texts[start : start + BATCH]]
+        width = max(map(len, prompts))
+        pad = tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
+        said = cast(Any, model).generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=tokens, pad_token_id=pad, **drawn
+        )
+        answers += tokenizer.batch_decode(said[:, width:], skip_special_tokens=True)
+    return answers
+
+
+def read_answer(answer: str, verbalizers: Mapping[str, str]) -> str:
+    """The class whose verbalizer the answer begins with, the longest of several; empty if none."""
+    plain = answer.strip().casefold()
+    found = [
+        name for name, said in verbalizers.items() if plain.startswith(said.strip().casefold())
+    ]
+    return max(found, key=lambda name: len(verbalizers[name]), default="")

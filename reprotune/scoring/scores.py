@@ -1,0 +1,114 @@
+"""One scorer for zero-shot, tuned and merged models, with and without a classification head."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel
+
+from reprotune.core.errors import InputError
+from reprotune.models.adapters import Tuned
+from reprotune.models.encoders import Encoder
+from reprotune.models.heads import TextEncoder
+from reprotune.scoring.answers import Answers
+
+Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scores each
+
+
+@torch.inference_mode()
+def log_likelihoods(
+    model: Tuned,
+    encoder: Encoder,
+    texts: Iterable[str],
+    batch_size: int,
+    title: str,
+) -> np.ndarray:
+    """Log-likelihood of each class given each text, in nats; shape (texts, classes).
+
+    That of the class's answer after the prompt, or the head's. Texts of similar length share a
+    batch, the projection to the vocabulary is done for the answer's positions only, and what all
+    prompts begin with is computed once. Answers of several tokens are summed.
+    """
+    model.eval()
+    prompts = [encoder.prompt(text) for text in texts]
+    score = SCORERS[encoder.task](model, encoder, prompts)
+    return in_batches(prompts, len(encoder.classes), batch_size, title, score)
+
+
+def answer_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
+    return Answers(model, encoder, prompts).score
+
+
+def head_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
+    def score(some: Sequence[list[int]]) -> np.ndarray:
+        logits = model(**padded(model, encoder, some)).logits
+        return np.asarray(torch.log_softmax(logits.double(), -1).cpu())
+
+    return score
+
+
+SCORERS = {"causal": answer_scorer, "classification": head_scorer}  # by ``model.task``
+
+
+@torch.inference_mode()
+def embeddings(
+    model: PreTrainedModel, encoder: TextEncoder, texts: Iterable[str], batch_size: int, title: str
+) -> np.ndarray:
+    """Mean of the last hidden states over the tokens of each text; shape (texts, hidden size)."""
+
+    def means(prompts: Sequence[list[int]]) -> np.ndarray:
+        inputs = padded(model, encoder, prompts)
+        hidden = model.base_model(**inputs).last_hidden_state.float()
+        mask = inputs["attention_mask"][:, :, None]
+        return np.asarray(((hidden * mask).sum(1) / mask.sum(1)).cpu())
+
+    model.eval()
+    prompts = [encoder.prompt(text) for text in texts]
+    return in_batches(prompts, model.config.hidden_size, batch_size, title, means)
+
+
+def in_batches(
+    prompts: Sequence[list[int]],
+    width: int,
+    batch_size: int,
+    title: str,
+    function: Scorer,
+) -> np.ndarray:
+    """``function`` of all prompts, shape (prompts, width); similar lengths share a batch.
+
+    Raises:
+        InputError: a result is no number.
+    """
+    order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
+    result = np.zeros((len(prompts), width))
+    with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            result[rows] = function([prompts[row] for row in rows])
+            bar.update(len(rows))
+    if not np.isfinite(result).all():
+        raise InputError(
+            f"{title}: a result is no number; the model is broken or its number format too small: "
+            "use model.compute_dtype float32 or bfloat16"
+        )
+    return result
+
+
+def padded(
+    model: torch.nn.Module, encoder: TextEncoder, prompts: Sequence[list[int]]
+) -> dict[str, torch.Tensor]:
+    """Padded on the right, as encoders and the heads of decoders expect."""
+    device = next(model.parameters()).device
+    width, pad = max(map(len, prompts)), encoder.tokenizer.pad_token_id
+    ids = torch.tensor([[*p, *[pad] * (width - len(p))] for p in prompts], device=device)
+    lengths = torch.tensor([len(p) for p in prompts], device=device)
+    mask = torch.arange(width, device=device) < lengths[:, None]
+    return {"input_ids": ids, "attention_mask": mask.long()}
+
+
+def probabilities(log_likelihood: np.ndarray) -> np.ndarray:
+    """The classes' probabilities, given that one of them is the answer; rows sum to 1."""
+    shifted = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))

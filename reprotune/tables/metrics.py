@@ -1,0 +1,292 @@
+"""What the files of ``metrics/`` hold, without noise in their last digits.
+
+Whoever writes or reads such a file does so through its type. Shares and accuracies lie in [0, 1],
+losses are in nats, intervals are (lower, upper) at ``evaluate.confidence``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_file
+
+Interval = tuple[float, float]
+OfClass = dict[str, float]  # class name: figure
+
+
+class Figures(BaseModel):
+    """A part of a metrics file; what is None is left out of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # other commits may know more
+
+
+class Characters(Figures):
+    median: float
+
+
+class Download(Figures):
+    """``metrics/download.json``."""
+
+    rows: int
+    left_out: int  # rows whose raw label is mapped to null
+    classes: dict[str, int]  # rows of each
+    characters: Characters
+
+
+class BaseModelFigures(Figures):
+    """``metrics/base_model.json``."""
+
+    architecture: str
+    parameters: int
+    bytes: int
+
+
+class NearDuplicates(Figures):
+    groups: int  # of two rows or more
+    rows: int
+
+
+class Roles(Figures):
+    """``metrics/roles.json``."""
+
+    roles: dict[str, dict[str, int]]  # role: rows of each class
+    near_duplicates: NearDuplicates
+    leaked_test_rows: int  # that have a near-duplicate in training or validation
+
+
+class HitRate(Figures):
+    """How well the doubted labels match the wrong ones."""
+
+    precision: float
+    recall: float
+
+
+class Audit(Figures):
+    """``metrics/audit.json``."""
+
+    findings: dict[str, int]  # issue: rows
+    against_reference: HitRate | None = None  # where the truth is known
+
+
+class Curate(Figures):
+    """``metrics/curate.json``."""
+
+    kept: int
+    quarantined: dict[str, int]  # reason: rows
+    relabelled: int
+
+
+class Split(Figures):
+    """``metrics/split.json``: rows of each class."""
+
+    test: dict[str, int]
+    validation: dict[str, int]
+    train: dict[str, int]
+    spare: int  # rows of the training pool that were not drawn
+
+
+class Intervals(Figures):
+    accuracy: Interval  # Wilson (1927)
+    macro_f1: Interval | None = None  # percentile bootstrap (Efron 1979)
+    recall: dict[str, Interval] | None = None  # Wilson
+
+
+class Scores(Figures):
+    """What predictions are worth, against the labels."""
+
+    rows: int
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    mcc: float  # Matthews' correlation (Gorodkin 2004)
+    precision: OfClass
+    recall: OfClass
+    f1: OfClass
+    support: dict[str, int]  # rows of each class
+    log_loss: float
+    brier: float  # 0 to 2
+    ece: float  # expected calibration error (Guo et al. 2017)
+    roc_auc: OfClass  # of each class against the rest
+    average_precision: OfClass
+    interval: Intervals | None = None
+
+
+class Reference(Figures):
+    """The same against the truth, where it is known."""
+
+    accuracy: float
+    macro_f1: float
+    interval: Intervals | None = None
+
+
+class Baseline(Scores):
+    reference: Reference | None = None
+
+
+class Baselines(Figures):
+    """``metrics/baseline.json``; the intervals are in ``metrics/evaluate.json``."""
+
+    baselines: dict[str, Baseline]  # majority, tfidf, zero_shot, few_shot, frozen_embeddings
+    shots: int  # examples that the few-shot prompt had room for
+
+
+class Train(Figures):
+    """``metrics/train.json``."""
+
+    rows: int
+    texts_cut: int  # at prompt.max_tokens
+    trained_parameters: int
+    loss: dict[str, float]  # at the end: train_loss, validation_loss
+
+
+class Forgetting(Figures):
+    """Loss on general text of the untuned and the tuned model, a token."""
+
+    before: float
+    after: float
+
+
+class Generated(Figures):
+    """Answers in words."""
+
+    rows: int
+    accuracy: float
+    unreadable: float  # share; they count as wrong
+
+
+class Predictions(Figures):
+    """``metrics/predictions.json``."""
+
+    texts_cut: int  # test texts, at prompt.max_tokens
+    forgetting: Forgetting | None = None  # of causal models
+    generated: Generated | None = None  # if predictions.generate asks for it
+
+
+class Gain(Figures):
+    """Accuracy of the tuned model less that of a baseline, on the same rows."""
+
+    accuracy: float
+    interval: Interval  # paired bootstrap
+    gained: int  # rows that only the tuned model gets right
+    lost: int
+    p_value: float  # exact test of McNemar (1947), two-sided
+
+
+class Subset(Figures):
+    """Accuracy on some of the test rows."""
+
+    rows: int
+    accuracy: float
+    interval: Intervals
+    baselines: dict[str, float] | None = None  # accuracy of each on the same rows
+
+
+class Losses(Figures):
+    log_loss: float
+    brier: float
+    ece: float
+
+
+class Calibration(Figures):
+    """Before and after a temperature that is fitted on the validation rows (Guo et al. 2017)."""
+
+    temperature: float
+    before: Losses
+    after: Losses
+
+
+class Threshold(Figures):
+    """For two classes: where to cut, chosen on the validation rows by balanced accuracy."""
+
+    class_: str
+    value: float
+    accuracy: float
+    balanced_accuracy: float
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
+
+
+class BaselineIntervals(Figures):
+    """What ``metrics/baseline.json`` leaves out."""
+
+    interval: Intervals
+    reference: Intervals | None = None
+
+
+class Evaluation(Figures):
+    """``metrics/evaluate.json``."""
+
+    test: Scores
+    reference: Reference | None = None  # where the truth is known
+    gain_over: dict[str, Gain]  # baseline: how much better
+    without_doubted: Subset  # test rows that the audit does not doubt
+    without_leaked: Subset  # test rows without a near-duplicate in training or validation
+    fit: dict[str, float]  # accuracy on train (as many rows as in test) and validation
+    calibration: Calibration | None = None  # if there are validation rows
+    threshold: Threshold | None = None  # of two classes, if validation has both
+    forgetting: Forgetting | None = None  # as in metrics/predictions.json
+    generated: Generated | None = None
+    baselines: dict[str, BaselineIntervals]
+
+
+class Export(Figures):
+    """``metrics/export.json``: the merged model beside the tuned one, on the test rows."""
+
+    agreement: float  # share of equal predictions
+    log_likelihood_change: float  # of the label, mean of the absolute values
+    log_likelihood_change_max: float
+    rows: int
+    bytes: int  # of the folder
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def count(values: pd.Series) -> dict[str, int]:
+    """How often each value occurs, the most frequent first."""
+    return {str(value): int(times) for value, times in values.value_counts().items()}
+
+
+def write(path: Path, figures: BaseModel) -> None:
+    """Write figures with at most six decimals, so that noise in the last bits stays out of git."""
+    values = figures.model_dump(by_alias=True, exclude_defaults=True)
+    with whole_file(path) as partial:
+        text = json.dumps(rounded(values), indent=2, ensure_ascii=False) + "\n"
+        partial.write_text(text, encoding="utf-8")
+
+
+def read(path: Path, kind: type[Record]) -> Record:
+    """Read a file of figures.
+
+    Raises:
+        InputError: there is none, or it is damaged or of another version.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8"), kind, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; `dvc repro` makes it") from None
+
+
+def parse(text: str, kind: type[Record], where: Path | str) -> Record:
+    """Figures from the text of a file, which may be that of another commit."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{where}: not the figures that this version writes ({place} {first['msg']}); "
+            "run dvc repro"
+        ) from None
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return round(float(value), 6) if isinstance(value, float) else value

@@ -1,0 +1,44 @@
+"""Prediction files: what each predictor said of each test row."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_file
+
+DECIMALS = 6
+
+
+def table(rows: pd.DataFrame, probability: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Columns id, text, label, predicted, then one probability for each class.
+
+    ``rows`` has id, text and label; ``probability`` has shape (rows, classes).
+    """
+    probability = probability.round(DECIMALS)  # first: noise in the last bits decides nothing
+    frame = rows[["id", "text", "label"]].reset_index(drop=True)
+    frame["predicted"] = np.array(classes)[probability.argmax(axis=1)]
+    return frame.join(pd.DataFrame(probability, columns=list(classes)))
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    with whole_file(path) as partial:
+        frame.to_csv(partial, index=False, float_format=f"%.{DECIMALS}f")
+
+
+def read(path: Path) -> pd.DataFrame:
+    names = dict.fromkeys(("id", "text", "label", "predicted", "predictor", "part"), "str")
+    return pd.read_csv(path, dtype=names, keep_default_na=False)
+
+
+def right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:
+    """Whether a predictor is right, row by row; shape (rows,).
+
+    Raises:
+        InputError: the predictor to compare it with predicted other examples.
+    """
+    if list(table["id"]) != list(same_rows_as["id"]):
+        raise InputError("the predictions to compare are of other examples; run dvc repro")
+    return np.asarray(table["predicted"].to_numpy() == table["label"].to_numpy())

@@ -1,0 +1,121 @@
+"""What happens beside the training: a progress bar, curves, and the best weights kept."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import dvclive
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    ProgressCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from reprotune.core.params import Train
+from reprotune.training.checkpoints import written
+from reprotune.training.trainers import put_back, trained
+
+CURVES = {"loss": "train_loss", "eval_loss": "validation_loss"}  # of log entries
+BEST = "best.safetensors"
+BEST_STATE = "best.json"
+
+
+class Progress(ProgressCallback):
+    """A progress bar that shows the loss, instead of a line for every log entry."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if self.training_bar is not None and logs and "loss" in logs:
+            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
+
+
+class Live(dvclive.Live):
+    """DVCLive as a writer of files: a stage reads no git, which may also have no commit yet."""
+
+    def _init_dvc(self) -> None:
+        pass
+
+
+class Curves(TrainerCallback):
+    """The losses through DVCLive, as they come; what a resumed run had logged comes first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.live: Any = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            self.live = Live(str(self.folder), dvcyaml=None, save_dvc_exp=False)
+            for entry in state.log_history:
+                self.note(entry)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.live is not None:
+            self.note(state.log_history[-1])
+
+    def note(self, entry: dict[str, Any]) -> None:
+        self.live.step = entry["step"]
+        for key, name in CURVES.items():
+            if key in entry:
+                self.live.log_metric(name, round(entry[key], 6))
+        self.live.sync()
+
+
+class Best(TrainerCallback):
+    """Keeps the weights of the best evaluation, and stops when the loss no longer falls."""
+
+    def __init__(self, model: torch.nn.Module, train: Train, resumed: Path | None) -> None:
+        self.model, self.keep, self.patience = model, train.keep == "best", train.patience
+        self.loss, self.worse = math.inf, 0
+        self.weights: dict[str, torch.Tensor] = {}
+        if resumed is not None:
+            self.loss, self.worse = json.loads((resumed / BEST_STATE).read_text())
+            if (resumed / BEST).is_file():
+                self.weights = load_file(resumed / BEST)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        loss = (metrics or {})["eval_loss"]
+        if loss < self.loss:
+            self.loss, self.worse = loss, 0
+            if self.keep:
+                self.weights = {k: w.cpu().clone() for k, w in trained(self.model).items()}
+        else:
+            self.worse += 1
+            control.should_training_stop |= self.worse == self.patience
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            folder = written(args, state)
+            (folder / BEST_STATE).write_text(json.dumps([self.loss, self.worse]))
+            if self.weights:
+                save_file(self.weights, folder / BEST)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.keep:
+            put_back(self.model, self.weights)

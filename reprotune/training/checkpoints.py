@@ -1,0 +1,82 @@
+"""Checkpoints from which a killed training goes on, and ends in the same bytes."""
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+SECONDS = 300.0  # between two checkpoints, at least
+KEPT = 2  # the last one may be half-written when the plug is pulled
+SEAL = "sealed.json"
+
+
+class Checkpoints(TrainerCallback):
+    """Asks for a checkpoint from time to time, and seals it once it is complete.
+
+    Only where the loss is logged, so that no logged mean is cut in two. Must be the last callback.
+    """
+
+    def __init__(self) -> None:
+        self.saved = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.epoch is not None and state.epoch % 1:  # else it waits for the evaluation
+            self.ask(args, state, control)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.ask(args, state, control)
+
+    def ask(self, args: TrainingArguments, state: TrainerState, control: TrainerControl) -> None:
+        if state.global_step % state.logging_steps == 0 and state.global_step < state.max_steps:
+            due = torch.tensor(float(time.monotonic() - self.saved >= SECONDS), device=args.device)
+            control.should_save = bool(broadcast(due))  # one clock for all processes
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            seal(written(args, state))
+        self.saved = time.monotonic()
+
+
+def written(args: TrainingArguments, state: TrainerState) -> Path:
+    """The folder of the checkpoint of this step."""
+    return Path(str(args.output_dir), f"checkpoint-{state.global_step}")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = sorted(file for file in folder.iterdir() if file.name != SEAL)
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def seal(folder: Path) -> None:
+    partial = folder / f".{SEAL}"
+    partial.write_text(json.dumps(hashes(folder)))
+    partial.replace(folder / SEAL)
+
+
+def is_sealed(folder: Path) -> bool:
+    file = folder / SEAL
+    return file.is_file() and json.loads(file.read_text()) == hashes(folder)
+
+
+def latest(folder: Path) -> Path | None:
+    """The last complete checkpoint; those that are damaged or half-written are removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda f: int(f.name.split("-")[1]))
+    for checkpoint in reversed(found):
+        if is_sealed(checkpoint):
+            return checkpoint
+        shutil.rmtree(checkpoint)
+    return None

@@ -1,0 +1,34 @@
+"""One training in several processes, started by torchrun or accelerate."""
+
+import os
+import subprocess
+import sys
+
+from reprotune.core.errors import InputError
+
+MARK = "REPROTUNE_PROCESSES"
+
+
+def launched() -> bool:
+    """Whether this process is one of several."""
+    return MARK in os.environ
+
+
+def launch(module: str, processes: int, configuration: str | None, threads: int) -> None:
+    """Run a module in ``processes`` processes: DDP, or what the configuration file says.
+
+    accelerate's own launcher starts torchrun for GPUs, and on CPUs asks for MPI.
+
+    Raises:
+        InputError: one of them failed; what it had to say stands above.
+    """
+    count = str(processes)
+    if configuration is None:
+        way = ["torch.distributed.run", "--standalone", "--nproc_per_node", count, "-m", module]
+    else:
+        way = ["accelerate.commands.launch", "--config_file", configuration]
+        way += ["--num_processes", count, "--module", module]
+    environment = os.environ | {MARK: count, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run([sys.executable, "-m", *way], env=environment, check=False)
+    if done.returncode:
+        raise InputError(f"one of {count} processes failed; it says why above")

@@ -1,0 +1,92 @@
+"""The two trainers: trl's for causal models, transformers' own for classification heads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
+from transformers import Trainer
+from trl import SFTTrainer
+
+from reprotune.training.batches import LengthSampler
+
+TRAINED = "trained.safetensors"
+
+
+class Weighted(Trainer):
+    """The mean loss of the targets, each row by its weight; evaluations leave no trace.
+
+    For a causal model the projection to the vocabulary is done from the first target on alone. A
+    checkpoint holds the weights that are trained, and no others.
+    """
+
+    model_accepts_loss_kwargs = True
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: Mapping[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        asked = dict(inputs)
+        labels, weights = asked.pop("labels"), asked.pop("weight")
+        if labels.ndim == 1:  # one class a text
+            outputs = model(**asked)
+            logits = outputs.logits[:, None]
+            labels = labels[:, None]
+        else:
+            first = max(1, int((labels >= 0).int().argmax(1).min()))
+            kept = labels.shape[1] - first + 1
+            outputs = model(**asked, use_cache=False, logits_to_keep=kept)
+            logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
+        losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
+        total = (losses.view_as(labels) * weights[:, None]).sum()
+        if num_items_in_batch is None:
+            loss = total / (labels >= 0).sum()
+        else:  # of all processes, whose gradients are averaged
+            loss = total / num_items_in_batch * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Evaluate without drawing from the generators that dropout draws from."""
+        with torch.random.fork_rng():
+            figures: dict[str, float] = super().evaluate(*args, **kwargs)
+        return figures
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Updates of rows of similar length, in an order that seed and epoch alone decide."""
+        data: Any = self.train_dataset if train_dataset is None else train_dataset
+        update = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        processes = self.accelerator.num_processes
+        lengths = [len(ids) for ids in data["input_ids"]]
+        blanks = sum(weight == 0 for weight in data["weight"])
+        return LengthSampler(lengths, update * processes, self.args.seed, blanks)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        target = Path(output_dir or str(self.args.output_dir))
+        target.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {k: w.cpu().contiguous() for k, w in trained(self.model).items()}, target / TRAINED
+        )
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
+    ) -> None:
+        put_back(self.model, load_file(Path(resume_from_checkpoint) / TRAINED))
+
+
+class CausalTrainer(Weighted, SFTTrainer):
+    pass
+
+
+def trained(model: Any) -> dict[str, torch.Tensor]:
+    """The weights that are trained, by name."""
+    return {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+
+
+def put_back(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    for name, weight in trained(model).items():
+        weight.copy_(weights[name])

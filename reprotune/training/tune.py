@@ -1,0 +1,280 @@
+"""Training: causal models through trl, classification heads through transformers' Trainer."""
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import PartialState
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from datasets import Dataset
+from transformers import (
+    PreTrainedModel,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+from trl import SFTConfig
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Train
+from reprotune.models.adapters import Tuned, check_room, prepared
+from reprotune.models.encoders import Encoder
+from reprotune.models.loading import DEVICE, Precision
+from reprotune.training.batches import Padding
+from reprotune.training.callbacks import CURVES, Best, Progress
+from reprotune.training.checkpoints import KEPT, Checkpoints, latest
+from reprotune.training.trainers import CausalTrainer, Weighted
+
+LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and the end
+LOGS = 30  # entries of a learning curve, about
+
+
+def arguments(
+    train: Train, precision: Precision, rows: int, validate: bool, micro: int, work: str
+) -> dict[str, Any]:
+    """The settings that both trainers share."""
+    steps = math.ceil(rows / train.batch_size) * train.epochs
+    return {
+        "output_dir": work,
+        "seed": train.seed,
+        "num_train_epochs": train.epochs,
+        "learning_rate": train.learning_rate,
+        "lr_scheduler_type": train.lr_scheduler,
+        "warmup_steps": train.warmup_ratio,  # below 1, a share of the steps
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "per_device_train_batch_size": micro,
+        "per_device_eval_batch_size": micro,
+        "gradient_accumulation_steps": train.batch_size // train.processes // micro,
+        "optim": train.optimizer,
+        "adam_beta2": train.adam_beta2,
+        "activation_checkpointing": train.activation_checkpointing,
+        "bf16": precision.compute_dtype == "bfloat16",
+        "fp16": precision.compute_dtype == "float16",
+        "eval_strategy": "epoch" if validate else "no",
+        "save_strategy": "no",  # Checkpoints asks for them
+        "save_total_limit": KEPT,
+        "logging_steps": max(1, int(steps / LOGS)),
+        "logging_nan_inf_filter": False,
+        "remove_unused_columns": False,  # the rows' weights
+        "report_to": "tensorboard" if train.tensorboard else "none",
+        "use_cpu": DEVICE == "cpu",
+        "ddp_find_unused_parameters": False,
+    }
+
+
+def dataset(
+    encoder: Encoder,
+    rows: pd.DataFrame,
+    weights: Mapping[str, float],
+    loss: str,
+    multiple_of: int = 1,
+) -> Dataset:
+    """The rows as token ids; blank ones without a target fill them up to a multiple.
+
+    Otherwise several processes, which take as many each, would be given some rows twice.
+    """
+    examples: list[dict[str, Any]] = []
+    for text, label in zip(rows["text"], rows["label"], strict=True):
+        examples.append({**encoder.example(text, label), "weight": weights[label]})
+        if loss == "all":
+            examples[-1]["labels"] = examples[-1]["input_ids"]
+    ids = examples[0]["input_ids"] if examples else []
+    blank = {"input_ids": ids, "labels": encoder.blank(len(ids)), "weight": 0.0}
+    return Dataset.from_list(examples + [blank] * (-len(examples) % multiple_of))
+
+
+def class_weights(labels: pd.Series, kind: str) -> dict[str, float]:
+    """A weight for each class: 1, or with ``balanced`` inversely proportional to its rows.
+
+    As scikit-learn's ``class_weight="balanced"``: the mean over the rows is 1.
+    """
+    counts = labels.value_counts()
+    if kind == "none":
+        return dict.fromkeys(counts.index, 1.0)
+    return {str(name): len(labels) / (len(counts) * count) for name, count in counts.items()}
+
+
+def trainer_for(
+    model: Tuned,
+    encoder: Encoder,
+    train: Train,
+    settings: dict[str, Any],
+    data: dict[str, Any],
+) -> Trainer:
+    """The trainer of the encoder's task."""
+    left = encoder.pads_left and train.method != "prompt_tuning"
+    collator = Padding(encoder.tokenizer.pad_token_id, left)
+    return TRAINERS[encoder.task](encoder, settings, model=model, data_collator=collator, **data)
+
+
+def head_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
+    return Weighted(args=TrainingArguments(**settings), **given)
+
+
+def causal_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
+    config = SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True})
+    return CausalTrainer(args=config, processing_class=encoder.tokenizer, **given)
+
+
+TRAINERS = {"causal": causal_trainer, "classification": head_trainer}  # by ``model.task``
+
+
+def tune(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    train_rows: pd.DataFrame,
+    validation_rows: pd.DataFrame,
+    train: Train,
+    precision: Precision,
+    checkpoints: Path | None = None,
+    watch: Sequence[TrainerCallback] = (),
+) -> tuple[Tuned, pd.DataFrame, pd.DataFrame]:
+    """Train by ``train.method``; rows have text and label.
+
+    Goes on from the last checkpoint in ``checkpoints``, and leaves new ones there, if any is named.
+
+    Returns the tuned model and two learning curves: step, epoch and train_loss or
+    validation_loss, in nats a target token or, with a classification head, a text.
+
+    Raises:
+        InputError: the loss is no longer a number, the memory does not suffice, or validation rows
+            are needed and missing.
+    """
+    set_seed(train.seed)
+    validate = len(validation_rows) > 0
+    if not validate and (train.keep == "best" or train.patience):
+        raise InputError(
+            "train.keep best and train.patience need validation rows, and there are none; see "
+            "roles.validation_per_class and validation_share"
+        )
+    check_room(model, train, encoder)
+    if train.tensorboard:
+        if find_spec("tensorboard") is None:
+            raise InputError("train.tensorboard needs its package: pip install tensorboard")
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.TENSORBOARD)
+    weights = class_weights(train_rows["label"], train.class_weights)
+    fill = train.batch_size if train.processes > 1 else 1
+    data: dict[str, Dataset | None] = {
+        "train_dataset": dataset(encoder, train_rows, weights, train.loss, fill),
+        "eval_dataset": dataset(encoder, validation_rows, weights, train.loss)
+        if validate
+        else None,
+    }
+    tuned = prepared(model, train, encoder)
+    with tempfile.TemporaryDirectory() as work, enough_memory():
+        folder = checkpoints or Path(work)
+        with PartialState().main_process_first():
+            resumed = latest(folder)
+
+        def build(micro: int) -> Trainer:
+            settings = arguments(train, precision, len(train_rows), validate, micro, str(folder))
+            with unquantized(tuned, train.method == "head"):
+                trainer = trainer_for(tuned, encoder, train, settings, data)
+            restore_precision(tuned)
+            return trainer
+
+        trainer = fitting(build, train)
+        trainer.remove_callback(ProgressCallback)
+        callbacks: list[TrainerCallback] = [Progress(), *watch]
+        if train.keep == "best" or train.patience:
+            callbacks.append(Best(tuned, train, resumed))
+        for callback in (*callbacks, Checkpoints()):
+            trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    history = trainer.state.log_history
+    losses = [entry[key] for entry in history for key in LOSSES if key in entry]
+    free = [p for p in tuned.parameters() if p.requires_grad]
+    if not all(map(math.isfinite, losses)) or not all(p.isfinite().all() for p in free):
+        raise InputError(
+            "train: the loss is no longer a number; lower train.learning_rate, or use "
+            "model.compute_dtype bfloat16 or float32 instead of float16"
+        )
+    train_curve, validation_curve = (learning_curve(history, *pair) for pair in CURVES.items())
+    return tuned, train_curve, validation_curve
+
+
+def fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
+    """The trainer with ``train.micro_batch_size``; with auto, the largest that fits the GPU.
+
+    Each size is tried on the longest rows, with room for two moments of every trained weight.
+    """
+    most = train.batch_size // train.processes
+    if train.micro_batch_size != "auto":
+        return build(train.micro_batch_size)
+    if DEVICE == "cpu":  # its memory gives no warning
+        return build(most)
+    for size in (size for size in range(most, 0, -1) if most % size == 0):
+        trainer = build(size)
+        try:
+            probe(trainer, size)
+        except RuntimeError as error:
+            if size == 1 or not should_reduce_batch_size(error):
+                raise
+            clear_device_cache()
+        else:
+            print(f"train.micro_batch_size: {size} fits")
+            return trainer
+    raise AssertionError("the last size returns or raises")
+
+
+def probe(trainer: Trainer, size: int) -> None:
+    """One step forward and back on the longest rows, which leaves no trace."""
+    model, data = cast(Tuned, trainer.model), cast(Dataset, trainer.train_dataset)
+    free = [p for p in model.parameters() if p.requires_grad]
+    moments = [torch.zeros_like(p) for p in free for _ in range(2)]
+    longest = np.argsort([-len(ids) for ids in data["input_ids"]], kind="stable")[:size]
+    with torch.random.fork_rng():
+        trainer.training_step(model, trainer.data_collator([data[int(i)] for i in longest]))
+    model.zero_grad()
+    del moments
+
+
+def restore_precision(model: torch.nn.Module) -> None:
+    """Train in fp32: trl casts adapters to bf16 on quantized bases, slow on most CPUs."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+@contextmanager
+def unquantized(model: torch.nn.Module, pretend: bool) -> Iterator[None]:
+    """transformers refuses to train a quantized model without an adapter; a head is none."""
+    was = getattr(model, "is_quantized", None)
+    if pretend and was is not None:
+        vars(model)["is_quantized"] = False
+    yield
+    if pretend and was is not None:
+        vars(model)["is_quantized"] = was
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise InputError(
+            "train: out of memory; lower train.micro_batch_size, set "
+            "train.activation_checkpointing, or lower prompt.max_tokens"
+        ) from None
+
+
+def learning_curve(history: Sequence[dict[str, Any]], key: str, name: str) -> pd.DataFrame:
+    """The log entries that have ``key``, a loss, as columns step, epoch and ``name``."""
+    entries = [entry for entry in history if key in entry]
+    frame = pd.DataFrame(entries, columns=["step", "epoch", key])
+    return frame.rename(columns={key: name}).round(6)

@@ -1,0 +1,102 @@
+"""Ask the tuned model: test rows, and train and validation rows to see how well it fits."""
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from transformers import PreTrainedModel
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Generate, Params
+from reprotune.core.runner import main
+from reprotune.models.adapters import Tuned
+from reprotune.models.base import Base
+from reprotune.models.encoders import Encoder, is_prompted
+from reprotune.scoring.forgetting import text_loss
+from reprotune.scoring.generation import generate_answers, read_answer
+from reprotune.scoring.scores import log_likelihoods, probabilities
+from reprotune.tables import metrics as figures
+from reprotune.tables import predictions, schemas
+from reprotune.tables.classes import class_names
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"predictions.forgetting_text {path}: not readable: {error}") from None
+
+
+def answer_in_words(
+    model: Tuned, encoder: Encoder, rows: pd.DataFrame, settings: Generate, seed: int
+) -> pd.DataFrame:
+    """Some rows with the generated answer, and the class that it names (empty: unreadable)."""
+    count = settings.rows if is_prompted(encoder) else 0
+    asked = rows.head(count)[["id", "text", "label"]].assign(answer="", predicted="")
+    if is_prompted(encoder) and count:
+        said = generate_answers(
+            model, encoder, list(asked["text"]), settings.temperature, settings.tokens, seed
+        )
+        read = [read_answer(answer, encoder.verbalizers) for answer in said]
+        asked = asked.assign(answer=said, predicted=read)
+    return asked
+
+
+def run(
+    params: Params,
+    train: Path = paths.TRAIN,
+    validation: Path = paths.VALIDATION,
+    test: Path = paths.TEST,
+    base: Path = paths.BASE,
+    tuned: Path = paths.TUNED,
+    predicted: Path = paths.PREDICTIONS,
+    fit: Path = paths.FIT,
+    generated: Path = paths.GENERATED,
+    metrics: Path = paths.PREDICTIONS_METRICS,
+) -> None:
+    torch.set_num_threads(params.threads)
+    rows = schemas.read(test, schemas.Split)
+    # ids are hashes, by which the parts are sorted: the first are a random sample
+    parts = {"train": schemas.read(train, schemas.Split).head(len(rows))}
+    parts["validation"] = schemas.read(validation, schemas.Split)
+    classes = class_names(params.download.labels)
+    opened = Base.open(base, params.model, params.prompt, classes)
+    general = read_text(Path(params.predictions.forgetting_text))
+    losses: list[float] = []
+
+    def listen(model: PreTrainedModel | Tuned) -> None:
+        if is_prompted(opened.encoder):
+            losses.append(text_loss(model, opened.encoder, general))
+
+    model, encoder = opened.load_tuned(tuned, listen)
+    listen(model)
+    score = partial(log_likelihoods, model, encoder, batch_size=params.predictions.batch_size)
+    tables = {
+        name: predictions.table(part, probabilities(score(part["text"], title=name)), classes)
+        for name, part in {"test": rows, **parts}.items()
+    }
+    answers = answer_in_words(model, encoder, rows, params.predictions.generate, params.seed)
+    predictions.write(tables.pop("test"), predicted)
+    known = [t.drop(columns="text").assign(part=name) for name, t in tables.items()]
+    predictions.write(pd.concat(known), fit)
+    predictions.write(answers, generated)
+    figures.write(
+        metrics,
+        figures.Predictions(
+            texts_cut=sum(encoder.is_cut(text) for text in rows["text"]),
+            forgetting=figures.Forgetting(before=losses[0], after=losses[1]) if losses else None,
+            generated=figures.Generated(
+                rows=len(answers),
+                accuracy=float((answers["predicted"] == answers["label"]).mean()),
+                unreadable=float((answers["predicted"] == "").mean()),
+            )
+            if len(answers)
+            else None,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main(run)

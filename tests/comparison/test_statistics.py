@@ -1,0 +1,102 @@
+"""Differences of two models are found where they are, and not where they are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import f1_score, log_loss
+
+from reprotune.comparison import statistics
+
+CLASSES = ["negative", "neutral", "positive"]
+
+
+def simulated(
+    accuracies: tuple[float, float], rows: int, seed: int, correlation: float = 0.6
+) -> list[pd.DataFrame]:
+    """Two models with these accuracies, whose mistakes go together as those of real ones do."""
+    draw = np.random.default_rng(seed)
+    labels = draw.choice(CLASSES, rows)
+    both = draw.normal(size=rows)
+    tables = []
+    for accuracy in accuracies:
+        own = np.sqrt(correlation) * both + np.sqrt(1 - correlation) * draw.normal(size=rows)
+        right = own < norm.ppf(accuracy)
+        other = np.array([CLASSES[(CLASSES.index(c) + 1 + draw.integers(2)) % 3] for c in labels])
+        said = np.where(right, labels, other)
+        table = pd.DataFrame({"id": [f"{i}" for i in range(rows)], "text": "", "label": labels})
+        table["predicted"] = said
+        sure = draw.uniform(0.5, 0.95, rows)
+        for name in CLASSES:
+            table[name] = np.where(said == name, sure, (1 - sure) / 2)
+        tables.append(table)
+    return tables
+
+
+def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -> None:
+    called = {"accuracy": 0, "macro-F1": 0, "log loss": 0}
+    pairs = 400
+    for seed in range(pairs):
+        for change in statistics.metrics(*simulated((0.85, 0.85), 900, seed), CLASSES, 0.95, seed):
+            called[change.name] += change.p_value < 0.05
+    assert called["accuracy"] <= 0.05 * pairs, called
+    assert max(called.values()) <= 0.08 * pairs, called  # the bootstrap's p-value is approximate
+
+
+def test_five_points_on_900_rows_are_found_in_four_of_five_pairs() -> None:
+    found = sum(
+        statistics.metrics(*simulated((0.82, 0.87), 900, seed), CLASSES, 0.95, seed)[0].p_value
+        < 0.05
+        for seed in range(200)
+    )
+    assert found >= 160
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    base, head = simulated((0.7, 0.8), 500, 3)
+    accuracy, f1, loss = statistics.metrics(base, head, CLASSES, 0.95, 1)
+    assert accuracy.head == (head["label"] == head["predicted"]).mean()
+    assert f1.base == pytest.approx(f1_score(base["label"], base["predicted"], average="macro"))
+    assert loss.head == pytest.approx(log_loss(head["label"], head[CLASSES], labels=CLASSES))
+    for change in (accuracy, f1, loss):
+        low, high = change.interval
+        assert low < change.difference < high
+        assert (change.p_value < 0.05) == (low > 0 or high < 0)
+    assert loss.difference < 0 < accuracy.difference
+
+
+def test_seeds_that_spread_make_a_difference_uncertain() -> None:
+    draw = np.random.default_rng(1)
+
+    def side(spread: float) -> list[pd.DataFrame]:
+        return [simulated((0.8, 0.8 + d), 900, 7)[1] for d in draw.normal(0, spread, 3)]
+
+    steady, wild = side(0.001), side(0.05)
+    better = [simulated((0.8, 0.86 + d), 900, 7)[1] for d in (-0.001, 0, 0.001)]
+    sure = statistics.over_seeds(steady, better, 0.95)
+    unsure = statistics.over_seeds(wild, better, 0.95)
+    assert sure.p_value < 0.001
+    assert unsure.interval[1] - unsure.interval[0] > 1.5 * (sure.interval[1] - sure.interval[0])
+
+
+def test_holm_corrects_in_steps() -> None:
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert statistics.holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_flips_are_the_rows_that_one_side_alone_gets_right() -> None:
+    base, head = simulated((0.7, 0.8), 300, 5)
+    changed = statistics.flips(base, head, CLASSES)
+    right = (statistics.right(base), statistics.right(head))
+    assert len(changed["fixed"]) == (right[1] & ~right[0]).sum()
+    assert len(changed["broken"]) == (right[0] & ~right[1]).sum()
+    assert changed["broken"]["confidence"].is_monotonic_decreasing
+
+
+def test_every_change_of_rows_is_told() -> None:
+    base = pd.DataFrame({"id": list("abcd"), "label": list("xxyy"), "role": ["train"] * 4})
+    head = pd.DataFrame(
+        {"id": list("abce"), "label": list("xyyx"), "role": ["train", "train", "test", "train"]}
+    )
+    found = {name: list(rows["id"]) for name, rows in statistics.rows_diff(base, head).items()}
+    assert found == {"added": ["e"], "removed": ["d"], "relabelled": ["b"], "moved": ["c"]}

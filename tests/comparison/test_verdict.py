@@ -1,0 +1,384 @@
+"""The pull-request report, on real git repositories."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from reprotune import cli
+from reprotune.comparison.report import MOST_CHARACTERS, Data, Report, Section, code, html, markdown
+from reprotune.core import paths
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = [
+    "</table><script>alert(1)</script><h1>gone",
+    "a | b || c `code` ``two`` @octocat #1 [link](http://example.org) <!-- x -->",
+    "**bold** _it_ ~~no~~ \u202eright to left\u202c\nnew line\r\n| --- |",
+    "x" * 10_000,
+    "=cmd|' /C calc'!A0",
+    "```\nfence\n```",
+    "",
+]
+
+
+def git(*command: str) -> str:
+    done = subprocess.run(["git", *command], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def predictions(rows: int, accuracy: float, seed: int) -> pd.DataFrame:
+    classes = ["negative", "neutral", "positive"]
+    draw = np.random.default_rng(0)
+    labels, luck = draw.choice(classes, rows), draw.random(rows)
+    luck = np.where(np.random.default_rng(seed).random(rows) < 0.05, 1 - luck, luck)
+    wrong = np.array([classes[(classes.index(name) + 1) % 3] for name in labels])
+    said = np.where(luck < accuracy, labels, wrong)
+    table = pd.DataFrame({"id": [f"{i:05}" for i in range(rows)]})
+    table["text"] = [HOSTILE[i] if i < len(HOSTILE) else f"Sales rose {i} %" for i in range(rows)]
+    table["label"], table["predicted"] = labels, said
+    for name in classes:
+        table[name] = np.where(said == name, 0.8, 0.1)
+    return table
+
+
+def write_run(accuracy: float, seed: int = 1, rows: int = 900, **changes: Any) -> None:
+    """What the pipeline leaves in git, made up."""
+    table = predictions(rows, accuracy, seed)
+    for path in (paths.PREDICTIONS, paths.CONFUSION, paths.EVALUATE_METRICS):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(paths.PREDICTIONS, index=False)
+    table[["label", "predicted"]].to_csv(paths.CONFUSION, index=False)
+    table[["id", "label"]].assign(role="test").to_csv(paths.ROWS, index=False)
+    paths.EXPORT_METRICS.write_text(json.dumps({"bytes": 1_000_000}))
+    tree = YAML(typ="safe", pure=True).load((ROOT / "profiles/builtin.yaml").read_text())
+    for key, value in changes.items():
+        section, name = key.split("__")
+        tree[section][name] = value
+    with paths.PARAMS.open("w") as file:
+        YAML(typ="safe", pure=True).dump(tree, file)
+    Path("pins.yaml").write_text(f"torch: 2.13.{seed}\n")
+    deps = [{"path": "stages/train.py", "md5": f"{seed}"}]
+    lock = {"stages": {"train": {"cmd": "x", "deps": deps, "outs": [{"path": "m", "md5": "1"}]}}}
+    Path("dvc.lock").write_text(json.dumps(lock))
+
+
+def commit(message: str) -> str:
+    git("add", "-A")
+    git("commit", "-qm", message)
+    return git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a run on main, on a branch that left it."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q", "-b", "main")
+    Path(".gitignore").write_text("/reports/comparison.*\n/.reprotune/\n")
+    write_run(0.80)
+    commit("a run")
+    git("checkout", "-qb", "change")
+    return tmp_path
+
+
+def compare(*arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["compare", *arguments])
+    return stopped.value.code, paths.COMPARISON.with_suffix(".md").read_text()  # type: ignore[return-value]
+
+
+def write_audit(doubted: int) -> None:
+    paths.AUDIT_METRICS.write_text(json.dumps({"findings": {"label": doubted}}))
+    paths.DOWNLOAD_METRICS.write_text(json.dumps({"rows": 1000}))
+
+
+@pytest.mark.parametrize(("after", "exit_code"), [(250, 1), (210, 0)])
+def test_many_more_doubtful_labels_close_the_gate(
+    repository: Path, after: int, exit_code: int
+) -> None:
+    git("checkout", "-q", "main")
+    write_audit(170)
+    commit("an audit")
+    git("checkout", "-qb", "new-labels")
+    write_run(0.87, 2)
+    write_audit(after)
+    ended, text = compare()
+    assert ended == exit_code
+    closed = "**Worse**: the audit doubts 25.0 % of the labels, before 17.0 % (+5.0 points are let"
+    assert (closed in text) == bool(exit_code)
+    assert f"Labels that the audit doubts: 17.0 % → {after / 10} %." in text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "seed", "word", "exit_code"),
+    [
+        (0.87, 2, "**Better**: accuracy 0.", 0),
+        (0.80, 2, "**No significant change**: accuracy", 0),
+        (0.73, 2, "**Worse**: accuracy", 1),
+    ],
+)
+def test_the_verdict_is_right_and_so_is_the_exit_code(
+    repository: Path, accuracy: float, seed: int, word: str, exit_code: int
+) -> None:
+    write_run(accuracy, seed, train__learning_rate=5e-4)
+    ended, text = compare()
+    assert ended == exit_code
+    assert word in text.splitlines()[3]
+    assert "on 900 test rows that both have" in text
+    assert "| `train.learning_rate` | `0.001` | `0.0005` |" in text
+    assert "| `torch` | `2.13.1` | `2.13.2` |" in text
+    assert "| `train` | no | `stages/train.py` |" in text
+
+
+def test_a_gate_is_that_of_the_base_and_tolerance_lets_through(repository: Path) -> None:
+    open_gate = {"metric": "accuracy", "tolerance": 0.5, "confidence": 0.95, "classes": []}
+    write_run(0.73, 2, compare__gate=open_gate)
+    assert compare()[0] == 1, "a change that opens its own gate does not get through"
+    git("checkout", "-q", "main")
+    write_run(0.80, compare__gate=open_gate)
+    commit("tolerant")
+    write_run(0.73, 2, compare__gate=open_gate)
+    ended, text = compare("HEAD")
+    assert ended == 0 and "a loss of 50 points is tolerated" in text
+
+
+def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
+    gate = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": ["neutral"]}
+    git("checkout", "-q", "main")
+    write_run(0.80, compare__gate=gate)
+    commit("gate")
+    table = predictions(900, 0.80, 1)
+    neutral = table["label"] == "neutral"
+    table.loc[neutral & (table.index % 4 == 0), "predicted"] = "positive"
+    table.loc[~neutral, "predicted"] = table["label"]
+    table.to_csv(paths.PREDICTIONS, index=False)
+    ended, text = compare("HEAD")
+    assert ended == 1 and "**Worse**: recall of `neutral`" in text
+
+
+def test_other_test_rows_are_scored_apart(repository: Path) -> None:
+    write_run(0.80, rows=1000)
+    ended, text = compare()
+    assert ended == 0
+    assert "on 900 test rows that both have" in text
+    assert "| only after | 100 |" in text
+    assert "| added | 100 |" in text
+
+
+@pytest.mark.parametrize("why", ["classes", "rows", "none"])
+def test_what_cannot_be_compared_is_said_with_the_reason(repository: Path, why: str) -> None:
+    table = predictions(900, 0.8, 1)
+    if why == "classes":
+        table.rename(columns={"neutral": "mixed"}).to_csv(paths.PREDICTIONS, index=False)
+    elif why == "rows":
+        table.assign(id=table["id"] + "new").to_csv(paths.PREDICTIONS, index=False)
+    else:
+        paths.PREDICTIONS.unlink()
+    ended, text = compare()
+    expected = {
+        "classes": "the classes differ: mixed, neutral",
+        "rows": "they share 0 test rows; 30 are the least",
+        "none": "workspace has no reports/predictions/evaluate.csv",
+    }
+    assert ended == 2 and f"**Not comparable**: {expected[why]}" in text
+
+
+def test_a_first_commit_has_nothing_to_compare_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    git("checkout", "-q", "--orphan", "fresh")
+    git("rm", "-rqf", ".")
+    Path("README").write_text("")
+    empty = commit("first")
+    write_run(0.8)
+    ended, text = compare(empty)
+    assert ended == 2 and "has no reports/predictions/evaluate.csv" in text
+
+
+def test_several_seeds_count_by_their_spread(repository: Path) -> None:
+    names = []
+    for seed, accuracy in ((2, 0.79), (3, 0.80), (4, 0.81), (5, 0.86), (6, 0.87), (7, 0.88)):
+        write_run(accuracy, seed, train__seed=seed)
+        commit(f"seed {seed}")
+        git("tag", f"seed{seed}")
+        names.append(f"seed{seed}")
+    ended, text = compare(",".join(names[:3]), ",".join(names[3:]))
+    assert ended == 0 and "**Better**" in text
+    assert "seed2" in text and "seed7" in text
+
+
+def test_merge_commits_and_a_sub_folder(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("checkout", "-q", "main")
+    Path("project").mkdir()
+    for name in ("reports", "metrics", "params.yaml", "pins.yaml", "dvc.lock"):
+        git("mv", name, "project")
+    commit("moved into a folder")
+    git("checkout", "-q", "change")
+    Path("notes").write_text("")
+    commit("notes")
+    git("merge", "-q", "--no-edit", "main")
+    monkeypatch.chdir(repository / "project")
+    write_run(0.87, 2)
+    commit("better")
+    ended, text = compare("main", "change")
+    assert ended == 0 and "**Better**" in text
+
+
+def test_a_shallow_clone_is_told_what_to_fetch(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(0.87, 2)
+    commit("better")
+    clone = tmp_path_factory.mktemp("clones") / "shallow"
+    git("clone", "-q", "--depth", "1", f"file://{repository}", str(clone))
+    monkeypatch.chdir(clone)
+    with pytest.raises(SystemExit, match=r"no branch main or master.*git fetch origin main"):
+        cli.main(["compare"])
+    with pytest.raises(SystemExit, match="shallow: git fetch --unshallow"):
+        cli.main(["compare", "main"])
+
+
+def test_texts_stay_texts(repository: Path) -> None:
+    write_run(0.70, 9)
+    _, text = compare()
+    page = paths.COMPARISON.with_suffix(".html").read_text()
+    assert "<script" not in page and "<h1>gone" not in page
+    assert "default-src 'none'" in page
+    compare()
+    assert paths.COMPARISON.with_suffix(".html").read_text() == page
+    tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
+    for table in tables:
+        widths = {len(unescaped(line)) for line in table}
+        assert len(widths) == 1, table
+    outside = "".join(part for part in split_code(text))
+    assert "@octocat" not in outside and "<script>" not in outside and "http:" not in outside
+    assert len(text) < MOST_CHARACTERS
+
+
+def unescaped(line: str) -> list[str]:
+    return line.replace(r"\|", "").split("|")
+
+
+def split_code(text: str) -> list[str]:
+    """What lies outside of code spans, by CommonMark's rule: runs of backticks of one length."""
+    outside, position = [], 0
+    while (start := text.find("`", position)) >= 0:
+        outside.append(text[position:start])
+        size = len(text[start:]) - len(text[start:].lstrip("`"))
+        close = start + size
+        while True:
+            close = text.index("`", close)
+            run = len(text[close:]) - len(text[close:].lstrip("`"))
+            close += run
+            if run == size:
+                break
+        position = close
+    return [*outside, text[position:]]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_code_span_holds_any_text(text: str) -> None:
+    span = code(text)
+    assert "\n" not in span and len(span) < 300
+    assert "".join(split_code(span)) == ""
+
+
+def test_a_report_too_long_for_a_comment_says_what_it_leaves_out() -> None:
+    rows = [[Data("x" * 200)]] * 500
+    sections = [Section("Short", ["a note"]), Section("Long", [], [""], rows)]
+    report = Report("title", "same", "verdict", sections)
+    text = markdown(report)
+    assert len(text) < 65_536
+    assert "a note" in text and "in the HTML page: Long" in text
+    assert "x" * 200 in html(report)
+
+
+FAKE_GH = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+state = pathlib.Path(os.environ["GH_STATE"])
+comments = json.loads(state.read_text()) if state.exists() else []
+args = sys.argv[1:]
+assert args[0] == "api", args
+if "--paginate" in args:
+    print("\\n".join(str(i) for i, c in enumerate(comments) if c.startswith("<!-- reprotune -->")))
+    sys.exit()
+if os.environ.get("GH_FORK"):
+    sys.exit("HTTP 403: Resource not accessible by integration")
+body = next(a for a in args if a.startswith("body=@")).removeprefix("body=@")
+text = pathlib.Path(body).read_text()
+if "PATCH" in args:
+    comments[int(args[args.index("PATCH") + 1].split("/")[-1])] = text
+else:
+    comments.append(text)
+state.write_text(json.dumps(comments))
+"""
+
+
+@pytest.fixture
+def report(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The script of the workflow, with a stand-in for gh that keeps the comments in a file."""
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "gh").write_text(FAKE_GH)
+    (tools / "gh").chmod(0o755)
+
+    def run(**environment: str) -> subprocess.CompletedProcess[str]:
+        places = [str(tools), str(ROOT / ".venv/bin"), os.environ["PATH"]]
+        known = {"PATH": os.pathsep.join(places), "GH_STATE": str(tools / "comments.json")}
+        known |= {"GITHUB_STEP_SUMMARY": str(tools / "summary.md"), "PYTHONPATH": str(ROOT)}
+        known |= {"REPOSITORY": "someone/project", "PULL_REQUEST": "7"}
+        return subprocess.run(
+            ["bash", str(ROOT / ".github/report.sh"), "main"],
+            env=os.environ | known | environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    run.tools = tools  # type: ignore[attr-defined]
+    return run
+
+
+def test_one_comment_is_posted_and_then_updated(report: Any) -> None:
+    state = report.tools / "comments.json"
+    state.write_text(json.dumps(["what a person said"]))
+    for accuracy, expected, exit_code in ((0.87, "**Better**", 0), (0.73, "**Worse**", 1)):
+        write_run(accuracy, 2)
+        commit(expected)
+        done = report()
+        assert done.returncode == exit_code, done.stderr
+        person, comment = json.loads(state.read_text())
+        assert person == "what a person said" and expected in comment
+    assert "**Worse**" in (report.tools / "summary.md").read_text()
+
+
+def test_a_fork_gets_the_report_in_the_summary(report: Any) -> None:
+    write_run(0.87, 2)
+    commit("better")
+    done = report(GH_FORK="1")
+    assert done.returncode == 0
+    assert "no right to comment here" in done.stdout
+    assert "**Better**" in (report.tools / "summary.md").read_text()
+
+
+def test_what_cannot_be_compared_does_not_fail_the_job(report: Any) -> None:
+    paths.PREDICTIONS.unlink()
+    commit("nothing")
+    done = report()
+    assert done.returncode == 0 and "::warning::not comparable" in done.stdout
+    shutil.rmtree("reports")
+
+
+def test_a_report_that_cannot_be_made_fails_the_job(report: Any) -> None:
+    paths.PARAMS.write_text("compare: {gate: nonsense}")
+    commit("broken")
+    git("branch", "-qf", "main", "HEAD")
+    paths.COMPARISON.with_suffix(".md").unlink(missing_ok=True)
+    done = report()
+    assert done.returncode == 1
+    assert "params.yaml of main: compare: a parameter is wrong" in done.stderr

@@ -1,0 +1,51 @@
+"""The baselines without a language model give probabilities in class order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reprotune.evaluation.baselines import majority, tfidf
+
+CLASSES = ["up", "flat", "down"]
+
+
+def rows(count: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = rng.choice(CLASSES, count)
+    noise = rng.choice(["profit", "sales", "costs", "debt"], (count, 2))
+    texts = [f"{a} went {name} {b}" for (a, b), name in zip(noise, label, strict=True)]
+    return pd.DataFrame({"text": texts, "label": label})
+
+
+def test_majority_gives_every_row_the_class_shares_in_class_order() -> None:
+    table = majority(pd.Series(["down", "up", "down", "down"]), CLASSES, rows=2)
+    assert table.tolist() == [[0.25, 0.0, 0.75]] * 2
+
+
+def test_majority_predicts_the_first_class_of_a_tie() -> None:
+    assert majority(pd.Series(["down", "flat"]), CLASSES, rows=1).argmax() == 1
+
+
+def test_tfidf_learns_a_word_and_keeps_the_class_order() -> None:
+    test = rows(30, seed=2)
+    probability = tfidf(rows(120, seed=1), test["text"], CLASSES, ngrams=2, folds=3, seed=1)
+    assert probability.shape == (30, 3)
+    assert probability.sum(axis=1) == pytest.approx(np.ones(30))
+    assert (np.array(CLASSES)[probability.argmax(axis=1)] == test["label"]).all()
+
+
+def test_tfidf_sees_word_order_through_longer_ngrams_only() -> None:
+    label = np.array(["up", "down"])[np.arange(80) % 2]
+    texts = np.where(label == "up", "sales beat costs", "costs beat sales")
+    train = pd.DataFrame({"text": texts, "label": label})
+    two, one = (
+        tfidf(train, train["text"], ["up", "down"], ngrams=n, folds=4, seed=1) for n in (2, 1)
+    )
+    assert (np.array(["up", "down"])[two.argmax(axis=1)] == label).all()
+    assert one == pytest.approx(np.full((80, 2), 0.5), abs=0.01)
+
+
+def test_tfidf_is_the_same_for_the_same_seed() -> None:
+    train, texts = rows(60, seed=1), rows(10, seed=2)["text"]
+    first, again = (tfidf(train, texts, CLASSES, ngrams=1, folds=3, seed=1) for _ in range(2))
+    assert np.array_equal(first, again)

@@ -1,0 +1,157 @@
+"""Every method on every task and number format: trained, saved, reloaded, merged; or refused."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from reprotune.builtin import headlines
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.models.adapters import load_tuned, prepared, save_tuned
+from reprotune.models.encoders import encoder_for
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.tokenizer import load_tokenizer
+from reprotune.scoring.scores import log_likelihoods
+from reprotune.training.tune import tune
+from tests import tiny
+
+Changed = Callable[[dict[str, Any]], Params]
+METHODS = ("lora", "dora", "ia3", "prompt_tuning", "head", "full")
+TASKS = ("causal", "classification")
+QUANTIZATIONS = ("nf4", "int8", "none")
+CLASSES = list(headlines.CLASSES)
+RATES = {"ia3": 5e-2, "prompt_tuning": 5e-2, "head": 5e-2, "full": 2e-3}
+
+
+def refusal(method: str, task: str, quantization: str) -> str | None:
+    """Why a combination makes no sense, as its message says."""
+    if method == "full" and quantization != "none":
+        return "full trains all weights: it needs model.quantization none"
+    if method == "dora" and quantization == "int8":
+        return "dora fails on int8 weights"
+    if method == "head" and task == "causal":
+        return "use model.task classification"
+    if method == "prompt_tuning" and task == "classification":
+        return "use model.task causal"
+    return None
+
+
+ALL = list(itertools.product(METHODS, TASKS, QUANTIZATIONS))
+
+
+def values(method: str, task: str, quantization: str) -> dict[str, Any]:
+    return {
+        "train.method": method,
+        "model.task": task,
+        "model.quantization": quantization,
+        "prompt.max_tokens": 128,
+        "train.epochs": 4,
+        "train.learning_rate": RATES.get(method, 5e-3),
+    }
+
+
+@pytest.mark.parametrize("combination", [c for c in ALL if refusal(*c)], ids="-".join)
+def test_a_combination_that_makes_no_sense_is_refused_with_its_reason(
+    changed: Changed, combination: tuple[str, str, str]
+) -> None:
+    reason = refusal(*combination)
+    assert reason
+    with pytest.raises(InputError, match=reason):
+        changed(values(*combination))
+
+
+@pytest.mark.parametrize("combination", [c for c in ALL if not refusal(*c)], ids="-".join)
+def test_a_method_trains_saves_reloads_and_merges(
+    base: Path,
+    rows: pd.DataFrame,
+    changed: Changed,
+    combination: tuple[str, str, str],
+    tmp_path: Path,
+) -> None:
+    params = changed(values(*combination))
+    encoder = encoder_for(load_tokenizer(base), params.model.task, params.prompt, CLASSES)
+    precision = Precision(params.model.quantization, False, "float32")
+    texts = rows["text"]
+    torch.manual_seed(1)
+    model = load_model(base, precision, encoder, new_head=True)
+    untuned = log_likelihoods(model, encoder, texts, 32, "base")
+    model, curve, _ = tune(model, encoder, rows[:64], rows[:0], params.train, precision)
+    assert curve["train_loss"].iloc[-3:].mean() < curve["train_loss"].iloc[:3].mean()
+    save_tuned(model, params.train.method, tmp_path / "tuned")
+    tuned = log_likelihoods(
+        *load_tuned(base, tmp_path / "tuned", precision, encoder), texts, 32, "tuned"
+    )
+    assert np.abs(tuned - untuned).mean() > 1e-3, "training changed something"
+    if params.train.method != "prompt_tuning":  # whose batches peft pads within
+        now = log_likelihoods(model, encoder, texts, 32, "in memory")
+        assert np.abs(now - tuned).max() < 1e-4
+    merged, asking = merge(base, tmp_path / "tuned", precision, encoder)
+    save_merged(merged, asking.tokenizer, "float32", tmp_path / "merged")
+    save_classifier(asking, tmp_path / "merged")
+    after = log_likelihoods(*load_classifier(tmp_path / "merged"), texts, 32, "merged")
+    limit = {"nf4": 2e-3, "int8": 1e-2, "none": 1e-4}[params.model.quantization]
+    assert np.abs(tuned - after).mean() < limit
+    assert (tuned.argmax(1) == after.argmax(1)).mean() > 0.98
+
+
+def test_a_soft_prompt_says_the_same_as_new_tokens_as_in_peft(
+    base: Path, rows: pd.DataFrame, changed: Changed, tmp_path: Path
+) -> None:
+    params = changed(values("prompt_tuning", "causal", "none"))
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    precision = Precision("none", False, "float32")
+    model = load_model(base, precision, encoder)
+    model, *_ = tune(model, encoder, rows[:32], rows[:0], params.train, precision)
+    save_tuned(model, "prompt_tuning", tmp_path)
+    ids = torch.tensor([encoder.prompt("Net sales rose.")])
+    model.eval()
+    with torch.inference_mode():
+        theirs = model(input_ids=ids).logits[0, -1]
+        ours_model, asking = load_tuned(base, tmp_path, precision, encoder)
+        ours = ours_model(input_ids=torch.tensor([asking.prompt("Net sales rose.")])).logits[0, -1]
+    assert torch.allclose(theirs, ours[: len(theirs)], atol=1e-4)
+
+
+def test_what_peft_refuses_is_an_error_that_names_method_and_model(
+    changed: Changed, tmp_path: Path
+) -> None:
+    base = tiny.save(tmp_path, tiny.mixtral())
+    params = changed(values("lora", "causal", "none"))
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    model = load_model(base, Precision("none", False, "float32"), encoder)
+    with pytest.raises(InputError, match=r"lora on a mixtral model: .*does not work with.*dropout"):
+        prepared(model, params.train, encoder)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_of_full_fine_tuning_the_top_layers_alone(base: Path, changed: Changed, count: int) -> None:
+    params = changed(values("full", "causal", "none") | {"train.unfrozen_layers": count})
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    model = load_model(base, Precision("none", False, "float32"), encoder)
+    free = {n for n, p in prepared(model, params.train, encoder).named_parameters()
+            if p.requires_grad}  # fmt: skip
+    assert {n.split(".")[2] for n in free if ".layers." in n} == (
+        {"0", "1"} if count == 2 else {"1"}
+    )
+    assert "model.norm.weight" in free
+    assert "model.embed_tokens.weight" not in free
+
+
+def test_more_layers_than_there_are_is_refused(base: Path, changed: Changed) -> None:
+    params = changed(values("full", "causal", "none") | {"train.unfrozen_layers": 9})
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    model = load_model(base, Precision("none", False, "float32"), encoder)
+    with pytest.raises(InputError, match=r"unfrozen_layers 9: the model has 2 layers"):
+        prepared(model, params.train, encoder)
+
+
+def test_unfrozen_layers_without_full_fine_tuning_are_refused(changed: Changed) -> None:
+    with pytest.raises(InputError, match=r"counts for train\.method full alone"):
+        changed({"train.unfrozen_layers": 1})

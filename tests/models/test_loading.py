@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import torch
+from bitsandbytes.nn.modules import Linear4bit
+
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.models.adapters import prepared
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.prompts import PromptEncoder
+from reprotune.models.tokenizer import load_tokenizer
+from tests import tiny
+
+
+def gradients(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.train()
+    model.zero_grad()
+    model(input_ids=ids, labels=ids).loss.backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def test_an_evaluation_leaves_the_gradients_of_a_4bit_model_as_they_were(
+    base: Path, encoder: PromptEncoder, nf4: Precision, params: Params
+) -> None:
+    torch.manual_seed(0)
+    lora = params.train.lora.model_copy(update={"dropout": 0.0})
+    train = params.train.model_copy(update={"lora": lora})
+    model = prepared(load_model(base, nf4, encoder), train, encoder)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:  # at zero, the gradients of lora_A would all be zero too
+            torch.nn.init.normal_(parameter, std=0.02)
+    ids = torch.arange(40).reshape(2, 20)
+    before = gradients(model, ids)
+    model.eval()
+    with torch.inference_mode():
+        model(input_ids=ids)
+    after = gradients(model, ids)
+    assert before.keys() == after.keys()
+    assert before
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_an_evaluation_leaves_4bit_weights_as_they_were_loaded(
+    base: Path, encoder: PromptEncoder, nf4: Precision
+) -> None:
+    model = load_model(base, nf4, encoder)
+    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    before = [layer.weight.data.clone() for layer in layers]
+    model.eval()
+    with torch.inference_mode():
+        model(input_ids=torch.arange(20)[None])
+    assert layers
+    assert all(torch.equal(b, layer.weight.data) for b, layer in zip(before, layers, strict=True))
+
+
+def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path: Path) -> None:
+    tokenizer = tiny.tokenizer().__class__.from_pretrained(tiny.save(tmp_path))
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path)
+    assert load_tokenizer(tmp_path).pad_token == "</s>"
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="neither a pad token nor an end token"):
+        load_tokenizer(tmp_path)

@@ -1,0 +1,80 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reprotune.core.errors import InputError
+from reprotune.models.manifest import located, write_manifest
+from reprotune.models.pinning import Place, check_task, pin, resolve
+from tests import tiny
+
+
+@pytest.fixture
+def models(base: Path, tmp_path: Path) -> Path:
+    shutil.copytree(base, tmp_path / "models" / "tiny")
+    return tmp_path / "models"
+
+
+def test_a_manifest_pins_every_file_by_its_hash(models: Path) -> None:
+    files = {
+        file["name"]: file["sha256"]
+        for file in pin(models / "tiny", Place("path", "tiny"))["files"]
+    }
+    assert files == {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in (models / "tiny").iterdir()
+    }
+
+
+def test_the_parameter_count_is_that_of_the_model(models: Path) -> None:
+    expected = sum(p.numel() for p in tiny.model().parameters())
+    assert pin(models / "tiny", Place("path", "tiny"))["parameters"] == expected
+
+
+def test_a_model_that_changed_after_it_was_pinned_is_refused(models: Path, tmp_path: Path) -> None:
+    write_manifest(pin(models / "tiny", Place("path", "tiny")), tmp_path / "base")
+    assert located(tmp_path / "base") == models / "tiny"
+    (models / "tiny/config.json").write_text("{}")
+    with pytest.raises(InputError, match="not the file that was pinned"):
+        located(tmp_path / "base")
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [("absent", r"no such folder; .* holds \['tiny'\]"), ("..", "must lie under")],
+)
+def test_a_model_elsewhere_is_refused(models: Path, location: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(Place("path", location), models)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_folder_that_is_no_model_is_refused_and_told_what_it_lacks(
+    models: Path, missing: str
+) -> None:
+    (models / "tiny" / missing).unlink()
+    with pytest.raises(InputError, match=f"lacks .*{missing.removeprefix('model')}"):
+        resolve(Place("path", "tiny"), models)
+
+
+@pytest.mark.parametrize(("config", "task", "message"), [
+    ({"model_type": "bert", "architectures": ["BertModel"]}, "causal", "use model.task classif"),
+    ({"model_type": "bert", "architectures": None}, "causal", None),
+    ({"model_type": "bert", "architectures": ["BertModel"]}, "classification", None),
+    ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "causal", None),
+    ({"model_type": "opt", "architectures": ["OPTForCausalLM"]}, "causal", None),
+    ({"model_type": "rwkv", "architectures": ["RwkvForCausalLM"]}, "classification",
+     "can have no head.*use model.task causal"),
+    ({"model_type": "own", "auto_map": {}}, "causal", "code of the model's own, which is not run"),
+])  # fmt: skip
+def test_a_task_that_the_model_cannot_do_is_refused(
+    tmp_path: Path, config: dict[str, object], task: str, message: str | None
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    if message is None:
+        check_task(tmp_path, task)
+    else:
+        with pytest.raises(InputError, match=message):
+            check_task(tmp_path, task)

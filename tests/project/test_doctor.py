@@ -1,0 +1,131 @@
+"""``reprotune doctor`` names what would stop a run, and lets the rest pass."""
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reprotune import cli
+from reprotune.core.params import Params
+from reprotune.project import doctor, pins
+from tests.conftest import PARAMS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for folder in ("models/source", "profiles", ".dvc"):
+        skipped = shutil.ignore_patterns("cache", "tmp")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skipped)
+    (tmp_path / "data/source").mkdir(parents=True)
+    shutil.copy(ROOT / "data/decisions.csv", tmp_path / "data")
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def levels() -> dict[str, str]:
+    return {finding.what: finding.level for finding in doctor.examine()}
+
+
+def test_a_sound_project_passes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(levels().values()) == {"ok"}
+    cli.main(["doctor"])
+    assert "stop" not in capsys.readouterr().out
+
+
+def test_what_would_stop_a_run_ends_with_an_exit_code(project: Path) -> None:
+    (project / "models/source/builtin/config.json").unlink()
+    with pytest.raises(SystemExit) as error:
+        cli.main(["doctor"])
+    assert error.value.code == 1
+    assert {what for what, level in levels().items() if level == "stop"} == {"model"}
+
+
+def test_wrong_parameters_are_told_once(project: Path) -> None:
+    (project / "params.yaml").write_text("seed: 1\n")
+    found = doctor.examine()
+    assert found[-1].what == "parameters"
+    assert "threads is missing" in found[-1].detail
+
+
+def test_packages_that_are_not_those_of_the_lock_stop(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("# why\nnumpy==0.1\nabsent-thing==1\nold==1 ; python_version < '3'\n")
+    found = doctor.packages(lock)
+    assert found.level == "stop"
+    assert "numpy==0.1" in found.detail
+    assert "absent-thing==1 (nothing is installed)" in found.detail
+    assert "old" not in found.detail
+    assert doctor.packages(pins.LOCK).level == "ok"
+
+
+def test_damaged_files_of_a_killed_run_are_named(project: Path) -> None:
+    (project / "dvc.lock").write_text("stages:\n  a: [1,\n")
+    assert "dvc.lock is damaged" in doctor.dvc().detail
+    (project / "dvc.lock").unlink()
+    held = project / ".dvc/tmp/rwlock"
+    held.parent.mkdir()
+    held.write_text('{"a": ')
+    assert "rwlock is damaged" in doctor.dvc().detail
+    held.write_text(json.dumps({"a": {"write": {"pid": os.getpid(), "cmd": "dvc repro"}}}))
+    assert f"process {os.getpid()} holds" in doctor.dvc().detail
+    held.write_text(json.dumps({"a": {"read": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}}))
+    assert doctor.dvc().level == "ok"
+
+
+def test_a_folder_without_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert doctor.dvc().level == "stop"
+
+
+def test_a_source_file_that_cannot_be_read_stops(
+    project: Path, changed: Callable[[dict[str, Any]], Params]
+) -> None:
+    entry = {"location": "gone.csv", "sha256": None, "label": None, "split": None}
+    params = changed({"download.kind": "file", "download.files": [entry]})
+    assert next(iter(doctor.each([doctor.data], params))).detail.startswith("data/source/gone.csv")
+
+
+def test_a_model_that_does_not_fit_the_memory_stops(
+    project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor.memory(params).level == "ok"
+    monkeypatch.setattr(doctor, "size", lambda _: 10**13)
+    assert doctor.memory(params).level == "stop"
+    assert doctor.disk(params).level == "stop"
+
+
+def test_a_slow_number_format_is_a_warning(
+    project: Path, changed: Callable[[dict[str, Any]], Params]
+) -> None:
+    found = doctor.device(changed({"model.compute_dtype": "bfloat16"}))
+    assert found.level in ("warn", "ok")
+    assert ("no GPU" in found.detail) == (found.level == "warn")
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    httpd = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+
+
+def test_a_hub_that_answers_passes_and_one_that_does_not_stops(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert doctor.reach(server).level == "ok"
+    assert doctor.reach("http://127.0.0.1:9").level == "stop"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert doctor.reach(server).level == "stop"

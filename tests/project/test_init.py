@@ -1,0 +1,272 @@
+"""``reprotune init`` on files that nobody has described."""
+
+import random
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+from reprotune.data.reading.charset import guess_encoding
+from reprotune.data.reading.files import read_files
+from reprotune.project.init import init, report
+from reprotune.tables.classes import class_names
+from stages import audit, curate, download, roles, split
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = "Lieferung Größe façade élève profit price café Straße late broken kind".split()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(ROOT / "profiles", root / "profiles")
+    shutil.copytree(ROOT / "models/source/builtin", root / "models/source/builtin")
+    for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "data/decisions.csv", root / "data")
+    monkeypatch.chdir(root)
+    return root
+
+
+def texts(count: int, seed: int = 1) -> list[str]:
+    draw = random.Random(seed)
+    return [f"{' '.join(draw.choices(WORDS, k=6))} {seed} {n}" for n in range(count)]
+
+
+def table(counts: dict[str, int], delimiter: str = ",", header: str = "text,label") -> str:
+    rows = [
+        f"{t}{delimiter}{name}" for s, (name, n) in enumerate(counts.items()) for t in texts(n, s)
+    ]
+    return "\n".join([*([header.replace(",", delimiter)] if header else []), *rows]) + "\n"
+
+
+def part(name: str) -> str:
+    """One of several files with texts of their own."""
+    return re.sub(",(up|down)", rf" {name},\1", table({"up": 40, "down": 30}))
+
+
+def write(file: Path, content: str, encoding: str = "utf-8") -> Path:
+    file.write_bytes(content.encode(encoding))
+    return file
+
+
+def started(files: Iterable[Path], **options: Any) -> Params:
+    """Run init, and the data stages on what it wrote."""
+    init(list(files), **options)
+    params = load_params()
+    for stage in (download, roles, audit, curate, split):
+        stage.run(params)
+    rows = read_files(params.download, paths.SOURCE_DATA)
+    assert set(rows["label"].dropna()) == set(class_names(params.download.labels))
+    return params
+
+
+@pytest.mark.parametrize(("encoding", "delimiter", "name"), [
+    ("utf-8", ",", "a.csv"), ("latin-1", ";", "a.csv"), ("utf-16", "\t", "a.tsv"),
+    ("utf-8-sig", "|", "a.csv"), ("latin-1", "@", "a.txt"),
+])  # fmt: skip
+def test_encoding_and_delimiter_are_found(
+    project: Path, tmp_path: Path, encoding: str, delimiter: str, name: str
+) -> None:
+    file = write(tmp_path / name, table({"up": 60, "down": 50}, delimiter), encoding)
+    params = started([file], text="text", label="label")
+    assert params.download.delimiter == delimiter
+    rows = read_files(params.download, paths.SOURCE_DATA)
+    assert rows["text"].tolist() == texts(60, 0) + texts(50, 1)
+
+
+def test_columns_by_position_mean_that_there_is_no_header(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header=""))
+    params = started([file], text="0", label="1")
+    assert not params.download.header
+    assert len(read_files(params.download, paths.SOURCE_DATA)) == 110
+
+
+def test_one_file_a_class(project: Path, tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"r.{n}", "\n".join(texts(50, s))) for s, n in enumerate(["neg", "pos"])
+    ]
+    params = started(files, classes=["bad", "good"])
+    assert class_names(params.download.labels) == ["bad", "good"]
+    assert params.roles.strategy == "hashed"
+
+
+def test_one_file_a_split_is_kept_as_published(project: Path, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
+    params = started(files[:1], text="text", label="label", test=files[1])
+    assert params.roles.strategy == "published"
+    assert [file.split for file in params.download.files] == ["train", "test"]
+
+
+def test_even_classes_are_balanced_and_uneven_ones_shared(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 500, "down": 600}))
+    even = started([file], text="text", label="label").roles
+    assert (even.test_per_class, even.validation_per_class, even.train_per_class) == (100, 50, 350)
+    file = write(tmp_path / "b.csv", table({"up": 500, "down": 12}))
+    uneven = started([file], text="text", label="label").roles
+    assert (uneven.test_share, uneven.test_per_class, uneven.train_per_class) == (0.2, None, None)
+
+
+def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path: Path) -> None:
+    same = "".join("the very same text of the rarest class again,down\n" for _ in range(40))
+    both = "".join(f"two labels {n},{name}\n" for n in range(30) for name in ("up", "down"))
+    file = write(tmp_path / "a.csv", table({"up": 100, "down": 60}) + same + both)
+    params = started([file], text="text", label="label")
+    assert params.roles.train_per_class
+    assert len(pd.read_parquet(paths.TRAIN)) == 2 * params.roles.train_per_class
+
+
+def test_a_published_split_with_repeated_texts_is_kept_whole(project: Path, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n) + "same,up\nsame,down\n") for n in ("a", "b")]
+    started(files[:1], text="text", label="label", test=files[1])
+    assert [len(pd.read_parquet(file)) for file in (paths.TRAIN, paths.TEST)] == [72, 72]
+
+
+def test_a_class_that_a_published_part_lacks_is_left_out(project: Path, tmp_path: Path) -> None:
+    train = write(tmp_path / "a.csv", table({"up": 40, "down": 30, "odd": 20}))
+    test = write(tmp_path / "b.csv", table({"up": 4, "down": 3, "new": 12}))
+    labels = started([train], text="text", label="label", test=test).download.labels
+    assert labels == {"up": "up", "down": "down", "odd": None, "new": None}
+
+
+def test_columns_whose_header_is_a_number_are_found_by_it(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header="0,1"))
+    params = started([file], text="0", label="1")
+    assert params.download.header
+    assert params.download.text_column == "0"
+
+
+def test_an_odd_delimiter_is_told_by_its_labels(project: Path, tmp_path: Path) -> None:
+    pairs = [(text, name) for seed, name in enumerate(("up", "down")) for text in texts(60, seed)]
+    rows = [f"{text}, and more@{name}" for text, name in pairs]
+    file = write(tmp_path / "a.txt", "\n".join(rows))
+    assert started([file], text="0", label="1").download.delimiter == "@"
+
+
+def test_the_context_of_the_model_limits_the_length(project: Path, tmp_path: Path) -> None:
+    tiny.save(paths.SOURCE_MODELS / "gpt2", tiny.gpt2())
+    config = paths.SOURCE_MODELS / "gpt2/config.json"
+    config.write_text(config.read_text().replace('"n_positions": 1024', '"n_positions": 96'))
+    long = table({"up": 60, "down": 50}).replace("Lieferung", "Lieferung " * 60)
+    params = started(
+        [write(tmp_path / "a.csv", long)],
+        text="text",
+        label="label",
+        model=str((paths.SOURCE_MODELS / "gpt2").resolve()),
+    )
+    assert (params.model.task, params.prompt.max_tokens) == ("causal", 96)
+    assert params.model.location == "models/source/gpt2"
+
+
+def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
+    project: Path, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.csv", EVEN)
+    started([file], text="text", label="label")
+    write(file, EVEN.replace("kind", "kinder"))
+    with pytest.raises(InputError, match="remove it if"):
+        started([file], text="text", label="label")
+    (paths.SOURCE_DATA / "a.csv").unlink()
+    started([file], text="text", label="label")
+
+
+def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
+    seen, way, changes = init([file], text="text", label="label")
+    assert seen.left_out == {"": 2, "rare": 3}
+    assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
+    assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]
+
+
+def test_spellings_that_differ_in_case_are_one_class(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"Up": 50, "UP": 20, "down": 40, "label": 30}))
+    labels = started([file], text="text", label="label").download.labels
+    assert labels == {"Up": "Up", "UP": "Up", "down": "down", "label": "label_"}
+
+
+def test_expectations_fit_the_data_they_were_made_from(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 500, "down": 12}) + "same,up\nsame,up\n")
+    limits = started([file], text="text", label="label").expectations
+    assert limits.rows.min <= 514 <= limits.rows.max
+    assert limits.class_share.min <= 12 / 514 <= limits.class_share.max
+    assert limits.repeated.max >= 2 / 514
+
+
+def test_an_encoder_gets_a_classification_head(project: Path, tmp_path: Path) -> None:
+    tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    params = started([file], text="text", label="label", model="bert")
+    assert (params.model.kind, params.model.task) == ("path", "classification")
+    assert params.model.location == "models/source/bert"
+    assert params.export.dtype == "float32"
+
+
+EVEN = table({"up": 60, "down": 50})
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
+        (EVEN + '"late,up\n', {}, r"line 112 has a stray quotation mark \(unexpected end"),
+        (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
+        (EVEN, {"label": None}, "--label is missing"),
+        (EVEN, {"text": None}, "--text is missing"),
+        (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
+        (table({"up": 60}), {}, "fewer than two classes"),
+        (EVEN + " ,up\n", {}, r"1 texts are empty, first in rows \[111\]"),
+        (EVEN, {"classes": ["a", "b"]}, "2 classes, but there are 1 files"),
+        (EVEN, {"encoding": "utf-8x"}, "no encoding that Python knows"),
+        (EVEN, {"validation": Path("v.csv")}, "name its --test too"),
+        (EVEN, {"test": Path("gone.csv")}, "gone.csv: no such file"),
+        (EVEN, {"model": "gone"}, "no such folder"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_learnt_from_is_refused_and_nothing_is_written(
+    project: Path, tmp_path: Path, content: str, options: dict[str, Any], message: str
+) -> None:
+    file = write(tmp_path / "a.csv", content)
+    paths.PARAMS.write_text("mine: 1\n")
+    with pytest.raises(InputError, match=message):
+        started([file], **{"text": "text", "label": "label"} | options)
+    assert paths.PARAMS.read_text() == "mine: 1\n"
+    assert list(paths.SOURCE_DATA.iterdir()) == []
+
+
+def test_another_file_of_the_same_name_is_not_overwritten(project: Path, tmp_path: Path) -> None:
+    write(paths.SOURCE_DATA / "a.csv", "precious")
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    with pytest.raises(InputError, match="another file of that name"):
+        started([file], text="text", label="label")
+    assert (paths.SOURCE_DATA / "a.csv").read_text() == "precious"
+
+
+def test_a_file_that_lies_there_already_is_used(project: Path) -> None:
+    file = write(paths.SOURCE_DATA / "a.csv", table({"up": 60, "down": 50}))
+    started([file], text="text", label="label")
+    assert file.read_text() == table({"up": 60, "down": 50})
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Die Größe der Lieferung war für Müller ärgerlich.", "latin-1"),
+        ("It’s “fine” — the café’s price is 5 €.", "cp1252"),
+        ("Выручка компании выросла на десять процентов.", "cp1251"),
+        ("売上高は前年同期比で増加した。", "cp932"),
+        ("Größe und Wörter", "utf-8"),
+        ("Größe und Wörter", "utf-16"),
+    ],
+)
+def test_an_encoding_is_guessed(text: str, encoding: str) -> None:
+    raw = "\n".join([text] * 20).encode(encoding)
+    assert raw.decode(guess_encoding(raw)).removeprefix("\ufeff") == "\n".join([text] * 20)

@@ -1,0 +1,101 @@
+"""A lock that is not of its commit is noticed, in a clone that has neither cache nor remote."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reprotune import cli
+from reprotune.core import paths
+from reprotune.project.staleness import stale
+
+ROOT = Path(__file__).resolve().parents[2]
+DAG = """
+stages:
+  first:
+    cmd: {python} first.py
+    deps: [data/source, first.py]
+    params: [train.learning_rate]
+    outs: [data/made.txt]
+  second:
+    cmd: {python} second.py
+    deps: [data/made.txt, second.py]
+    metrics:
+      - metrics/second.json:
+          cache: false
+"""
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def dvc(*command: str) -> None:
+    run(sys.executable, "-m", "dvc", *command)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone without cache of a pipeline that was run and committed."""
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    monkeypatch.chdir(origin)
+    run("git", "init", "-q", "-b", "main")
+    dvc("init", "-q")
+    shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
+    Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
+    Path("first.py").write_text("open('data/made.txt', 'w').write('made')")
+    Path("second.py").write_text("open('metrics/second.json', 'w').write('{}')")
+    Path("metrics").mkdir()
+    paths.SOURCE_DATA.mkdir(parents=True)
+    (paths.SOURCE_DATA / "large.csv").write_text("text")
+    dvc("add", "-q", "data/source/large.csv")
+    dvc("repro", "-q")
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", "run")
+    run("git", "clone", "-q", str(origin), str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def test_a_lock_of_this_commit_passes_without_cache(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["check", "--lock"])
+    assert "belongs to these parameters" in capsys.readouterr().out
+
+
+def test_parameters_that_were_changed_and_not_run_are_named_with_their_stages(clone: Path) -> None:
+    text = Path("params.yaml").read_text().replace("learning_rate: 1e-3", "learning_rate: 2e-3")
+    Path("params.yaml").write_text(text)
+    with pytest.raises(
+        SystemExit, match=r"run dvc repro[^$]*first: params\.yaml: train\.learning_rate"
+    ):
+        cli.main(["check", "--lock"])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("code", {"second": ["second.py"]}),
+        ("removed code", {"second": ["second.py"]}),
+        ("metrics", {"second": ["metrics/second.json is not what the stage made"]}),
+        ("command", {"second": ["its command"]}),
+    ],
+)
+def test_other_changes_are_named_too(
+    clone: Path, change: str, expected: dict[str, list[str]]
+) -> None:
+    match change:
+        case "code":
+            Path("second.py").write_text("pass")
+        case "removed code":
+            Path("second.py").unlink()
+        case "metrics":
+            Path("metrics/second.json").write_text("{ }")
+        case "command":
+            text = Path("dvc.yaml").read_text().replace(" second.py\n", " -u second.py\n", 1)
+            Path("dvc.yaml").write_text(text)
+    assert stale() == expected

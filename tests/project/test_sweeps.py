@@ -1,0 +1,171 @@
+"""Sweeps run as DVC experiments, go on where they stopped, and choose on validation alone."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from reprotune import cli
+from reprotune.comparison import plots
+from reprotune.core import paths
+from reprotune.project import seeds, sweeps
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC: dict[str, Any] = {
+    "search": "grid",
+    "trials": None,
+    "seed": 1,
+    "parameters": {"train.learning_rate": [1e-4, 1e-3]},
+    "seeds": [1, 2],
+    "stage": "evaluate",
+    "select": "fit.validation",
+    "report": ["test.accuracy"],
+}
+STAGE = """
+import json, sys, pathlib
+from ruamel.yaml import YAML
+train = YAML(typ="safe", pure=True).load(open("params.yaml"))["train"]
+if train["learning_rate"] > 1: sys.exit("it diverged")
+assert pathlib.Path("data/source/own.csv").read_text() == "text"
+fit = 0.7 + train["learning_rate"] * 100 + train["seed"] / 100
+pathlib.Path("metrics").mkdir(exist_ok=True)
+figures = {"fit": {"validation": fit}, "test": {"accuracy": 1 - fit}}
+pathlib.Path("metrics/evaluate.json").write_text(json.dumps(figures))
+"""
+DAG = """
+stages:
+  evaluate:
+    cmd: {python} evaluate.py
+    deps: [evaluate.py]
+    params: [train]
+    metrics:
+      - metrics/evaluate.json:
+          cache: false
+"""
+
+
+def write(path: Path, **changes: Any) -> Path:
+    with path.open("w") as file:
+        YAML(typ="safe", pure=True).dump(SPEC | changes, file)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with a DVC pipeline of one quick stage."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
+    Path("evaluate.py").write_text(STAGE)
+    Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
+    Path(".gitignore").write_text("/.reprotune/\n/reports/\n/sweep.yaml\n")
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "commit", "-qm", "start"], check=True)
+    paths.SOURCE_DATA.mkdir(parents=True)
+    (paths.SOURCE_DATA / "own.csv").write_text("text")  # in no commit
+    return tmp_path
+
+
+def test_a_sweep_runs_chooses_and_goes_on_where_it_stopped(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write(project / "sweep.yaml")
+    found = sweeps.trials("sweep", sweeps.load_sweep(spec))
+    sweeps.run(found[0], "evaluate")
+    cli.main(["sweep", "sweep.yaml"])
+    said = capsys.readouterr().out
+    assert said.count("(finished before)") == 1
+    table = pd.read_csv(paths.SWEEPS / "sweep.csv")
+    assert list(table["train.learning_rate"]) == [1e-3, 1e-4]
+    assert table["fit.validation mean"][0] == pytest.approx(0.815)
+    assert table["seeds"].tolist() == [2, 2]
+    assert table["beyond_spread"].tolist() == ["best", "True"]
+    assert (paths.SWEEPS / "sweep.png").stat().st_size > 5000
+    chosen = found[3].name
+    assert f"dvc exp apply {chosen}" in said
+    assert subprocess.run(["git", "diff", "--quiet"], check=False).returncode == 0
+    subprocess.run([sys.executable, "-m", "dvc", "exp", "apply", "-q", chosen], check=True)
+    tree = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    assert (tree["train"]["learning_rate"], tree["train"]["seed"]) == (1e-3, 2)
+
+
+def test_a_trial_that_fails_is_named_and_the_others_finish(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(project / "sweep.yaml", parameters={"train.learning_rate": [2.0, 1e-3]}, seeds=[1])
+    with pytest.raises(SystemExit, match="1 of 2 trials failed: sweep-"):
+        cli.main(["sweep", "sweep.yaml"])
+    assert "it diverged" in capsys.readouterr().out
+    assert len(pd.read_csv(paths.SWEEPS / "sweep-trials.csv")) == 1
+
+
+def test_uncommitted_changes_are_refused(project: Path) -> None:
+    write(project / "sweep.yaml")
+    Path("evaluate.py").write_text(STAGE + "\n")
+    with pytest.raises(SystemExit, match=r"commit first[^$]*evaluate\.py"):
+        cli.main(["sweep", "sweep.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parameters": {"train.learning_rat": [1]}}, "learning_rat is no parameter"),
+        ({"parameters": {"train.learning_rate": [-1.0]}}, r"train\.learning_rate is -1"),
+        ({"parameters": {"train.seed": [1]}}, "goes into seeds"),
+        ({"parameters": {}}, "no entry"),
+        ({"select": "test.accuracy"}, "no selection"),
+        ({"trials": 2}, "a grid has them all"),
+        ({"search": "random", "trials": 9}, "there are 2 settings"),
+        ({"sede": 1}, "sede is no parameter"),
+    ],
+)
+def test_a_sweep_that_cannot_work_is_refused_at_once(
+    project: Path, changes: dict[str, Any], message: str
+) -> None:
+    write(project / "sweep.yaml", **changes)
+    with pytest.raises(SystemExit, match=message):
+        cli.main(["sweep", "sweep.yaml"])
+    assert not sweeps.finished(sweeps.committed())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
+def test_the_sweeps_that_come_along_are_in_order(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    found = sweeps.trials(file.stem, sweeps.load_sweep(file))
+    sweeps.check(found)
+    assert len({trial.name for trial in found}) == len(found) > 1
+
+
+def test_a_difference_within_the_spread_is_called_so() -> None:
+    draw = np.random.default_rng(1)
+    rows = [
+        {"rate": rate, "seed": seed, "fit": mean + draw.normal(0, 0.01), "trial": ""}
+        for rate, mean in ((1, 0.800), (2, 0.801), (3, 0.700))
+        for seed in range(5)
+    ]
+    table = seeds.summary(pd.DataFrame(rows), ["rate"], "fit").set_index("rate")
+    assert table.loc[3, "beyond_spread"] and table.index[-1] == 3
+    assert set(table["beyond_spread"][:2]) == {"best", False}
+    assert table["fit spread"].between(0.003, 0.02).all()
+
+
+def test_a_second_parameter_is_a_line_each() -> None:
+    rows = [
+        {"a.rate": rate, "rank": rank, "seed": 1, "fit": 0.5 + rate, "trial": ""}
+        for rate in (1e-4, 1e-3, 1e-2)
+        for rank in (4, 8)
+    ]
+    table = seeds.summary(pd.DataFrame(rows), ["a.rate", "rank"], "fit")
+    assert (table["beyond_spread"][1:] == "one seed").all()
+    (axes,) = plots.sweep(table, ["a.rate", "rank"], "fit").axes
+    assert axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["rank 4", "rank 8"]

@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from reprotune.core.errors import InputError
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.prompts import PromptEncoder
+from reprotune.scoring import answers
+from reprotune.scoring.scores import log_likelihoods, probabilities
+from tests import tiny
+
+FP32 = Precision("none", double_quantization=False, compute_dtype="float32")
+SPELT = {
+    "one token": {"a": " positive", "b": " negative"},
+    "many tokens": {"a": " positive indeed", "b": " rather bad, I should say", "c": " so"},
+    "a shared start": {"a": " very positive", "b": " very negative"},
+}
+
+
+LONG = "Net sales rose: positive. Costs rose: negative. Nothing changed: neutral. {text}\nThat is:"
+
+
+def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> list[float]:
+    """The definition: no batch, no padding, every logit computed."""
+    result = []
+    prompt = encoder.prompt(text)
+    for answer in encoder.answers.values():
+        logits = model(torch.tensor([[*prompt, *answer]])).logits[0].log_softmax(-1)
+        places = range(len(prompt) - 1, len(prompt) + len(answer) - 1)
+        result.append(sum(float(logits[p, t]) for p, t in zip(places, answer, strict=True)))
+    return result
+
+
+WIDE = partial(tiny.gemma, 4096)
+MODELS = [tiny.model, tiny.gpt2, tiny.gemma, WIDE, tiny.mamba, tiny.mpt]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("base"), request.param())
+
+
+@pytest.mark.parametrize("template", ["{text}\nSentiment:", LONG])
+@pytest.mark.parametrize("spelt", SPELT)
+def test_batched_scores_equal_the_definition(
+    folder: Path, encoder: PromptEncoder, rows: pd.DataFrame, spelt: str, template: str
+) -> None:
+    encoder = replace(encoder, verbalizers=SPELT[spelt], template=template)
+    model = load_model(folder, FP32, encoder).eval()
+    texts = [*rows["text"][:9], "x", "long " * 300]
+    scores = log_likelihoods(model, encoder, texts, 4, "test")
+    with torch.inference_mode():
+        expected = [one_by_one(model, encoder, text) for text in texts]
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+def test_batch_size_order_and_what_prompts_share_change_no_score_and_no_prediction(
+    folder: Path,
+    encoder: PromptEncoder,
+    rows: pd.DataFrame,
+    spelt: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = replace(encoder, verbalizers=SPELT[spelt], template=LONG)
+    model = load_model(folder, FP32, encoder)
+    texts = rows["text"]
+    expected = log_likelihoods(model, encoder, texts, 64, "test")
+    others = {
+        "batch of 1": log_likelihoods(model, encoder, texts, 1, "test"),
+        "backwards": log_likelihoods(model, encoder, texts[::-1], 64, "test")[::-1],
+    }
+    monkeypatch.setattr(answers, "WORTH", 10_000)
+    others["nothing shared"] = log_likelihoods(model, encoder, texts, 64, "test")
+    for scores in others.values():
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+        assert (scores.argmax(1) == expected.argmax(1)).all()
+
+
+@pytest.mark.parametrize(("prompts", "expected"), [
+    ([], []), ([[1, 2, 3]], [1, 2]), ([[1, 2, 3], [1, 2]], [1]), ([[1, 2, 3], [1, 2, 4]], [1, 2]),
+    ([[5], [5]], []), ([[1, 9], [2, 9]], []),
+])  # fmt: skip
+def test_what_prompts_share_leaves_each_a_token(
+    prompts: list[list[int]], expected: list[int]
+) -> None:
+    assert answers.common(prompts) == expected
+
+
+@pytest.mark.parametrize(("made", "once"), [(tiny.model, True), (WIDE, True), (tiny.gemma, False),
+                                            (tiny.mamba, False), (tiny.mpt, False)])  # fmt: skip
+def test_what_prompts_share_is_computed_once_where_the_model_allows_it(
+    encoder: PromptEncoder, made: Callable[[], PreTrainedModel], once: bool
+) -> None:
+    encoder = replace(encoder, template=LONG)
+    prompts = [encoder.prompt(text) for text in ("Sales rose.", "Costs fell by a third.")]
+    with torch.inference_mode():
+        assert bool(answers.Answers(made().eval(), encoder, prompts).prefix) is once
+
+
+def test_a_model_that_ignores_padding_is_refused(encoder: PromptEncoder) -> None:
+    with pytest.raises(InputError, match="a rwkv model ignores the attention mask"):
+        log_likelihoods(tiny.rwkv(), encoder, ["Sales rose."], 4, "test")
+
+
+def test_no_texts_give_no_scores(base: Path, encoder: PromptEncoder) -> None:
+    assert log_likelihoods(load_model(base, FP32, encoder), encoder, [], 4, "test").shape == (0, 3)
+
+
+def test_probabilities_sum_to_one_however_unlikely_the_answers() -> None:
+    p = probabilities(np.array([[-1000.0, -1001.0], [0.0, -2000.0]]))
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_allclose(p[0, 0], 1 / (1 + np.exp(-1)))

@@ -1,0 +1,125 @@
+"""A training that is killed goes on where it was, and ends in the same bytes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from transformers import TrainerCallback
+
+from reprotune.core.params import Params, Train
+from reprotune.models.adapters import save_tuned
+from reprotune.models.loading import Precision, load_model
+from reprotune.models.prompts import PromptEncoder
+from reprotune.training import checkpoints
+from reprotune.training.callbacks import Curves
+from reprotune.training.tune import tune
+
+
+class PlugPulledError(Exception):
+    pass
+
+
+class Pull(TrainerCallback):
+    """Pulls the plug in the step after this one."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_begin(self, *given: Any, **kwargs: Any) -> None:
+        if given[1].global_step == self.step:
+            raise PlugPulledError
+
+
+Run = Callable[..., dict[str, bytes]]
+
+
+@pytest.fixture
+def run(
+    base: Path,
+    encoder: PromptEncoder,
+    rows: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    """Trains, and returns the bytes of what is left: the tuned weights and the curves."""
+    monkeypatch.setattr(checkpoints, "SECONDS", 0)
+
+    def train(name: str, train: Train, precision: Precision, pull: int = 0) -> dict[str, bytes]:
+        model = load_model(base, precision, encoder)
+        watch = [Curves(tmp_path / name / "live"), *([Pull(pull)] if pull else [])]
+        folder = tmp_path / name / "checkpoints"
+        tuned, *_ = tune(
+            model, encoder, rows[:80], rows[80:100], train, precision, folder, watch
+        )  # fmt: skip
+        save_tuned(tuned, train.method, tmp_path / name / "tuned")
+        shutil.rmtree(folder)
+        files = sorted((tmp_path / name).rglob("*.*"))
+        return {str(f.relative_to(tmp_path / name)): f.read_bytes() for f in files if f.is_file()}
+
+    return train
+
+
+@pytest.fixture
+def settings(params: Params) -> Train:
+    changes = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 8, "micro_batch_size": 4}
+    return params.train.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "quantization", "step"),
+    [
+        ({}, "nf4", 14),  # in the middle of the second epoch
+        ({"keep": "best", "patience": 2, "learning_rate": 3e-2}, "nf4", 23),
+        ({"method": "full", "keep": "best"}, "none", 20),
+        ({"method": "prompt_tuning"}, "nf4", 7),
+    ],
+)
+def test_a_killed_training_ends_in_the_bytes_of_an_undisturbed_one(
+    run: Run, settings: Train, changes: dict[str, Any], quantization: str, step: int
+) -> None:
+    chosen = settings.model_copy(update=changes)
+    precision = Precision(quantization, False, "float32")
+    undisturbed = run("undisturbed", chosen, precision)
+    with pytest.raises(PlugPulledError):
+        run("killed", chosen, precision, step)
+    resumed = run("killed", chosen, precision)
+    assert resumed == undisturbed
+    assert "live/plots/metrics/train_loss.tsv" in resumed
+
+
+@pytest.mark.parametrize("damage", ["half-written", "one bit", "unsealed"])
+def test_a_damaged_checkpoint_is_passed_over(
+    run: Run, settings: Train, tmp_path: Path, damage: str
+) -> None:
+    precision = Precision("nf4", False, "float32")
+    undisturbed = run("undisturbed", settings, precision)
+    with pytest.raises(PlugPulledError):
+        run("killed", settings, precision, 17)
+    folder = tmp_path / "killed/checkpoints"
+    last = checkpoints.latest(folder)
+    assert last is not None and last.name == "checkpoint-17"
+    match damage:
+        case "half-written":
+            (last / "optimizer.pt").unlink()
+        case "one bit":
+            state = bytearray((last / "optimizer.pt").read_bytes())
+            state[len(state) // 2] ^= 1
+            (last / "optimizer.pt").write_bytes(state)
+        case "unsealed":
+            (last / checkpoints.SEAL).unlink()
+    assert run("killed", settings, precision) == undisturbed
+
+
+def test_another_input_or_choice_has_checkpoints_of_its_own(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("rows")
+    two.mkdir()
+    (two / "base.json").write_text("{}")
+    name = checkpoints.fingerprint((one, two), "lora", 1)
+    assert name == checkpoints.fingerprint((one, two), "lora", 1)
+    assert name != checkpoints.fingerprint((one, two), "lora", 2)
+    (two / "base.json").write_text("{ }")
+    assert name != checkpoints.fingerprint((one, two), "lora", 1)
