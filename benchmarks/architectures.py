@@ -18,12 +18,13 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.models.adapters import load_tuned, save_tuned
+from reprotune.models.adapters import save_tuned
+from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.pinning import TASKS
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.tables.classes import class_names
 from reprotune.training.tune import tune
 
@@ -79,15 +80,15 @@ def outcome(base: Path, work: Path, params: Params, rows: pd.DataFrame, way: str
         load_tokenizer(base), task, params.prompt, class_names(params.download.labels)
     )
     model = load_model(base, precision, encoder, new_head=True)
-    tuned, *_ = tune(model, encoder, rows, rows[:0], params.train, precision)
+    tuned, *_ = tune(model, encoder, (rows, rows[:0]), params.train, precision)
     save_tuned(tuned, params.train.method, work / "tuned")
-    reloaded = load_tuned(base, work / "tuned", precision, encoder)
-    before = log_likelihoods(*reloaded, rows["text"], 16, way)
-    alone = log_likelihoods(*reloaded, rows["text"], 1, way)
-    merged, asking = merge(base, work / "tuned", precision, encoder)
+    reloaded = Base(base, precision, encoder).load_tuned(work / "tuned")
+    before = score_texts(*reloaded, rows["text"], 16, way)
+    alone = score_texts(*reloaded, rows["text"], 1, way)
+    merged, asking = merge(Base(base, precision, encoder), work / "tuned")
     save_merged(merged, asking.tokenizer, "float32", work / "merged")
     save_classifier(asking, work / "merged")
-    after = log_likelihoods(*load_classifier(work / "merged"), rows["text"], 16, way)
+    after = score_texts(*load_classifier(work / "merged"), rows["text"], 16, way)
     if np.abs(before - alone).max() > 1e-4:
         return "batches differ"
     return f"{np.abs(before - after).max():.0e}"

@@ -20,7 +20,7 @@ from reprotune.models.encoders import encoder_for
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.tables.classes import class_names
 
 ROWS = 96
@@ -48,7 +48,7 @@ def measured(run: Callable[[], None]) -> tuple[float, float]:
     start = time.perf_counter()
     run()
     torch.cuda.synchronize()
-    return time.perf_counter() - start, torch.cuda.max_memory_allocated() / 2**30
+    return time.perf_counter() - start, torch.cuda.max_memory_alManifest.read().locate() / 2**30
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def scoring(encoder: PromptEncoder, precision: Precision, texts: "pd.Series[str]
             model.generate(ids, max_new_tokens=TOKENS, do_sample=False, pad_token_id=0)
 
     def score() -> None:
-        log_likelihoods(model, encoder, texts, SCORED, "score")
+        score_texts(model, encoder, texts, SCORED, "score")
 
     score()
     one_by_one, _ = measured(generate)

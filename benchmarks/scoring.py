@@ -11,10 +11,10 @@ from reprotune.core import paths
 from reprotune.core.params_file import load_params
 from reprotune.models.encoders import encoder_for
 from reprotune.models.loading import Precision, load_model
-from reprotune.models.manifest import located
+from reprotune.models.manifest import Manifest
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.tables.classes import class_names
 
 ROUNDS = 3
@@ -28,7 +28,7 @@ def main() -> None:
     torch.set_num_threads(params.threads)
     rows = pd.read_parquet(paths.TEST).head(ROWS)
     shots = pd.read_parquet(paths.TRAIN).head(SHOTS)
-    folder = located(paths.BASE)
+    folder = Manifest.read(paths.BASE).locate()
     classes = class_names(params.download.labels)
     encoder = encoder_for(load_tokenizer(folder), "causal", params.prompt, classes)
     assert isinstance(encoder, PromptEncoder)
@@ -42,8 +42,8 @@ def main() -> None:
 
     ways: dict[str, Callable[[], object]] = {
         "generate, one by one": generate,
-        "reprotune": lambda: log_likelihoods(model, encoder, rows["text"], 64, "zero-shot"),
-        f"reprotune, {SHOTS} shots": lambda: log_likelihoods(model, few, rows["text"], 64, "few"),
+        "reprotune": lambda: score_texts(model, encoder, rows["text"], 64, "zero-shot"),
+        f"reprotune, {SHOTS} shots": lambda: score_texts(model, few, rows["text"], 64, "few"),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

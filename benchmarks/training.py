@@ -17,7 +17,7 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.models.encoders import encoder_for
 from reprotune.models.loading import Precision, load_model
-from reprotune.models.manifest import located
+from reprotune.models.manifest import Manifest
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 from reprotune.tables.classes import class_names
@@ -65,14 +65,14 @@ def ours(
     train = params.train.model_copy(
         update={"epochs": 1, "batch_size": EFFECTIVE, "micro_batch_size": EFFECTIVE}
     )
-    tune(model, encoder, rows, rows[:0], train, precision)
+    tune(model, encoder, (rows, rows[:0]), train, precision)
 
 
 def main() -> None:
     params = load_params(paths.PROFILES / "builtin.yaml")
     torch.set_num_threads(params.threads)
     rows = pd.read_parquet(paths.TRAIN).head(ROWS)
-    folder = located(paths.BASE)
+    folder = Manifest.read(paths.BASE).locate()
     classes = class_names(params.download.labels)
     encoder = encoder_for(load_tokenizer(folder), "causal", params.prompt, classes)
     assert isinstance(encoder, PromptEncoder)

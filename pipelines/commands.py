@@ -29,7 +29,7 @@ class FlowError(RuntimeError):
     """What ends a flow with a message for its user, and without a stack trace."""
 
 
-def told(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]:
+def report_failures(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]:
     """A flow's function whose expected failures become the message of its failed run."""
 
     @wraps(run)
@@ -49,14 +49,19 @@ def ask(command: Sequence[str], folder: Path) -> str:
         FlowError: it failed.
     """
     done = subprocess.run(
-        [*LEASH, *command], cwd=folder, capture_output=True, text=True, check=False, env=leashed()
+        [*LEASH, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=build_environment(),
     )
     if done.returncode:
         raise FlowError(f"{command[0]} {command[1]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
 
 
-def leashed() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """The environment in which a command ends with this process (see ``core.supervision``)."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     more = {"PYTHONUNBUFFERED": "1", "PATH": path, PARENT: str(os.getpid())}
@@ -65,7 +70,7 @@ def leashed() -> dict[str, str]:
     return os.environ | more  # PATH: whose python the stages take
 
 
-def pieces(stream: Any) -> Iterator[tuple[str, bool]]:
+def read_pieces(stream: Any) -> Iterator[tuple[str, bool]]:
     """What comes, and whether it is a line: a progress bar rewrites its line until it ends."""
     rest = b""
     while chunk := stream.read1():
@@ -87,10 +92,10 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     shown = time.monotonic()
     with subprocess.Popen(
         [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=leashed(),
+        env=build_environment(),
     ) as process:  # fmt: skip
         try:
-            for text, ended in pieces(process.stdout):
+            for text, ended in read_pieces(process.stdout):
                 whole = ended and not BAR.search(text)
                 if whole:
                     lines.append(text)

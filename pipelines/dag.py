@@ -21,10 +21,10 @@ class Stage:
     due: bool = True  # it changed, or one before it did: DVC has to look again when its turn comes
 
 
-def stages(root: Path = Path()) -> list[Stage]:
+def list_stages(root: Path = Path()) -> list[Stage]:
     """Every stage of a project, each after those that it needs."""
     found = []
-    with Repo(str(root)) as repo, locked(repo):
+    with Repo(str(root)) as repo, hold_lock(repo):
         graph = repo.index.graph
         due: set[Any] = set()
         for stage in plan_repro(graph):
@@ -33,12 +33,12 @@ def stages(root: Path = Path()) -> list[Stage]:
             if stage in due or not stage.is_data_source:  # of a file, only that it changed matters
                 meta = getattr(stage, "meta", None) or {}
                 limits = int(meta.get("retries", 0)), meta.get("timeout")
-                found.append(Stage(address(stage, root), *limits, stage in due))
+                found.append(Stage(name_stage(stage, root), *limits, stage in due))
     return found
 
 
 @contextmanager
-def locked(repo: Repo) -> Iterator[None]:
+def hold_lock(repo: Repo) -> Iterator[None]:
     """Hold the lock of DVC while its files are read."""
     try:
         with repo.lock:
@@ -47,7 +47,7 @@ def locked(repo: Repo) -> Iterator[None]:
         raise FlowError(BUSY) from None
 
 
-def address(stage: Any, root: Path) -> str:
+def name_stage(stage: Any, root: Path) -> str:
     """A stage's name, with its file if that is not the ``dvc.yaml`` of the project."""
     file = Path(stage.path).relative_to(root.resolve()).as_posix()
     name = getattr(stage, "name", None)

@@ -30,7 +30,7 @@ RUNS: dict[str, str | list[str]] = {"prefect.resource.id": ["prefect.flow-run.*"
 ANYTHING = "prefect.flow-run.*"  # a heartbeat, or a state whatever its name
 
 
-def crashed(name: str, after: str, within: timedelta) -> AutomationCore:
+def watch_for_silence(name: str, after: str, within: timedelta) -> AutomationCore:
     """A run of which nothing is heard for a time after an event has crashed."""
     trigger = EventTrigger(
         posture=Posture.Proactive,
@@ -48,7 +48,7 @@ def crashed(name: str, after: str, within: timedelta) -> AutomationCore:
     return AutomationCore(name=f"reprotune: {name}", trigger=trigger, actions=[change])
 
 
-def failed(block: str) -> AutomationCore:
+def notify_of_failures(block: str) -> AutomationCore:
     """A notification for each run that failed or crashed; ``block`` is a type and a name."""
     kind, _, name = block.partition("/")
     try:
@@ -74,7 +74,7 @@ def failed(block: str) -> AutomationCore:
     return AutomationCore(name="reprotune: failed runs", trigger=trigger, actions=[tell])
 
 
-def deployments() -> list[dict[str, Any]]:
+def read_deployments() -> list[dict[str, Any]]:
     tree = YAML(typ="safe", pure=True).load(Path("prefect.yaml").read_text("utf-8"))
     return list(tree["deployments"])
 
@@ -119,9 +119,9 @@ def main() -> None:
         sys.exit("deploy: there is no prefect.yaml here; run it in the folder of the project")
     try:
         automations = [
-            crashed("crashed runs", "heartbeat", SILENT),
-            crashed("runs that never began", "Pending", START),
-            *([failed(asked.notify)] if asked.notify else []),
+            watch_for_silence("crashed runs", "heartbeat", SILENT),
+            watch_for_silence("runs that never began", "Pending", START),
+            *([notify_of_failures(asked.notify)] if asked.notify else []),
         ]
         prepare_pool(asked.type)
     except httpx.TransportError as error:
@@ -129,7 +129,7 @@ def main() -> None:
     except FlowError as error:
         sys.exit(f"deploy: {error}")
     prefect("deploy", "--all")
-    names = [f"{d['entrypoint'].rpartition(':')[2]}/{d['name']}" for d in deployments()]
+    names = [f"{d['entrypoint'].rpartition(':')[2]}/{d['name']}" for d in read_deployments()]
     print(f"deployments: {', '.join(names)}")
     for automation in automations:
         put(automation)

@@ -12,9 +12,9 @@ from pipelines.workspace import git
 PRODUCTION = "production"
 
 
-def in_use(folder: Path) -> str:
+def find_in_use(folder: Path) -> str:
     """The commit of the model in use: that of production, or the head of the branch."""
-    model = artifact(folder)
+    model = find_artifact(folder)
     try:
         found = gto.show(str(folder), f"{model[0]}#{PRODUCTION}") if model else []
     except ArtifactNotFound:  # nothing is registered
@@ -22,7 +22,7 @@ def in_use(folder: Path) -> str:
     return str(found[0]["commit_hexsha"]) if found else git(folder, "rev-parse", "HEAD")
 
 
-def artifact(folder: Path) -> tuple[str, str] | None:
+def find_artifact(folder: Path) -> tuple[str, str] | None:
     """Name and path of the first model of ``artifacts`` in ``dvc.yaml``."""
     entries = YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text("utf-8"))
     models = [
@@ -31,7 +31,7 @@ def artifact(folder: Path) -> tuple[str, str] | None:
     return models[0] if models else None
 
 
-def model_of(folder: Path, commit: str, path: str) -> str | None:
+def find_model(folder: Path, commit: str, path: str) -> str | None:
     """The hash of the model in the lock of a commit."""
     lock = YAML(typ="safe", pure=True).load(git(folder, "show", f"{commit}:dvc.lock"))
     outs = [out for stage in lock["stages"].values() for out in stage.get("outs", [])]
@@ -40,7 +40,7 @@ def model_of(folder: Path, commit: str, path: str) -> str | None:
 
 def register(folder: Path, commit: str) -> str:
     """A new version of the model at a commit, assigned to production, as tags of GTO."""
-    model = artifact(folder)
+    model = find_artifact(folder)
     if model is None:
         return "dvc.yaml names no model under artifacts: nothing to register"
     gto.register(str(folder), model[0], commit)
@@ -53,11 +53,14 @@ def register_merged(folder: Path, passed: str) -> None:
 
     ``passed`` is how a line of its message begins.
     """
-    commit, model = git(folder, "log", "-1", "--format=%H", f"--grep=^{passed}"), artifact(folder)
+    commit, model = (
+        git(folder, "log", "-1", "--format=%H", f"--grep=^{passed}"),
+        find_artifact(folder),
+    )
     if not commit or model is None:
         return
     tags = git(folder, "tag", "--points-at", commit).split()
-    stands = model_of(folder, commit, model[1]) == model_of(folder, "HEAD", model[1])
+    stands = find_model(folder, commit, model[1]) == find_model(folder, "HEAD", model[1])
     if stands and not any(tag.startswith(f"{model[0]}#{PRODUCTION}") for tag in tags):
         get_run_logger().info(register(folder, commit))
         new = git(folder, "tag", "--points-at", commit).split()

@@ -26,7 +26,7 @@ RESTORED = "is cached - skipping run"
 
 
 @contextmanager
-def alone(file: Path, wait: bool = False) -> Iterator[None]:
+def lock_alone(file: Path, wait: bool = False) -> Iterator[None]:
     """Refuse a second run under the same lock, or let it wait.
 
     The lock goes with the process, however it ends.
@@ -67,8 +67,8 @@ def run_stages(folder: Path, force: bool = False) -> bool:
     """
     options = [*(["--force"] if force else []), *(["--pull"] if has_remote(folder) else [])]
     ran = False
-    with alone(folder / LOCK):
-        for one in dag.stages(folder):
+    with lock_alone(folder / LOCK):
+        for one in dag.list_stages(folder):
             named = stage.with_options(
                 name=one.name, task_run_name=one.name, retries=one.retries,
                 timeout_seconds=one.timeout,
@@ -98,7 +98,7 @@ def show_report(folder: Path, markdown: str) -> None:
 
 
 @flow(name="reproduce", persist_result=False)
-@commands.told
+@commands.report_failures
 def reproduce(folder: Path = Path(), force: bool = False) -> State[str]:
     """Rebuild what changed in a project's folder, then show figures and the report."""
     if not run_stages(folder, force):

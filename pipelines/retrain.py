@@ -19,8 +19,8 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.states import Completed, Failed
 
 from pipelines import commands
-from pipelines.registry import in_use, register, register_merged
-from pipelines.reproduce import alone, run_stages, show_metrics, show_report
+from pipelines.registry import find_in_use, register, register_merged
+from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
 from pipelines.workspace import clone, dvc, git, has_remote, home, share
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
@@ -55,8 +55,8 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
             if (folder / f"{place}.dvc").is_file():
                 dvc(folder, "add", "--quiet", str(place))
             if git(folder, "status", "--porcelain", "--", str(place), f"{place}.dvc"):
-                news.append(f"{place} {hashed(folder / place)}")
-    newer = [source for source in upstream.sources(params) if source.is_newer]
+                news.append(f"{place} {hash_file(folder / place)}")
+    newer = [source for source in upstream.list_sources(params) if source.is_newer]
     if newer:
         pin({source.key: source.newest for source in newer}, folder / paths.PARAMS)
         news += [f"{source.key} {source.newest}" for source in newer]
@@ -84,7 +84,7 @@ def differs(one: Path, other: Path) -> bool:
     return not other.is_file() or not filecmp.cmp(one, other, shallow=False)
 
 
-def hashed(file: Path) -> str:
+def hash_file(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
@@ -128,7 +128,7 @@ def propose(folder: Path, name: str, branch: str, verdict: str) -> str:
 
 
 @flow(name="retrain", persist_result=False)
-@commands.told
+@commands.report_failures
 def retrain(
     source: str = ".",
     branch: str = "main",
@@ -143,14 +143,14 @@ def retrain(
     log = get_run_logger().info
     is_folder = Path(source).is_dir()
     place = Path(source if is_folder else ".").resolve()
-    with alone(place / LOCK):
+    with lock_alone(place / LOCK):
         folder = clone(home(place) if is_folder else source, f"origin/{branch}", place / CLONE)
         if is_folder:
             share(place, folder)
         dvc(folder, "checkout", "--quiet", "--force", "--allow-missing")  # of an earlier run
         if promote == "on_merge":
             register_merged(folder, PASSED)
-        base = in_use(folder)
+        base = find_in_use(folder)
         where = incoming or (source if is_folder else None)
         news = look(folder, Path(where).resolve() if where else None)
         if not news:
@@ -158,7 +158,7 @@ def retrain(
         revision = hashlib.sha256("\n".join(news).encode()).hexdigest()[:10]
         name = f"retrain/{revision}"
         if git(folder, "ls-remote", "origin", f"refs/heads/{name}"):
-            there = tried(folder, base, name, branch, promote)
+            there = was_tried(folder, base, name, branch, promote)
             return Completed(name=NOTHING, message=f"nothing new since {there}")
         log("new: " + "; ".join(news))
         run_stages(folder)
@@ -187,7 +187,7 @@ def retrain(
         return Completed(message=f"{verdict} {there}")
 
 
-def tried(folder: Path, base: str, name: str, branch: str, promote: Register) -> str:
+def was_tried(folder: Path, base: str, name: str, branch: str, promote: Register) -> str:
     """What became of a branch that is there already; a proposal that was cut off is made now."""
     if PASSED not in git(folder, "log", "-1", "--format=%B", f"origin/{name}"):
         return f"branch {name}, which the gate stopped"

@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipelines import commands
-from pipelines.trial import reference
+from pipelines.trial import name_reference
 from pipelines.workspace import git, home
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -43,18 +43,18 @@ def fetch(commit: str) -> None:
     """The experiments from a commit that other machines have pushed."""
     folder = Path().resolve()
     if (source := home(folder)) != str(folder):
-        place = reference(commit, "*")
+        place = name_reference(commit, "*")
         git(folder, "fetch", "--quiet", source, f"+{place}:{place}")
 
 
-def reachable(commit: str) -> None:
+def check_reachable(commit: str) -> None:
     """Refuse what workers elsewhere could not have.
 
     Raises:
         FlowError: the commit was not pushed, or data are in neither git nor DVC.
     """
     folder = Path().resolve()
-    data = [name for name in sweeps.untracked() if paths.SOURCE_DATA in Path(name).parents]
+    data = [name for name in sweeps.list_untracked() if paths.SOURCE_DATA in Path(name).parents]
     if missing := [name for name in data if not Path(f"{name}.dvc").is_file()]:
         raise commands.FlowError(
             f"{', '.join(missing)}: in neither git nor DVC, so no other machine has it; "
@@ -66,7 +66,7 @@ def reachable(commit: str) -> None:
 
 
 @flow(name="sweep", persist_result=False)
-@commands.told
+@commands.report_failures
 def sweep(file: Path, deployment: str | None = None) -> State[str]:
     """Run the trials that are not finished yet, and name the best one.
 
@@ -75,9 +75,9 @@ def sweep(file: Path, deployment: str | None = None) -> State[str]:
     """
     asked, found, commit = sweeps.prepare(file)
     if deployment:
-        reachable(commit)
+        check_reachable(commit)
         fetch(commit)
-    done = sweeps.finished(commit)
+    done = sweeps.list_finished(commit)
     todo = [trial for trial in found if trial.name not in done]
     futures = [run_trial.submit(trial, asked.stage, commit, deployment) for trial in todo]
     wait(futures)

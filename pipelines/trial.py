@@ -7,20 +7,20 @@ from prefect import State, flow
 from prefect.states import Completed
 
 from pipelines import commands
-from pipelines.reproduce import alone
+from pipelines.reproduce import lock_alone
 from pipelines.workspace import clone, dvc, git, has_remote, home, share
 from reprotune.core import paths
 
 TRIALS = paths.WORK / "trials"
 
 
-def reference(commit: str, name: str) -> str:
+def name_reference(commit: str, name: str) -> str:
     """Where git keeps an experiment of a commit; ``*`` for all of them."""
     return f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
 
 
 @flow(name="trial", persist_result=False)
-@commands.told
+@commands.report_failures
 def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
     """Clone, pull what the stages need, run, and push the experiment.
 
@@ -29,8 +29,8 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
     """
     project = Path().resolve()
     folder = project / TRIALS / name
-    source, place = home(project), reference(commit, name)
-    with alone(project / TRIALS / f"{name}.lock", wait=True):
+    source, place = home(project), name_reference(commit, name)
+    with lock_alone(project / TRIALS / f"{name}.lock", wait=True):
         if git(project, "ls-remote", source, place):
             return Completed(message=f"experiment {name} was run before")
         clone(source, commit, folder)

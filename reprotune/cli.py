@@ -25,9 +25,9 @@ def check(args: argparse.Namespace) -> None:
     """Check the parameters, and that the pinned packages are the installed ones."""
     load_params()
     if args.lock:
-        from reprotune.project.staleness import stale
+        from reprotune.project.staleness import find_stale
 
-        if found := stale():
+        if found := find_stale():
             lines = [f"  {stage}: {', '.join(reasons)}" for stage, reasons in found.items()]
             raise InputError(
                 "dvc.lock is not of these files: run dvc repro and commit what it changes\n"
@@ -50,14 +50,14 @@ def use(args: argparse.Namespace) -> None:
 
 
 def init(args: argparse.Namespace) -> None:
-    from reprotune.project import init
+    from reprotune.project import init as starting
 
-    seen, way, changes = init.init(
+    seen, way, changes = starting.init(starting.Wanted(
         args.files, text=args.text, label=args.label, classes=args.classes, test=args.test,
         validation=args.validation, model=args.model, encoding=args.encoding,
         delimiter=args.delimiter,
-    )  # fmt: skip
-    Console().print(init.report(seen, way, changes))
+    ))  # fmt: skip
+    Console().print(starting.report(seen, way, changes))
     if args.model is None:
         print(
             "\nThe built-in base model has met no text that a person wrote: it shows that the "
@@ -72,7 +72,7 @@ def init(args: argparse.Namespace) -> None:
 def outdated(_: argparse.Namespace) -> None:
     from reprotune.project import upstream
 
-    found = list(upstream.sources(load_params()))
+    found = list(upstream.list_sources(load_params()))
     if not found:
         print("data and model are local: DVC sees their changes")
         return
@@ -91,7 +91,7 @@ def doctor(_: argparse.Namespace) -> None:
 
 
 def summary(_: argparse.Namespace) -> None:
-    from reprotune.project.summary import summary as table
+    from reprotune.project.summary import summarize as table
 
     Console(width=None if sys.stdout.isatty() else 140).print(table())
 
@@ -103,7 +103,7 @@ def sweep(args: argparse.Namespace) -> None:
     asked, found, commit = sweeps.prepare(args.file)
     failed = []
     for number, trial in enumerate(found, start=1):
-        known = trial.name in sweeps.finished(commit)
+        known = trial.name in sweeps.list_finished(commit)
         print(f"{number}/{len(found)} {trial.name}: {', '.join(trial.changes)}", end="", flush=True)
         print(" (finished before)" if known else "")
         if not known:
@@ -124,12 +124,12 @@ def compare(args: argparse.Namespace) -> None:
     """Write the report of a change; the exit code is 0 (pass), 1 (worse) or 2 (not comparable)."""
     from reprotune.comparison import revision
     from reprotune.comparison.report import html, markdown
-    from reprotune.comparison.verdict import compare, gate_of
+    from reprotune.comparison.verdict import compare, read_gate
     from reprotune.core.io import whole_file
 
     names = args.base or revision.default_base()
     bases, heads = ([revision.snapshot(n) for n in some.split(",")] for some in (names, args.head))
-    result = compare(bases, heads, *gate_of(heads[0], bases[0]))
+    result = compare(bases, heads, *read_gate(heads[0], bases[0]))
     for suffix, text in ((".md", markdown(result.report)), (".html", html(result.report))):
         with whole_file(args.output.with_suffix(suffix)) as partial:
             partial.write_text(text, encoding="utf-8")
@@ -185,15 +185,15 @@ def label(args: argparse.Namespace, table: "pd.DataFrame", column: str) -> "pd.D
     import pandas as pd
 
     from reprotune.export.merging import load_classifier
-    from reprotune.scoring.scores import log_likelihoods, probabilities
+    from reprotune.scoring.scores import normalize, score_texts
 
     model, encoder = load_classifier(args.model)
     clash = sorted({"predicted", *encoder.classes} & set(map(str, table.columns)))
     if clash:
         raise InputError(f"the file already has the columns {clash}; rename them")
     texts = table[column].fillna("").astype("str")
-    scores = log_likelihoods(model, encoder, texts, args.batch, "texts")
-    frame = pd.DataFrame(probabilities(scores), columns=list(encoder.classes)).round(6)
+    scores = score_texts(model, encoder, texts, args.batch, "texts")
+    frame = pd.DataFrame(normalize(scores), columns=list(encoder.classes)).round(6)
     labels = frame.idxmax(axis=1)
     return pd.concat([table.reset_index(drop=True), labels.rename("predicted"), frame], axis=1)
 

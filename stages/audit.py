@@ -9,7 +9,12 @@ from reprotune.core import paths
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.runner import main
-from reprotune.data.audit import doubtful_labels, judged_probabilities, repeated_texts, review_queue
+from reprotune.data.audit import (
+    find_doubtful_labels,
+    find_repeated_texts,
+    judge_labels,
+    queue_for_review,
+)
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
@@ -37,11 +42,13 @@ def run(
     classes = class_names(params.download.labels)
     codes = pd.Categorical(rows["label"], categories=classes).codes
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
-        probability = judged_probabilities(rows, codes, params.audit.folds, params.seed)
-    found = pd.concat([repeated_texts(rows), doubtful_labels(rows, codes, probability, classes)])
+        probability = judge_labels(rows, codes, params.audit.folds, params.seed)
+    found = pd.concat(
+        [find_repeated_texts(rows), find_doubtful_labels(rows, codes, probability, classes)]
+    )
     schemas.write(found, findings, schemas.Findings)
     with whole_file(review) as partial:
-        review_queue(rows, found, params.audit.review_rows).to_csv(partial, index=False)
+        queue_for_review(rows, found, params.audit.review_rows).to_csv(partial, index=False)
     known = rows["reference_label"].notna().all()
     figures = records.Audit(
         findings=records.count(found["issue"]),

@@ -12,12 +12,12 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.evaluation import baselines
-from reprotune.evaluation.metrics import against_reference, scores
+from reprotune.evaluation.metrics import score, score_against
 from reprotune.models.base import Base
 from reprotune.models.encoders import context
 from reprotune.models.heads import TextEncoder
 from reprotune.models.prompts import PromptEncoder
-from reprotune.scoring.scores import embeddings, log_likelihoods, probabilities
+from reprotune.scoring.scores import embed_texts, normalize, score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
@@ -55,19 +55,19 @@ def show_examples(
 def prompt(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
     """Zero-shot and few-shot, and the number of examples that there was room for."""
     model, encoder = base.load(), cast(PromptEncoder, base.encoder)
-    found = {"zero_shot": log_likelihoods(model, encoder, texts, asked.batch_size, "zero-shot")}
+    found = {"zero_shot": score_texts(model, encoder, texts, asked.batch_size, "zero-shot")}
     drawn = draw(train, asked.shots, asked.seed)
     few, shots = show_examples(encoder, drawn, context(model.config))
     if shots:
-        found["few_shot"] = log_likelihoods(model, few, texts, asked.batch_size, "few-shot")
-    return {name: probabilities(log_p) for name, log_p in found.items()}, shots
+        found["few_shot"] = score_texts(model, few, texts, asked.batch_size, "few-shot")
+    return {name: normalize(log_p) for name, log_p in found.items()}, shots
 
 
 def freeze(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
     """Frozen embeddings: zero-shot has no meaning for a head yet untrained."""
     model, encoder = base.load(), cast(TextEncoder, base.encoder)
     known, new = (
-        embeddings(model, encoder, some, asked.batch_size, "embeddings")
+        embed_texts(model, encoder, some, asked.batch_size, "embeddings")
         for some in (train["text"], texts)
     )
     with threadpool_limits(1):
@@ -108,8 +108,8 @@ def run(
     truth = rows["reference_label"]
     figures = {
         name: records.Baseline(
-            **scores(table, classes).model_dump(),
-            reference=against_reference(table, truth, classes) if truth.notna().all() else None,
+            **score(table, classes).model_dump(),
+            reference=score_against(table, truth, classes) if truth.notna().all() else None,
         )
         for name, table in tables.items()
     }

@@ -6,7 +6,7 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.data import expectations
-from reprotune.data.curation import decide, policy, read_decisions
+from reprotune.data.curation import apply_policy, decide, read_decisions
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
@@ -27,7 +27,7 @@ def run(
     classes = class_names(params.download.labels)
     rows, decided = decide(before, decisions, classes, file)
     found = schemas.read(findings, schemas.Findings)
-    automatic = policy(rows, found, decisions["id"], decided.notna(), params.curate)
+    automatic = apply_policy(rows, found, decisions["id"], decided.notna(), params.curate)
     reason = decided.fillna(automatic)
     kept = rows[reason.isna()]
     removed = rows.assign(reason=reason.astype("str"))[reason.notna()]

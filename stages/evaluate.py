@@ -32,7 +32,7 @@ def run(
     figures.check_rows(table, rows)
     classes = class_names(params.download.labels)
     sampling = Resampling(params.evaluate.confidence, params.evaluate.resamples, params.seed)
-    subsets = figures.subsets(
+    subsets = figures.score_subsets(
         table,
         others,
         schemas.read(roles, schemas.Roles),
@@ -42,10 +42,10 @@ def run(
     heard, truth = records.read(said, records.Predictions), rows["reference_label"]
     found = figures.evaluate(asked, heard, truth, subsets, classes, sampling)
     with whole_file(errors) as file:
-        worst = figures.mistakes(table, classes, params.evaluate.errors)
+        worst = figures.find_mistakes(table, classes, params.evaluate.errors)
         worst.to_csv(file, index=False, float_format="%.6f")
     with whole_folder(plots) as folder:
-        for name, plot in figures.plots(table, classes).items():
+        for name, plot in figures.draw_up_plots(table, classes).items():
             plot.to_csv(folder / name, index=False, float_format="%.6f")
     records.write(metrics, found)
 

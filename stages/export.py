@@ -13,7 +13,7 @@ from reprotune.core.runner import main
 from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
@@ -63,12 +63,12 @@ def run(
     classes, texts = class_names(params.download.labels), rows["text"]
     opened = Base.open(base, params.model, params.prompt, classes)
     size = params.predictions.batch_size
-    before = log_likelihoods(*opened.load_tuned(tuned), texts, size, "tuned")
+    before = score_texts(*opened.load_tuned(tuned), texts, size, "tuned")
     with whole_folder(merged) as partial:
         model, asking = merge(opened, tuned)
         save_merged(model, asking.tokenizer, params.export.dtype, partial)
         save_classifier(asking, partial)
-        after = log_likelihoods(*load_classifier(partial), texts, size, "merged")
+        after = score_texts(*load_classifier(partial), texts, size, "merged")
         figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
         require(figures, params.export)
         write_card(partial, params.model.task, classes, records.read(evaluation, Evaluation).test)

@@ -16,7 +16,7 @@ from reprotune.models.base import Base
 from reprotune.models.encoders import Encoder, is_prompted
 from reprotune.scoring.forgetting import text_loss
 from reprotune.scoring.generation import generate_answers, read_answer
-from reprotune.scoring.scores import log_likelihoods, probabilities
+from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import metrics as figures
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
@@ -72,9 +72,9 @@ def run(
 
     model, encoder = opened.load_tuned(tuned, listen)
     listen(model)
-    score = partial(log_likelihoods, model, encoder, batch_size=params.predictions.batch_size)
+    score = partial(score_texts, model, encoder, batch_size=params.predictions.batch_size)
     tables = {
-        name: predictions.table(part, probabilities(score(part["text"], title=name)), classes)
+        name: predictions.table(part, normalize(score(part["text"], title=name)), classes)
         for name, part in {"test": rows, **parts}.items()
     }
     answers = answer_in_words(model, encoder, rows, params.predictions.generate, params.seed)

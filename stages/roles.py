@@ -7,7 +7,7 @@ import pandas as pd
 from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.runner import main
-from reprotune.data.assignment import assign, group_ids, hashed_rank, leaks
+from reprotune.data.assignment import assign, count_leaks, group_ids, rank_by_hash
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
@@ -30,7 +30,7 @@ def run(
     groups = near_duplicate_groups(rows["text"], params.roles.near_duplicate_threshold, params.seed)
     rows["group"] = group_ids(rows["id"], groups)
     classes = class_names(params.download.labels)
-    rows["rank"] = hashed_rank(rows, params.seed)
+    rows["rank"] = rank_by_hash(rows, params.seed)
     rows["role"] = assign(rows, params.roles, classes)
     schemas.write(rows[["id", "group", "role", "rank"]], roles, schemas.Roles)
     sizes = rows.groupby("group").size()
@@ -38,7 +38,7 @@ def run(
     figures = records.Roles(
         roles=count_roles(rows),
         near_duplicates=records.NearDuplicates(groups=len(several), rows=int(several.sum())),
-        leaked_test_rows=leaks(rows),
+        leaked_test_rows=count_leaks(rows),
     )
     records.write(metrics, figures)
 

@@ -19,7 +19,7 @@ from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
 from reprotune.training.callbacks import CURVES, Curves
-from reprotune.training.distributed import launch, launched
+from reprotune.training.distributed import is_launched, launch
 from reprotune.training.tune import tune
 
 
@@ -40,7 +40,7 @@ def run(
     live: Path = paths.LIVE,
     metrics: Path = paths.TRAIN_METRICS,
 ) -> None:
-    if params.train.processes > 1 and not launched():
+    if params.train.processes > 1 and not is_launched():
         launch("stages.train", params.train.processes, params.train.accelerate, params.threads)
         return
     torch.set_num_threads(params.threads)
@@ -54,8 +54,7 @@ def run(
     model, *curves = tune(
         untuned,
         opened.encoder,
-        rows,
-        schemas.read(validation, schemas.Split),
+        (rows, schemas.read(validation, schemas.Split)),
         params.train,
         opened.precision,
         checkpoints,

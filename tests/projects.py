@@ -23,7 +23,7 @@ def made(root: Path, examples: pd.DataFrame, changes: Mapping[str, str]) -> Path
     for folder in ("reprotune", "stages", ".dvc"):
         skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp")
         shutil.copytree(ROOT / folder, root / folder, ignore=skipped)
-    for file in ("dvc.yaml", "pins.yaml", ".gitignore"):
+    for file in ("dvc.yaml", "pins.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / file, root)
     shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
     change(root / "params.yaml", OWN | dict(changes))

@@ -28,7 +28,7 @@ from reprotune.builtin import headlines
 from reprotune.core.runner import main
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
-from reprotune.scoring.scores import log_likelihoods, probabilities
+from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import predictions
 from stages import audit, base_model, curate, download, roles, split
 from tests import tiny
@@ -611,10 +611,10 @@ def test_texts_of_every_script_are_scored_and_come_back_from_a_prediction_file(
     texts = odd_rows["text"].head(2 * len(ODD))
     for text in texts:
         read = tiny.tokenizer().decode(encoder.prompt(text), skip_special_tokens=True)
-        assert read == unicodedata.normalize("NFC", encoder.rendered(text))
+        assert read == unicodedata.normalize("NFC", encoder.render(text))
     precision = Precision("none", double_quantization=False, compute_dtype="float32")
     model = load_model(project / "models/source/tiny", precision, encoder)
-    probability = probabilities(log_likelihoods(model, encoder, texts, 4, "test"))
+    probability = normalize(score_texts(model, encoder, texts, 4, "test"))
     assert np.isfinite(probability).all()
     assert len(np.unique(probability, axis=0)) == len(texts)
     rows = odd_rows.head(len(texts)).assign(id=[f"{n:016x}" for n in range(len(texts))])

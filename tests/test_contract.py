@@ -18,7 +18,7 @@ STAGES = sorted(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 def copy(tmp_path: Path) -> Path:
     for folder in ("reprotune", "stages"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    for file in ("dvc.yaml", "pins.yaml"):
+    for file in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / file, tmp_path)
     return tmp_path
 
@@ -65,15 +65,32 @@ def test_every_parameter_is_read_by_a_stage() -> None:
 
 
 def test_a_new_import_is_noticed(copy: Path) -> None:
-    edit(copy / "stages/curate.py", "from pathlib", "import scipy.stats\nfrom pathlib")
+    edit(copy / "stages/curate.py", "from pathlib", "import sklearn\nfrom pathlib")
     edit(
         copy / "stages/curate.py",
-        "from reprotune.data import expectations, schemas",
-        "from reprotune.data import expectations, headlines, schemas",
+        "import schemas",
+        "import schemas\nfrom reprotune.text import tfidf",
     )
     found = contract.problems(copy, "curate")
-    assert "code reprotune/builtin/headlines.py is used, but not in dvc.yaml" in found
-    assert "pin scipy is used, but not in dvc.yaml" in found
+    assert "code reprotune/text is used, but not in dvc.yaml" in found
+    assert "pins learners is used, but not in dvc.yaml" in found
+
+
+def test_a_new_room_behind_another_module_is_noticed(copy: Path) -> None:
+    edit(
+        copy / "reprotune/data/balance.py",
+        "import pandas",
+        "import reprotune.builtin.news\nimport pandas",
+    )
+    assert contract.problems(copy, "split") == [
+        "code reprotune/builtin is used, but not in dvc.yaml"
+    ]
+
+
+@pytest.mark.parametrize("room", ["core/runner.py", "sources/hub.py"])
+def test_a_room_that_is_never_listed_computes_no_number(copy: Path, room: str) -> None:
+    edit(copy / f"reprotune/{room}", "\nimport ", "\nimport numpy\nimport ")
+    assert "base_model: numpy in what computes no number" in contract.problems(copy, "base_model")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +117,9 @@ def test_a_new_parameter_read_is_noticed(copy: Path) -> None:
     "line",
     [
         "      - data/splits/test.parquet\n",
-        "      - reprotune/export/merging.py\n",
-        "      - export\n",
-        "          - peft\n",
+        "      - reprotune/export\n",
+        ", export",
+        "models, ",
     ],
 )
 def test_a_removed_dependency_is_noticed(copy: Path, line: str) -> None:
@@ -111,6 +128,14 @@ def test_a_removed_dependency_is_noticed(copy: Path, line: str) -> None:
     assert line in tail
     file.write_text(head + tail.replace(line, "", 1))
     assert len(contract.problems(copy, "export")) == 1
+
+
+def test_export_lists_the_figures_that_its_card_shows() -> None:
+    entry = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["export"]
+    file = "metrics/evaluate.json"
+    listed = next(item[file] for item in entry["params"] if file in item)
+    shown = set(re.findall(r"\btest\.\w+", (ROOT / "reprotune/export/model_card.py").read_text()))
+    assert set(listed) == shown
 
 
 def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:

@@ -37,7 +37,7 @@ CLASSES = ("negative", "neutral", "positive")
 SHARES = {"negative": 0.125, "neutral": 0.594, "positive": 0.281}  # as in Financial PhraseBank
 
 
-def held_out(text: str) -> bool:
+def is_held_out(text: str) -> bool:
     """Whether a text is reserved for the labelled rows: about one in eight, by its hash.
 
     The base model's pretraining text takes the others, so the two can never share a sentence.
@@ -45,15 +45,15 @@ def held_out(text: str) -> bool:
     return hashlib.blake2b(text.encode(), digest_size=1).digest()[0] < 32
 
 
-def was(measure: str) -> str:
+def agree_verb(measure: str) -> str:
     return "were" if measure.endswith(PLURAL) else "was"
 
 
-def its(measure: str) -> str:
+def possess(measure: str) -> str:
     return measure if "its" in measure else f"its {measure.removeprefix('the ')}"
 
 
-def moved(rng: random.Random, measure: str, direction: int) -> str:
+def move(rng: random.Random, measure: str, direction: int) -> str:
     if measure.endswith(GAPS) and rng.random() < 0.4:
         return "widened" if direction > 0 else "narrowed"
     return rng.choice(RISE if direction > 0 else FALL)
@@ -95,15 +95,15 @@ def clause(rng: random.Random, polarity: int) -> str:
     direction = polarity if good else -polarity
     kind = rng.random()
     if kind < 0.50:
-        return f"{measure} {moved(rng, measure, direction)}{movement(rng, measure, direction)}"
+        return f"{measure} {move(rng, measure, direction)}{movement(rng, measure, direction)}"
     if kind < 0.62 and measure in MONEY:
         later, earlier = amounts(rng, direction)
         compared = "up from" if direction > 0 else "down from"
         if rng.random() < 0.2:
             compared = rng.choice(("compared with", "against"))
-        return f"{measure} {was(measure)} {later}, {compared} {earlier}"
+        return f"{measure} {agree_verb(measure)} {later}, {compared} {earlier}"
     if kind < 0.88:
-        comparison = rng.choice(ABOVE if direction > 0 else BELOW).format(was=was(measure))
+        comparison = rng.choice(ABOVE if direction > 0 else BELOW).format(was=agree_verb(measure))
         return f"{measure} {comparison} {rng.choice(BENCHMARKS)}"
     expected = "feared" if polarity > 0 else "hoped"
     if rng.random() < 0.5:
@@ -133,7 +133,7 @@ def action(rng: random.Random, name: str, polarity: int) -> str:
     """What a company did, or what another company did to it."""
     good = rng.random() < 0.55
     measure = rng.choice(GOOD if good else BAD)
-    own = its(measure)
+    own = possess(measure)
     up = (polarity > 0) == good
     rival, goods = company(rng), rng.choice(GOODS)
     won = polarity > 0
@@ -159,10 +159,10 @@ def polar(rng: random.Random, polarity: int) -> str:
     if kind < 0.25:
         return action(rng, name, polarity)
     fact = contrast(rng, polarity) if kind < 0.62 else clause(rng, polarity)
-    return framed(rng, name, fact)
+    return frame(rng, name, fact)
 
 
-def framed(rng: random.Random, name: str, fact: str) -> str:
+def frame(rng: random.Random, name: str, fact: str) -> str:
     """Say whose fact it is, and when."""
     when = rng.choice(PERIODS)
     starts_plain = not fact.startswith(("although", "even though", "while", "the "))
@@ -199,11 +199,11 @@ def announcement(rng: random.Random) -> str:
     )
 
 
-def balanced(rng: random.Random) -> str:
+def balance(rng: random.Random) -> str:
     """News in the words of a result, yet neither good nor bad."""
     name = company(rng)
     measure = rng.choice(GOOD + BAD)
-    own = its(measure)
+    own = possess(measure)
     money = rng.choice(sorted(MONEY))
     level, _ = amounts(rng, 1)
     date = f"{rng.randint(1, 28)} {rng.choice(MONTHS)}"
@@ -211,10 +211,10 @@ def balanced(rng: random.Random) -> str:
     when = rng.choice(PERIODS)
     other = rng.choice(GOOD + BAD)
     forms = (
-        framed(rng, name, f"{measure} {was(measure)} unchanged"),
-        framed(rng, name, f"{measure} neither rose nor fell"),
-        framed(rng, name, f"{measure} matched {rng.choice(BENCHMARKS)}"),
-        framed(rng, name, f"{money} {was(money)} {level}, the same as a year earlier"),
+        frame(rng, name, f"{measure} {agree_verb(measure)} unchanged"),
+        frame(rng, name, f"{measure} neither rose nor fell"),
+        frame(rng, name, f"{measure} matched {rng.choice(BENCHMARKS)}"),
+        frame(rng, name, f"{money} {agree_verb(money)} {level}, the same as a year earlier"),
         f"{name} expects {own} to remain at the level of last year",
         f"{name} gave no estimate of whether {own} would rise or fall",
         f"{name} will say on {date} whether {measure} rose or fell {when}",
@@ -230,24 +230,24 @@ def balanced(rng: random.Random) -> str:
 def headline(rng: random.Random, label: str) -> str:
     """One sentence whose sentiment is ``label``."""
     if label == "neutral":
-        text = announcement(rng) if rng.random() < 0.5 else balanced(rng)
+        text = announcement(rng) if rng.random() < 0.5 else balance(rng)
     else:
         text = polar(rng, 1 if label == "positive" else -1)
     return text[0].upper() + text[1:] + "."
 
 
-def reserved(rng: random.Random, label: str) -> str:
+def draw_reserved(rng: random.Random, label: str) -> str:
     """A headline that no pretraining text holds."""
-    while not held_out(text := headline(rng, label)):
+    while not is_held_out(text := headline(rng, label)):
         pass
     return text
 
 
-def repetition(rng: random.Random, text: str) -> str:
+def repeat(rng: random.Random, text: str) -> str:
     """The same news once more, to the letter or nearly so."""
     endings = (", the company said.", ", it said.", " - report.", ", according to the report.")
     variants = [text[:-1] + ending for ending in endings]
-    return rng.choice([text, text, *(v for v in variants if held_out(v))])
+    return rng.choice([text, text, *(v for v in variants if is_held_out(v))])
 
 
 def swap_labels(rng: random.Random, labels: list[str], rate: float) -> list[str]:
@@ -282,7 +282,7 @@ def examples(rows: int, wrong: float, repeated: float, seed: int) -> pd.DataFram
     texts = []
     for label in truth:
         again = seen[label] and rng.random() < repeated
-        text = repetition(rng, rng.choice(seen[label])) if again else reserved(rng, label)
+        text = repeat(rng, rng.choice(seen[label])) if again else draw_reserved(rng, label)
         seen[label].append(text)
         texts.append(text)
     labels = swap_labels(rng, truth, wrong)

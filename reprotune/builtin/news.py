@@ -37,7 +37,7 @@ VERDICTS = (
 
 def item(rng: random.Random, label: str) -> str:
     """A headline and one to three reactions, at least one of which tells its sentiment."""
-    while headlines.held_out(text := headlines.headline(rng, label)):
+    while headlines.is_held_out(text := headlines.headline(rng, label)):
         pass
     reaction = rng.choice(REACTIONS[label]).format(n=rng.randint(1, 19))
     verdict = rng.choice(VERDICTS).format(label=label)

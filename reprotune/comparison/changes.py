@@ -31,14 +31,14 @@ def params_section(base: Snapshot, head: Snapshot) -> list[Section]:
         for key in sorted({*base.params, *head.params})
         if base.params.get(key, ...) != head.params.get(key, ...)
     ]
-    return [listed("Parameters", ("", "before", "after"), rows)] if rows else []
+    return [list_rows("Parameters", ("", "before", "after"), rows)] if rows else []
 
 
 def show(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def listed(
+def list_rows(
     title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], most: int = 50
 ) -> Section:
     more = [f"{len(rows)} in all; the first {most}."] if len(rows) > most else []
@@ -50,7 +50,7 @@ def data_sections(base: Snapshot, head: Snapshot) -> list[Section]:
     if old is None or new is None:
         return []
     sections = []
-    changes = statistics.rows_diff(old, new)
+    changes = statistics.diff_rows(old, new)
     rows = [
         [name, str(len(found)), Data(examples(found))]
         for name, found in changes.items()
@@ -59,20 +59,20 @@ def data_sections(base: Snapshot, head: Snapshot) -> list[Section]:
     notes = []
     if decided := decisions(base, head):
         notes.append(f"Decisions added since: {decided}.")
-    was, now = doubted(base), doubted(head)
+    was, now = count_doubted(base), count_doubted(head)
     if was is not None and now is not None and was != now:
         notes.append(f"Labels that the audit doubts: {100 * was:.1f} % → {100 * now:.1f} %.")
     if rows or notes:
         sections.append(Section("Data", notes, ("rows", "number", "for example"), rows))
         sections.append(shares(old, new))
     if base.predictions is not None and head.predictions is not None and len(changes["added"]):
-        figures = statistics.drift(base.predictions, head.predictions)
+        figures = statistics.measure_drift(base.predictions, head.predictions)
         told = [[name, f"{value:.3g}"] for name, value in figures.items()]
         sections.append(Section("Test texts", [], ("", ""), told))
     return sections
 
 
-def doubted(snap: Snapshot) -> float | None:
+def count_doubted(snap: Snapshot) -> float | None:
     """Share of all labels that the audit doubts; None if that is not known."""
     found = snap.json(paths.AUDIT_METRICS).get("findings", {}).get("label")
     rows = snap.json(paths.DOWNLOAD_METRICS).get("rows")
@@ -128,7 +128,7 @@ def pins_section(base: Snapshot, head: Snapshot) -> list[Section]:
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
-    return [listed("Packages", ("", "before", "after"), rows)] if rows else []
+    return [list_rows("Packages", ("", "before", "after"), rows)] if rows else []
 
 
 def stages_section(base: Snapshot, head: Snapshot) -> list[Section]:
@@ -140,14 +140,14 @@ def stages_section(base: Snapshot, head: Snapshot) -> list[Section]:
         was = old.get(name)
         if was is None:
             rows.append([Data(name), "new", ""])
-        elif why := [*differing(was, record, "deps"), *changed_params(was, record)]:
-            outs = "yes" if differing(was, record, "outs") else "no"
+        elif why := [*name_differences(was, record, "deps"), *changed_params(was, record)]:
+            outs = "yes" if name_differences(was, record, "outs") else "no"
             rows.append([Data(name), outs, Data(", ".join(why))])
     headers = ("stage", "outputs changed", "because of")
     return [Section("Stages that ran again", [], headers, rows)] if rows else []
 
 
-def differing(old: dict[str, Any], new: dict[str, Any], key: str) -> list[str]:
+def name_differences(old: dict[str, Any], new: dict[str, Any], key: str) -> list[str]:
     """Paths whose hash changed, appeared or went."""
     was, now = (
         {item["path"]: item.get("md5") for item in side.get(key, [])} for side in (old, new)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import norm, ttest_1samp
 
 from reprotune.evaluation.calibration import LEAST
-from reprotune.evaluation.metrics import Resampling, accuracy_gain, macro_f1, quantiles
+from reprotune.evaluation.metrics import Resampling, compare_accuracy, macro_f1, quantiles
 
 RESAMPLES = 2000
 LEAST_ROWS = 30  # that both sides must have, to say anything
@@ -40,25 +40,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def corrected(changes: Sequence[Change]) -> list[Change]:
+def correct(changes: Sequence[Change]) -> list[Change]:
     values = holm([change.p_value for change in changes])
     return [Change(**{**vars(c), "corrected": v}) for c, v in zip(changes, values, strict=True)]
 
 
-def right(table: pd.DataFrame) -> np.ndarray:
+def is_right(table: pd.DataFrame) -> np.ndarray:
     """Whether each row is predicted rightly; shape (rows,)."""
     return np.asarray(table["predicted"].to_numpy() == table["label"].to_numpy())
 
 
-def proportion(
+def compare_proportions(
     name: str, base: np.ndarray, head: np.ndarray, confidence: float, seed: int
 ) -> Change:
     """A share of rows, right or not on each side: paired bootstrap interval and exact McNemar."""
-    gain = accuracy_gain(head, base, Resampling(confidence, RESAMPLES, seed))
+    gain = compare_accuracy(head, base, Resampling(confidence, RESAMPLES, seed))
     return Change(name, float(base.mean()), float(head.mean()), gain.interval, gain.p_value)
 
 
-def macro_f1_change(
+def compare_macro_f1(
     base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
 ) -> Change:
     """Macro-F1: paired bootstrap over the rows, drawn as counts of (label, base, head)."""
@@ -80,7 +80,7 @@ def macro_f1_change(
     return Change("macro-F1", float(scores[0][0]), float(scores[1][0]), (low, high), p_value)
 
 
-def log_loss_change(
+def compare_log_loss(
     base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float
 ) -> Change:
     """Mean negative log-probability of the label, in nats: paired t-test."""
@@ -98,20 +98,20 @@ def log_loss_change(
     return Change("log loss", before, after, (float(low), float(high)), float(test.pvalue))
 
 
-def metrics(
+def compare_metrics(
     base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
 ) -> list[Change]:
     """Accuracy, macro-F1 and log loss of paired predictions, corrected for being three."""
-    return corrected(
+    return correct(
         [
-            proportion("accuracy", right(base), right(head), confidence, seed),
-            macro_f1_change(base, head, classes, confidence, seed),
-            log_loss_change(base, head, classes, confidence),
+            compare_proportions("accuracy", is_right(base), is_right(head), confidence, seed),
+            compare_macro_f1(base, head, classes, confidence, seed),
+            compare_log_loss(base, head, classes, confidence),
         ]
     )
 
 
-def recalls(
+def compare_recalls(
     base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
 ) -> list[Change]:
     """Recall of each class that has rows, corrected for their number."""
@@ -120,11 +120,11 @@ def recalls(
         rows = (head["label"] == name).to_numpy()
         if rows.any():
             was, now = ((t["predicted"] == name).to_numpy()[rows] for t in (base, head))
-            changes.append(proportion(name, was, now, confidence, seed))
-    return corrected(changes)
+            changes.append(compare_proportions(name, was, now, confidence, seed))
+    return correct(changes)
 
 
-def over_seeds(
+def compare_over_seeds(
     bases: Sequence[pd.DataFrame], heads: Sequence[pd.DataFrame], confidence: float
 ) -> Change:
     """Accuracy of several training seeds on each side; their spread counts as noise.
@@ -132,7 +132,7 @@ def over_seeds(
     The difference of two means over seeds, on the same rows: its variance is that of the rows'
     differences plus that of each side's seeds. A normal approximation.
     """
-    old, new = (np.array([right(table) for table in side]) for side in (bases, heads))
+    old, new = (np.array([is_right(table) for table in side]) for side in (bases, heads))
     rows = new.mean(axis=0) - old.mean(axis=0)
     variance = rows.var(ddof=1) / len(rows)
     for side in (old, new):
@@ -145,9 +145,9 @@ def over_seeds(
     return Change("accuracy", before, after, interval, p_value, p_value)
 
 
-def flips(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+def find_flips(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """Rows that only one side gets right, the surest of ``head`` first: fixed and broken."""
-    was, now = right(base), right(head)
+    was, now = is_right(base), is_right(head)
     table = head[["id", "text", "label"]].assign(
         before=base["predicted"].to_numpy(),
         after=head["predicted"],
@@ -160,7 +160,7 @@ def flips(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> dic
     }
 
 
-def rows_diff(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def diff_rows(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """What became of the rows (id, label, role): added, removed, relabelled, moved."""
     both = base.merge(head, on="id", how="outer", suffixes=("_base", "_head"), indicator=True)
     known = both[both["_merge"] == "both"]
@@ -172,14 +172,14 @@ def rows_diff(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, pd.DataFrame]
     }
 
 
-def words(texts: pd.Series) -> pd.Series:
+def split_words(texts: pd.Series) -> pd.Series:
     return texts.str.lower().str.findall(r"[^\W\d_]+")
 
 
-def drift(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, float]:
+def measure_drift(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, float]:
     """How the texts of two test sets differ: length in characters, and words unseen before."""
-    seen = set(words(base["text"]).explode().dropna())
-    now = words(head["text"]).explode().dropna()
+    seen = set(split_words(base["text"]).explode().dropna())
+    now = split_words(head["text"]).explode().dropna()
     return {
         "median length before": float(base["text"].str.len().median()),
         "median length after": float(head["text"].str.len().median()),

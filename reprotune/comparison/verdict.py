@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from reprotune.comparison import plots, statistics
-from reprotune.comparison.changes import background, doubted
+from reprotune.comparison.changes import background, count_doubted
 from reprotune.comparison.report import Data, Report, Section, code
 from reprotune.comparison.revision import WORKSPACE, Snapshot
 from reprotune.comparison.statistics import Change
@@ -53,7 +53,7 @@ def compare(bases: Sequence[Snapshot], heads: Sequence[Snapshot], gate: Gate, se
     """
     base, head = bases[0], heads[0]
     title = f"{side(bases)} → {side(heads)}"
-    if reason := not_comparable(bases, heads):
+    if reason := find_obstacle(bases, heads):
         sections = [*background(base, head)] if head.predictions is not None else []
         verdict = f"**{WORDS['none']}**: {reason}."
         return Result(Report(title, "none", verdict, sections), "none")
@@ -62,23 +62,23 @@ def compare(bases: Sequence[Snapshot], heads: Sequence[Snapshot], gate: Gate, se
         for some in (bases, heads)
     ]
     classes = class_columns(tables[1][0])
-    shared = shared_rows(tables)
-    pairs = [[only(table, shared, tables[1][0]) for table in some] for some in tables]
+    shared = find_shared(tables)
+    pairs = [[select(table, shared, tables[1][0]) for table in some] for some in tables]
     old, new = pairs[0][0], pairs[1][0]
-    changes = statistics.metrics(old, new, classes, gate.confidence, seed)
-    recalls = statistics.recalls(old, new, classes, gate.confidence, seed)
+    changes = statistics.compare_metrics(old, new, classes, gate.confidence, seed)
+    recalls = statistics.compare_recalls(old, new, classes, gate.confidence, seed)
     primary = next(c for c in changes if c.name == PRIMARY[gate.metric])
     if len(bases) + len(heads) > 2:
-        primary = statistics.over_seeds(pairs[0], pairs[1], gate.confidence)
+        primary = statistics.compare_over_seeds(pairs[0], pairs[1], gate.confidence)
         changes[0] = primary
     kind, why = decide(primary, recalls, gate)
-    if reason := more_doubted(base, head, gate):
+    if reason := find_more_doubted(base, head, gate):
         kind, why = "worse", f"{reason}; {why}"
     rows = f"{len(shared)} test rows that both have"
     verdict = f"**{WORDS[kind]}**: {why}, on {rows}."
     sections = [
         metrics_section(changes, gate),
-        *apart(tables, classes, shared),
+        *score_apart(tables, classes, shared),
         *flips_sections(old, new, classes),
         recall_section(recalls),
         Section("Pictures", pictures=pictures(base, head, old, new, classes)),
@@ -99,7 +99,7 @@ def class_columns(table: pd.DataFrame) -> list[str]:
     return list(table.columns[4:])  # after id, text, label, predicted
 
 
-def not_comparable(bases: Sequence[Snapshot], heads: Sequence[Snapshot]) -> str:
+def find_obstacle(bases: Sequence[Snapshot], heads: Sequence[Snapshot]) -> str:
     """Why not; empty if they can be compared."""
     for snap in (*bases, *heads):
         if snap.predictions is None or snap.predictions.empty:
@@ -109,19 +109,19 @@ def not_comparable(bases: Sequence[Snapshot], heads: Sequence[Snapshot]) -> str:
     if any(names != classes[0] for names in classes):
         different = sorted(set(classes[0]) ^ set(classes[-1])) or ["their order"]
         return f"the classes differ: {', '.join(different)[:200]}"
-    count = len(shared_rows(tables))
+    count = len(find_shared(tables))
     if count < statistics.LEAST_ROWS:
         return f"they share {count} test rows; {statistics.LEAST_ROWS} are the least"
     return ""
 
 
-def shared_rows(tables: Sequence[Sequence[pd.DataFrame]]) -> list[str]:
+def find_shared(tables: Sequence[Sequence[pd.DataFrame]]) -> list[str]:
     """Ids that every table has, in the order of the first of the new side."""
     known = set.intersection(*(set(table["id"]) for some in tables for table in some))
     return [row for row in tables[1][0]["id"] if row in known]
 
 
-def only(table: pd.DataFrame, rows: list[str], labels_of: pd.DataFrame) -> pd.DataFrame:
+def select(table: pd.DataFrame, rows: list[str], labels_of: pd.DataFrame) -> pd.DataFrame:
     """These rows of a table, under the labels of another one."""
     labels = labels_of.set_index("id").loc[rows, "label"].to_numpy()
     return table.set_index("id").loc[rows].reset_index().assign(label=labels)
@@ -130,11 +130,11 @@ def only(table: pd.DataFrame, rows: list[str], labels_of: pd.DataFrame) -> pd.Da
 def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[str, str]:
     """The verdict rests on one figure, named beforehand, and on the classes that may not drop."""
     alpha = 1 - gate.confidence
-    gated = statistics.corrected([c for c in recalls if c.name in gate.classes])
+    gated = statistics.correct([c for c in recalls if c.name in gate.classes])
     for change in gated:
         if change.corrected < alpha and change.difference < -gate.tolerance:
-            return "worse", f"recall of {code(change.name)} {told(change, gate)}"
-    why = f"{primary.name} {told(primary, gate)}"
+            return "worse", f"recall of {code(change.name)} {describe(change, gate)}"
+    why = f"{primary.name} {describe(primary, gate)}"
     if primary.p_value >= alpha:
         return "same", why
     if primary.difference > 0:
@@ -144,9 +144,9 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[str,
     return "same", f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
 
 
-def more_doubted(base: Snapshot, head: Snapshot, gate: Gate) -> str:
+def find_more_doubted(base: Snapshot, head: Snapshot, gate: Gate) -> str:
     """Why the gate closes, if the audit doubts many more labels than before; else empty."""
-    was, now = doubted(base), doubted(head)
+    was, now = count_doubted(base), count_doubted(head)
     if gate.doubted is None or was is None or now is None or now - was <= gate.doubted:
         return ""
     return (
@@ -155,7 +155,7 @@ def more_doubted(base: Snapshot, head: Snapshot, gate: Gate) -> str:
     )
 
 
-def told(change: Change, gate: Gate) -> str:
+def describe(change: Change, gate: Gate) -> str:
     low, high = change.interval
     return (
         f"{change.base:.3f} → {change.head:.3f}, {points(change.difference)} points "
@@ -200,7 +200,7 @@ def recall_section(recalls: Sequence[Change]) -> Section:
     return Section("Each class", [], header, rows)
 
 
-def apart(
+def score_apart(
     tables: Sequence[Sequence[pd.DataFrame]], classes: list[str], shared: list[str]
 ) -> list[Section]:
     """Test rows that one side alone has, scored apart."""
@@ -219,7 +219,7 @@ def apart(
 
 
 def flips_sections(old: pd.DataFrame, new: pd.DataFrame, classes: list[str]) -> list[Section]:
-    changed = statistics.flips(old, new, classes)
+    changed = statistics.find_flips(old, new, classes)
     sections = []
     for name, rows in changed.items():
         shown = [
@@ -260,7 +260,7 @@ def pictures(
     return found
 
 
-def gate_of(head: Snapshot, base: Snapshot) -> tuple[Gate, int]:
+def read_gate(head: Snapshot, base: Snapshot) -> tuple[Gate, int]:
     """The gate and the seed: of the base, so that no change can open its own gate."""
     for snap in (base, head, Snapshot(WORKSPACE, None)):
         tree = snap.yaml(paths.PARAMS)

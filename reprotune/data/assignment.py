@@ -19,7 +19,7 @@ def group_ids(ids: pd.Series, groups: np.ndarray) -> pd.Series:
     return ids.groupby(groups).transform("min")
 
 
-def hashed_rank(rows: pd.DataFrame, seed: int) -> pd.Series:
+def rank_by_hash(rows: pd.DataFrame, seed: int) -> pd.Series:
     """The place of each row in an order by a keyed hash of its group: an added row moves few."""
     order = rows["group"].map({g: digest(str(seed), g) for g in rows["group"].unique()})
     ranked = rows.assign(order=order).sort_values(["order", "id"])
@@ -37,8 +37,12 @@ def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str]) -> pd.Se
             "roles: one of test_share, test_per_class and train_per_class must be a number"
         )
     counts = {name: int((rows["label"] == name).sum()) for name in classes}
-    limits = quotas(counts, settings)
-    return published(rows, limits) if settings.strategy == "published" else hashed(rows, limits)
+    limits = set_quotas(counts, settings)
+    return (
+        assign_as_published(rows, limits)
+        if settings.strategy == "published"
+        else assign_by_hash(rows, limits)
+    )
 
 
 def check_given(split: pd.Series) -> None:
@@ -56,7 +60,7 @@ def check_given(split: pd.Series) -> None:
         )
 
 
-def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
+def set_quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     """Rows of each class for each role.
 
     Test and train come first, in full or not at all; validation takes what is left up to its
@@ -67,13 +71,13 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     """
     test, train = settings.test_per_class, settings.train_per_class
     if settings.test_share is not None:
-        return shared(counts, settings)
+        return divide_by_share(counts, settings)
     needed = (test or 0) + (train or 1)
     short = {name: count for name, count in counts.items() if count < needed}
     if short:
         raise InputError(
-            f"roles: test_per_class {shown(test)} and train_per_class {shown(train)} need {needed} "
-            f"rows of each class, but there are {short}; lower them or add rows"
+            f"roles: test_per_class {show_count(test)} and train_per_class {show_count(train)} "
+            f"need {needed} rows of each class, but there are {short}; lower them or add rows"
         )
     result: Quotas = {"test": {}, "validation": {}, "train": {}}
     for name, count in counts.items():
@@ -86,11 +90,11 @@ def quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     return result
 
 
-def shown(count: int | None) -> str:
+def show_count(count: int | None) -> str:
     return "null" if count is None else str(count)
 
 
-def shared(counts: Mapping[str, int], settings: Roles) -> Quotas:
+def divide_by_share(counts: Mapping[str, int], settings: Roles) -> Quotas:
     """The same shares of every class, at least one test row; then the training rows."""
     result: Quotas = {"test": {}, "validation": {}, "train": {}}
     for name, count in counts.items():
@@ -109,7 +113,7 @@ def shared(counts: Mapping[str, int], settings: Roles) -> Quotas:
     return result
 
 
-def hashed(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
+def assign_by_hash(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
     """Role of each row; ``rows`` has group, rank and label.
 
     In the order of their ranks, groups go whole to the first role that has room for them, so
@@ -137,7 +141,7 @@ def check_full(room: Counter[str]) -> None:
         )
 
 
-def published(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
+def assign_as_published(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
     """Role of each row in the split of Financial PhraseBank's published results.
 
     For each class ``RandomState(42).permutation(n)``: first test, then train, then validation;
@@ -154,7 +158,7 @@ def published(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
     return role
 
 
-def leaks(rows: pd.DataFrame) -> int:
+def count_leaks(rows: pd.DataFrame) -> int:
     """Test rows that have a near-duplicate in train or validation; ``rows`` has group and role."""
     taught = set(rows.loc[rows["role"].isin(["train", "validation"]), "group"])
     return int(((rows["role"] == "test") & rows["group"].isin(taught)).sum())

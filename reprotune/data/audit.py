@@ -13,7 +13,7 @@ from reprotune.data.ids import normalize
 from reprotune.text.tfidf import vectorizer
 
 
-def judge() -> Pipeline:
+def build_judge() -> Pipeline:
     """The model whose doubts are listed: TF-IDF and logistic regression."""
     return make_pipeline(
         vectorizer(2),
@@ -21,9 +21,7 @@ def judge() -> Pipeline:
     )
 
 
-def judged_probabilities(
-    rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int
-) -> np.ndarray:
+def judge_labels(rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Probability of each class for each row, from models that never saw the row or its group.
 
     Test rows are judged, but teach no model; in a published split a test row's group may.
@@ -39,16 +37,16 @@ def judged_probabilities(
     texts, groups = rows["text"].to_numpy(), rows["group"].to_numpy()
     cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for fit, held in cuts.split(taught, codes[taught], groups[taught]):
-        model = judge().fit(texts[taught[fit]], codes[taught[fit]])
+        model = build_judge().fit(texts[taught[fit]], codes[taught[fit]])
         result[np.ix_(taught[held], model.classes_)] = model.predict_proba(texts[taught[held]])
     test = np.flatnonzero((rows["role"] == "test").to_numpy())
     if len(test):
-        model = judge().fit(texts[taught], codes[taught])
+        model = build_judge().fit(texts[taught], codes[taught])
         result[np.ix_(test, model.classes_)] = model.predict_proba(texts[test])
     return result
 
 
-def doubtful_labels(
+def find_doubtful_labels(
     rows: pd.DataFrame, codes: np.ndarray, probability: np.ndarray, classes: list[str]
 ) -> pd.DataFrame:
     """Rows whose label the judge doubts, by cleanlab (Northcutt et al. 2021, confident learning).
@@ -71,7 +69,7 @@ def doubtful_labels(
     return table.loc[doubted]
 
 
-def repeated_texts(rows: pd.DataFrame) -> pd.DataFrame:
+def find_repeated_texts(rows: pd.DataFrame) -> pd.DataFrame:
     """Equal texts: duplicates (all but the first) and conflicts; near-duplicates by group.
 
     ``rows`` has id, text, label and group. Texts are equal if their words are.
@@ -91,7 +89,7 @@ def repeated_texts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def review_queue(rows: pd.DataFrame, findings: pd.DataFrame, length: int) -> pd.DataFrame:
+def queue_for_review(rows: pd.DataFrame, findings: pd.DataFrame, length: int) -> pd.DataFrame:
     """What a person should look at first: conflicts, then labels from the most doubtful on.
 
     Columns id, issue, score, label, suggested, text; conflicts come first.

@@ -44,7 +44,7 @@ def decide(
     return rows.assign(label=labels), reason
 
 
-def policy(
+def apply_policy(
     rows: pd.DataFrame,
     findings: pd.DataFrame,
     decided: pd.Series,
@@ -71,10 +71,10 @@ def policy(
         if issue == "label":
             ids = ids.head(int(curate.doubtful_share * train.sum()))
         reason[rows["id"].isin(ids)] = issue
-    return reason.mask(last_copies(rows, reason, removed))
+    return reason.mask(find_last_copies(rows, reason, removed))
 
 
-def last_copies(rows: pd.DataFrame, reason: pd.Series, removed: pd.Series) -> pd.Series:
+def find_last_copies(rows: pd.DataFrame, reason: pd.Series, removed: pd.Series) -> pd.Series:
     """Duplicates whose other copies all leave for another reason: the first of them stays."""
     text = rows["text"].map(normalize)
     stays = reason.isna() & ~removed

@@ -35,7 +35,7 @@ LONGEST = 200  # characters of a text shown in the report
 SEVERITY = {"stop": "critical", "warn": "warning"}
 
 
-def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expectation]:
+def build_rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expectation]:
     """The rules for one table: raw, curated, train, validation or test."""
     rows, share, text, repeats = (
         limits.rows,
@@ -47,18 +47,18 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
         gxe.ExpectColumnValuesToBeInSet(
             column="label",
             value_set=[escape(name) for name in classes],
-            **told("download.labels", "every label is a class"),
+            **name_rule("download.labels", "every label is a class"),
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="characters",
             min_value=text.min,
             max_value=text.max,
-            **told("characters", f"a text has {text.min} to {text.max} characters", text),
+            **name_rule("characters", f"a text has {text.min} to {text.max} characters", text),
         ),
         gxe.ExpectColumnValuesToBeUnique(
             column="text",
             mostly=round(1 - repeats.max, 9),  # 1 - 0.7 is more than 0.3
-            **told("repeated", f"at most {repeats.max:g} of the rows share a text", repeats),
+            **name_rule("repeated", f"at most {repeats.max:g} of the rows share a text", repeats),
         ),
     ]
     if name in WHOLE:
@@ -66,7 +66,7 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
             gxe.ExpectTableRowCountToBeBetween(
                 min_value=rows.min,
                 max_value=rows.max,
-                **told("rows", f"the number of rows is {rows.min} to {rows.max}", rows),
+                **name_rule("rows", f"the number of rows is {rows.min} to {rows.max}", rows),
             )
         )
     if name != "validation":  # which takes what is left
@@ -76,14 +76,14 @@ def rules(name: str, classes: Sequence[str], limits: Expectations) -> list[Expec
                 column=share_column(class_name),
                 min_value=share.min,
                 max_value=share.max,
-                **told("class_share", f"the share of class {class_name} is {bounds}", share),
+                **name_rule("class_share", f"the share of class {class_name} is {bounds}", share),
             )
             for class_name in classes
         ]
     return found
 
 
-def told(key: str, rule: str, limit: Limit | None = None) -> dict[str, Any]:
+def name_rule(key: str, rule: str, limit: Limit | None = None) -> dict[str, Any]:
     """How a rule is named in messages and in the report, and what a violation does."""
     parameter = f"expectations.{key}" if limit else key
     return {
@@ -97,7 +97,7 @@ def share_column(class_name: str) -> str:
     return f"is {escape(class_name)}"
 
 
-def measured(rows: pd.DataFrame, name: str, classes: Sequence[str]) -> pd.DataFrame:
+def measure(rows: pd.DataFrame, name: str, classes: Sequence[str]) -> pd.DataFrame:
     """What the rules look at; long texts are cut, for the report repeats them."""
     text = rows["text"]
     marks = text.map(lambda value: f" ... [{len(value)} characters, {digest(value)}]")
@@ -139,9 +139,11 @@ def require(
                 "rows out, and so do decisions and the policy of curate"
             )
         return
-    result = validate(measured(rows, name, classes), name, rules(name, classes, limits), docs, work)
+    result = validate(
+        measure(rows, name, classes), name, build_rules(name, classes, limits), docs, work
+    )
     broken = {
-        severity: [explain(one, name) for one in result.results if failed(one, severity)]
+        severity: [explain(one, name) for one in result.results if list_failures(one, severity)]
         for severity in SEVERITY.values()
     }
     report = f"the report is {docs / 'index.html'}"
@@ -155,7 +157,7 @@ def require(
         )
 
 
-def failed(result: ExpectationValidationResult, severity: str) -> bool:
+def list_failures(result: ExpectationValidationResult, severity: str) -> bool:
     config = result.expectation_config
     return not result.success and config is not None and config.severity == severity
 
@@ -182,11 +184,11 @@ def validate(
     """Run the rules and rebuild the site, where this result takes the place of the last."""
     forget(name, docs, work)
     try:
-        return recorded(table, name, suite, docs, work)
+        return record(table, name, suite, docs, work)
     except Exception:  # the half-written store of a killed run; else it is raised again
         for folder in (work / STORE, docs):
             shutil.rmtree(folder, ignore_errors=True)
-        return recorded(table, name, suite, docs, work)
+        return record(table, name, suite, docs, work)
 
 
 def forget(name: str, docs: Path, work: Path) -> None:
@@ -195,10 +197,10 @@ def forget(name: str, docs: Path, work: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def recorded(
+def record(
     table: pd.DataFrame, name: str, suite: list[Expectation], docs: Path, work: Path
 ) -> ExpectationSuiteValidationResult:
-    context = opened(docs, work)
+    context = open_context(docs, work)
     source = context.data_sources.add_or_update_pandas(SITE)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
     definition = gx.ValidationDefinition(
@@ -219,7 +221,7 @@ def recorded(
     return result
 
 
-def opened(docs: Path, work: Path) -> FileDataContext:
+def open_context(docs: Path, work: Path) -> FileDataContext:
     """The store behind the site."""
     work.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=work)

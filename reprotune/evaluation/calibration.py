@@ -20,14 +20,14 @@ def arrays(predictions: pd.DataFrame, classes: Sequence[str]) -> tuple[np.ndarra
     return probability, pd.Categorical(predictions["label"], categories=list(classes)).codes
 
 
-def losses(probability: np.ndarray, labels: np.ndarray) -> Losses:
+def measure_losses(probability: np.ndarray, labels: np.ndarray) -> Losses:
     """Log loss (nats), Brier score (summed over classes, 0 to 2) and calibration error.
 
     Brier 1950; ECE as in Guo et al. 2017, over ten bins of equal width.
     """
     truth = np.eye(probability.shape[1])[labels]
     own = np.clip(probability[np.arange(len(labels)), labels], LEAST, 1)
-    table = reliability(probability, labels)
+    table = bin_by_confidence(probability, labels)
     gap = (table["confidence"] - table["accuracy"]).abs()
     return Losses(
         log_loss=float(-np.log(own).mean()),
@@ -36,7 +36,7 @@ def losses(probability: np.ndarray, labels: np.ndarray) -> Losses:
     )
 
 
-def reliability(probability: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+def bin_by_confidence(probability: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """For each bin of confidence that has rows: mean confidence, accuracy and rows."""
     confidence = probability.max(axis=1)
     right = probability.argmax(axis=1) == labels
@@ -49,7 +49,7 @@ def reliability(probability: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     )
 
 
-def tempered(log_p: np.ndarray, temperature: float) -> np.ndarray:
+def apply_temperature(log_p: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities of log-likelihoods over a temperature; rows sum to 1."""
     scaled = log_p / temperature
     shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
@@ -63,7 +63,7 @@ def fit_temperature(log_p: np.ndarray, labels: np.ndarray) -> float:
     """
 
     def loss(log_temperature: float) -> float:
-        own = tempered(log_p, np.exp(log_temperature))[np.arange(len(labels)), labels]
+        own = apply_temperature(log_p, np.exp(log_temperature))[np.arange(len(labels)), labels]
         return float(-np.log(np.clip(own, 1e-300, 1)).mean())
 
     found = minimize_scalar(loss, bounds=(COLDEST, HOTTEST), method="bounded")
@@ -77,6 +77,6 @@ def scale(
     temperature = fit_temperature(held_log_p, held_labels)
     return Calibration(
         temperature=temperature,
-        before=losses(tempered(log_p, 1.0), labels),
-        after=losses(tempered(log_p, temperature), labels),
+        before=measure_losses(apply_temperature(log_p, 1.0), labels),
+        after=measure_losses(apply_temperature(log_p, temperature), labels),
     )

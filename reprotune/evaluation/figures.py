@@ -11,11 +11,11 @@ from reprotune.evaluation import calibration, ranking
 from reprotune.evaluation.metrics import (
     Resampling,
     accuracy,
-    accuracy_gain,
-    against_reference,
-    intervals,
-    scores,
-    subset,
+    compare_accuracy,
+    find_intervals,
+    score,
+    score_against,
+    score_subset,
 )
 from reprotune.tables import predictions
 from reprotune.tables.metrics import (
@@ -58,36 +58,37 @@ def evaluate(
     confidence = sampling.confidence
 
     def reference(rows: pd.DataFrame) -> Reference | None:
-        return against_reference(rows, truth, classes, confidence) if known else None
+        return score_against(rows, truth, classes, confidence) if known else None
 
     def baseline(rows: pd.DataFrame) -> BaselineIntervals:
         found = reference(rows)
         return BaselineIntervals(
-            interval=intervals(rows, classes, sampling), reference=found.interval if found else None
+            interval=find_intervals(rows, classes, sampling),
+            reference=found.interval if found else None,
         )
 
     return Evaluation(
-        test=scores(table, classes).model_copy(
-            update={"interval": intervals(table, classes, sampling)}
+        test=score(table, classes).model_copy(
+            update={"interval": find_intervals(table, classes, sampling)}
         ),
         reference=reference(table),
         gain_over={
-            name: accuracy_gain(
-                predictions.right(table, rows), predictions.right(rows, table), sampling
+            name: compare_accuracy(
+                predictions.is_right(table, rows), predictions.is_right(rows, table), sampling
             )
             for name, rows in by_name.items()
         },
         **subsets,
         fit={name: accuracy(rows) for name, rows in parts.items()},
-        calibration=scaled(table, held, classes),
-        threshold=threshold(table, held, classes),
+        calibration=calibrate(table, held, classes),
+        threshold=choose_threshold(table, held, classes),
         forgetting=said.forgetting,
         generated=said.generated,
         baselines={name: baseline(rows) for name, rows in by_name.items()},
     )
 
 
-def subsets(
+def score_subsets(
     table: pd.DataFrame,
     others: pd.DataFrame,
     roles: pd.DataFrame,
@@ -101,12 +102,12 @@ def subsets(
     doubted = set(findings.loc[findings["issue"] == "label", "id"])
     clean = find_unleaked(roles)
     baselines = {
-        str(name): subset(said, clean, confidence).accuracy
+        str(name): score_subset(said, clean, confidence).accuracy
         for name, said in others.groupby("predictor", sort=False)
     }
     return {
-        "without_doubted": subset(table, set(table["id"]) - doubted, confidence),
-        "without_leaked": subset(table, clean, confidence).model_copy(
+        "without_doubted": score_subset(table, set(table["id"]) - doubted, confidence),
+        "without_leaked": score_subset(table, clean, confidence).model_copy(
             update={"baselines": baselines}
         ),
     }
@@ -118,7 +119,9 @@ def find_unleaked(roles: pd.DataFrame) -> list[str]:
     return list(roles.loc[(roles["role"] == "test") & ~roles["group"].isin(taught), "id"])
 
 
-def scaled(table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -> Calibration | None:
+def calibrate(
+    table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]
+) -> Calibration | None:
     """Calibration before and after a temperature that is fitted on the held-out rows."""
     if held.empty:
         return None
@@ -129,7 +132,9 @@ def scaled(table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -> C
     return calibration.scale(log_p, labels, held_log_p, taught)
 
 
-def threshold(table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -> Threshold | None:
+def choose_threshold(
+    table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]
+) -> Threshold | None:
     """For two classes, a threshold that is chosen on the held-out rows."""
     if len(classes) != 2:
         return None
@@ -137,7 +142,7 @@ def threshold(table: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -
     (score, truth), (held_score, held_truth) = (
         (rows[name].to_numpy(float), (rows["label"] == name).to_numpy()) for rows in (table, held)
     )
-    found = ranking.at_threshold(score, truth, held_score, held_truth)
+    found = ranking.score_at_threshold(score, truth, held_score, held_truth)
     return Threshold(class_=name, **found) if found else None
 
 
@@ -147,22 +152,22 @@ def check_rows(table: pd.DataFrame, rows: pd.DataFrame) -> None:
         raise InputError("the predictions are of other test rows; run dvc repro")
 
 
-def plots(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+def draw_up_plots(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The data of each plot, by the name of its file."""
     probability, labels = calibration.arrays(table, classes)
-    roc, precision_recall = ranking.curves(probability, labels, classes)
-    found = scores(table, classes)
+    roc, precision_recall = ranking.trace_curves(probability, labels, classes)
+    found = score(table, classes)
     bars = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
     return {
         "confusion.csv": table[["label", "predicted"]],
         "roc.csv": roc,
         "precision_recall.csv": precision_recall,
         "classes.csv": pd.DataFrame(bars).rename_axis("class").reset_index(),
-        "reliability.csv": calibration.reliability(probability, labels),
+        "reliability.csv": calibration.bin_by_confidence(probability, labels),
     }
 
 
-def mistakes(table: pd.DataFrame, classes: Sequence[str], count: int) -> pd.DataFrame:
+def find_mistakes(table: pd.DataFrame, classes: Sequence[str], count: int) -> pd.DataFrame:
     """The wrong predictions that the model was surest of."""
     wrong = table[table["label"] != table["predicted"]]
     wrong = wrong.assign(confidence=wrong[list(classes)].max(axis=1))

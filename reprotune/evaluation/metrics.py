@@ -19,7 +19,7 @@ class Resampling(NamedTuple):
     seed: int
 
 
-def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+def count_confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
     """Counts by label (rows) and predicted class (columns); shape (classes, classes)."""
     table = pd.crosstab(predictions["label"], predictions["predicted"])
     return np.asarray(table.reindex(index=list(classes), columns=list(classes), fill_value=0))
@@ -47,12 +47,12 @@ def quantiles(draws: np.ndarray, confidence: float) -> Interval:
     return float(low), float(high)
 
 
-def scores(predictions: pd.DataFrame, classes: Sequence[str]) -> Scores:
+def score(predictions: pd.DataFrame, classes: Sequence[str]) -> Scores:
     """What predictions are worth, over all rows and for each class.
 
     ``predictions`` has the columns label, predicted and one probability for each class.
     """
-    counts = confusion(predictions, classes)
+    counts = count_confusion(predictions, classes)
     rows, hits = int(counts.sum()), np.diagonal(counts)
     support, said = counts.sum(axis=1), counts.sum(axis=0)
     recall = hits / np.maximum(support, 1)
@@ -71,18 +71,20 @@ def scores(predictions: pd.DataFrame, classes: Sequence[str]) -> Scores:
         recall=by_class(recall),
         f1=by_class(2 * hits / np.maximum(support + said, 1)),
         support=by_class(support),
-        **dict(calibration.losses(probability, labels)),
-        **ranking.ranking(probability, labels, classes),
+        **dict(calibration.measure_losses(probability, labels)),
+        **ranking.rank_classes(probability, labels, classes),
     )
 
 
-def intervals(predictions: pd.DataFrame, classes: Sequence[str], sampling: Resampling) -> Intervals:
+def find_intervals(
+    predictions: pd.DataFrame, classes: Sequence[str], sampling: Resampling
+) -> Intervals:
     """Intervals of the main scores.
 
     Wilson's for the proportions; for macro-F1 the percentile bootstrap over test rows (Efron
     1979), drawn as multinomial confusion counts, which is the same and much faster.
     """
-    counts = confusion(predictions, classes)
+    counts = count_confusion(predictions, classes)
     rows, hits, support = int(counts.sum()), np.diagonal(counts), counts.sum(axis=1)
     rng = np.random.default_rng(sampling.seed)
     draws = rng.multinomial(rows, counts.ravel() / rows, size=sampling.resamples)
@@ -109,7 +111,7 @@ def mcc(counts: np.ndarray) -> float:
     return float(covariance / spread) if spread else 0.0
 
 
-def subset(predictions: pd.DataFrame, chosen: Collection[str], confidence: float) -> Subset:
+def score_subset(predictions: pd.DataFrame, chosen: Collection[str], confidence: float) -> Subset:
     """Accuracy on the rows with these ids, with Wilson's interval."""
     rows = predictions[predictions["id"].isin(list(chosen))]
     hits = int((rows["label"] == rows["predicted"]).sum())
@@ -120,7 +122,7 @@ def subset(predictions: pd.DataFrame, chosen: Collection[str], confidence: float
     )
 
 
-def against_reference(
+def score_against(
     predictions: pd.DataFrame,
     reference: pd.Series,
     classes: Sequence[str],
@@ -130,7 +132,7 @@ def against_reference(
 
     With ``confidence``, an interval of the accuracy, too.
     """
-    counts = confusion(predictions.assign(label=reference.to_numpy()), classes)
+    counts = count_confusion(predictions.assign(label=reference.to_numpy()), classes)
     hits, rows = int(np.trace(counts)), int(counts.sum())
     return Reference(
         accuracy=hits / rows,
@@ -139,7 +141,7 @@ def against_reference(
     )
 
 
-def accuracy_gain(right: np.ndarray, other_right: np.ndarray, sampling: Resampling) -> Gain:
+def compare_accuracy(right: np.ndarray, other_right: np.ndarray, sampling: Resampling) -> Gain:
     """Difference of two accuracies on the same rows: paired bootstrap interval and exact McNemar.
 
     ``right`` and ``other_right`` say row by row whether a prediction was right; shape (rows,).

@@ -22,27 +22,27 @@ class Ranking(TypedDict):
     average_precision: dict[str, float]
 
 
-def ranking(probability: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Ranking:
+def rank_classes(probability: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Ranking:
     """Area under the ROC curve and average precision of each class against the rest.
 
     ``probability`` has shape (rows, classes), ``labels`` are column numbers. Through scikit-learn;
     a class that has no rows, or all, is left out.
     """
     figures: Ranking = {"roc_auc": {}, "average_precision": {}}
-    for column, truth in present(labels, classes):
+    for column, truth in find_present(labels, classes):
         score, name = probability[:, column], classes[column]
         figures["roc_auc"][name] = float(roc_auc_score(truth, score))
         figures["average_precision"][name] = float(average_precision_score(truth, score))
     return figures
 
 
-def present(labels: np.ndarray, classes: Sequence[str]) -> list[tuple[int, np.ndarray]]:
+def find_present(labels: np.ndarray, classes: Sequence[str]) -> list[tuple[int, np.ndarray]]:
     """The columns of the classes that some rows have and some not, and which rows those are."""
     truths = [(column, labels == column) for column in range(len(classes))]
     return [(column, truth) for column, truth in truths if truth.any() and not truth.all()]
 
 
-def curves(
+def trace_curves(
     probability: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """ROC and precision-recall curves of each class against the rest, thinned for plotting.
@@ -50,22 +50,22 @@ def curves(
     Columns class, false_positive_rate, true_positive_rate; and class, recall, precision.
     """
     roc, pr = [], []
-    for column, truth in present(labels, classes):
+    for column, truth in find_present(labels, classes):
         name, score = classes[column], probability[:, column]
         false, true, _ = roc_curve(truth, score)
         precision, recall, _ = precision_recall_curve(truth, score)
-        roc.append(thinned(name, false_positive_rate=false, true_positive_rate=true))
-        pr.append(thinned(name, recall=recall, precision=precision))
+        roc.append(thin(name, false_positive_rate=false, true_positive_rate=true))
+        pr.append(thin(name, recall=recall, precision=precision))
     return pd.concat(roc, ignore_index=True), pd.concat(pr, ignore_index=True)
 
 
-def thinned(name: str, **columns: np.ndarray) -> pd.DataFrame:
+def thin(name: str, **columns: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({"class": name, **columns})
     kept = np.linspace(0, len(table) - 1, min(POINTS, len(table))).round().astype(int)
     return table.iloc[kept]
 
 
-def threshold(score: np.ndarray, truth: np.ndarray) -> float:
+def find_threshold(score: np.ndarray, truth: np.ndarray) -> float:
     """The probability from which a row counts as positive, with the best balanced accuracy.
 
     Youden's J (1950); of equally good cuts the one nearest to 0.5, halfway between two scores.
@@ -79,13 +79,13 @@ def threshold(score: np.ndarray, truth: np.ndarray) -> float:
     return float(cuts[np.abs(cuts - 0.5).argmin()])
 
 
-def at_threshold(
+def score_at_threshold(
     score: np.ndarray, truth: np.ndarray, held_score: np.ndarray, held_truth: np.ndarray
 ) -> dict[str, float]:
     """What a threshold that is chosen on held-out rows gives on these."""
     if held_truth.all() or not held_truth.any():
         return {}
-    cut = threshold(held_score, held_truth)
+    cut = find_threshold(held_score, held_truth)
     right = (score >= cut) == truth
     return {
         "value": cut,

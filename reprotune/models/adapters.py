@@ -38,7 +38,7 @@ HEAD = "head.safetensors"
 Tuned = PreTrainedModel | PeftModel
 
 
-def prepared(model: PreTrainedModel, train: Train, encoder: Encoder) -> Tuned:
+def prepare(model: PreTrainedModel, train: Train, encoder: Encoder) -> Tuned:
     """The model with what ``train.method`` trains set free, and the rest frozen.
 
     Raises:
@@ -65,13 +65,15 @@ def adapter_config(model: PreTrainedModel, train: Train, encoder: Encoder) -> Pe
         )
     common["modules_to_save"] = head_modules(model) if encoder.has_head else None
     if train.method == "ia3":
-        known(model, SCALED, "train.method ia3", "another method")
+        look_up_modules(model, SCALED, "train.method ia3", "another method")
         return IA3Config(**common)
     if train.method not in ("lora", "dora"):
         return None
     targets: str | list[str] = train.lora.targets
     if targets == "attention":
-        targets = list(known(model, ATTENTION, "train.lora.targets attention", "all-linear"))
+        targets = list(
+            look_up_modules(model, ATTENTION, "train.lora.targets attention", "all-linear")
+        )
     return LoraConfig(
         r=train.lora.rank,
         lora_alpha=train.lora.alpha,
@@ -83,7 +85,7 @@ def adapter_config(model: PreTrainedModel, train: Train, encoder: Encoder) -> Pe
     )
 
 
-def known(
+def look_up_modules(
     model: PreTrainedModel, table: Mapping[str, Sequence[str]], what: str, other: str
 ) -> Sequence[str]:
     """peft's choice of modules for this type of model."""
@@ -154,11 +156,11 @@ def apply(base: PreTrainedModel, tuned: Path, encoder: Encoder) -> tuple[Tuned, 
         return base, encoder
     if PeftConfig.from_pretrained(str(tuned)).peft_type == "PROMPT_TUNING":
         vectors = load_file(tuned / WEIGHTS)[SOFT_PROMPT]
-        return with_soft_prompt(base, vectors, cast(PromptEncoder, encoder))
+        return add_soft_prompt(base, vectors, cast(PromptEncoder, encoder))
     return PeftModel.from_pretrained(base, str(tuned)), encoder
 
 
-def with_soft_prompt(
+def add_soft_prompt(
     model: PreTrainedModel, vectors: torch.Tensor, encoder: PromptEncoder
 ) -> tuple[PreTrainedModel, PromptEncoder]:
     """The soft prompt as the embeddings of new tokens, which the encoder puts first.

@@ -36,7 +36,7 @@ class Precision(NamedTuple):
             "float16": torch.float16,
         }[self.compute_dtype]
 
-    def quantized(self, skip: list[str] | None = None) -> BitsAndBytesConfig | None:
+    def quantize_config(self, skip: list[str] | None = None) -> BitsAndBytesConfig | None:
         """4-bit NormalFloat (QLoRA, Dettmers et al. 2023) or 8 bits (LLM.int8(), 2022), or None."""
         if self.quantization == "none":
             return None
@@ -75,7 +75,7 @@ def load_model(
         str(folder),
         config=config,
         dtype=precision.dtype,
-        quantization_config=precision.quantized(heads or None),
+        quantization_config=precision.quantize_config(heads or None),
         device_map={"": DEVICE},
         ignore_mismatched_sizes=True,
         trust_remote_code=False,

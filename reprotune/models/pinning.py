@@ -81,7 +81,7 @@ def from_hub(repository: Repository) -> Path:
 
 def needed(repository: Repository) -> list[hub.Entry]:
     """The files of a repository that a model needs: weights in one format, no cards."""
-    entries = hub.listing(repository)
+    entries = hub.list_files(repository)
     names = [entry.name for entry in entries]
     wanted = {name for name in names if "/" not in name and Path(name).suffix in PINNED}
     if not any(name.endswith(".safetensors") for name in wanted):

@@ -58,10 +58,10 @@ class PromptEncoder:
         Raises:
             InputError: two classes have the same answer there, or answers change the prompt.
         """
-        head = self.asked("x")
+        head = self.ask("x")
         answers: dict[str, tuple[int, ...]] = {}
         for name, verbalizer in self.verbalizers.items():
-            whole = self.asked("x", verbalizer)
+            whole = self.ask("x", verbalizer)
             if whole[: len(head)] != head or len(whole) == len(head):
                 raise InputError(
                     f"prompt.verbalizers.{name} {verbalizer!r} merges with the end of the "
@@ -93,35 +93,33 @@ class PromptEncoder:
         """
         answers = [self.verbalizers[label] for label in labels]
         few = replace(self, shots=tuple(zip(texts, answers, strict=True)))
-        more = len(few.asked("")) - len(self.asked(""))
+        more = len(few.ask("")) - len(self.ask(""))
         return replace(few, max_tokens=self.max_tokens + more)
 
-    def rendered(self, text: str) -> str:
+    def render(self, text: str) -> str:
         """The prompt as text."""
         if self.chat:
             return render(self.tokenizer, self.turns(text))
-        shots = [f"{self.filled(shot)}{answer}\n\n" for shot, answer in self.shots]
-        return "".join(shots) + self.filled(text)
+        shots = [f"{self.fill(shot)}{answer}\n\n" for shot, answer in self.shots]
+        return "".join(shots) + self.fill(text)
 
-    def filled(self, text: str) -> str:
+    def fill(self, text: str) -> str:
         return self.template.replace("{text}", text)
 
     def turns(self, text: str) -> list[str]:
         """What user and assistant say in turn; the last one asks."""
-        before = [
-            turn for shot, answer in self.shots for turn in (self.filled(shot), answer.strip())
-        ]
-        return [*before, self.filled(text)]
+        before = [turn for shot, answer in self.shots for turn in (self.fill(shot), answer.strip())]
+        return [*before, self.fill(text)]
 
     @cached_property
     def frame(self) -> Frame:
         return Frame(self.tokenizer, len(self.turns("")))
 
-    def asked(self, text: str, answer: str = "") -> list[int]:
+    def ask(self, text: str, answer: str = "") -> list[int]:
         """The tokens of a prompt, and of an answer to it."""
         if self.chat:
             return self.frame.tokens(self.turns(text), answer.strip())
-        return self.tokens(self.rendered(text) + answer)
+        return self.tokens(self.render(text) + answer)
 
     @property
     def room(self) -> int:
@@ -144,7 +142,7 @@ class PromptEncoder:
         Raises:
             InputError: the template alone is too long.
         """
-        ids = self.asked(text)
+        ids = self.ask(text)
         while len(ids) > self.room:
             if not text:
                 raise InputError(
@@ -153,11 +151,11 @@ class PromptEncoder:
                 )
             excess = (len(ids) - self.room) / len(ids)
             text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]
-            ids = self.asked(text)
+            ids = self.ask(text)
         return [*self.prefix, *ids]
 
     def is_cut(self, text: str) -> bool:
-        return len(self.asked(text)) > self.room
+        return len(self.ask(text)) > self.room
 
     def example(self, text: str, label: str) -> dict[str, list[int]]:
         """One training sequence: the loss is on the answer and the end token alone."""

@@ -143,7 +143,7 @@ def model(params: Params) -> Finding:
 
     if params.model.kind == "hub":
         repository = at_hub(params)
-        missing = [e for e in needed(repository) if hub.cached(repository, e.name) is None]
+        missing = [e for e in needed(repository) if hub.find_cached(repository, e.name) is None]
         fetched = f"{sum(e.size for e in missing) / GIB:.1f} GiB of it are to be fetched"
         return Finding("ok", "model", f"{repository}, about {size(params) / 1e6:.0f} M parameters; "
                        f"{fetched}")  # fmt: skip

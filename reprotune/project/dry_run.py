@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reprotune.core.params import Curate, Roles
-from reprotune.data.assignment import assign, group_ids, hashed_rank
-from reprotune.data.audit import repeated_texts
+from reprotune.data.assignment import assign, group_ids, rank_by_hash
+from reprotune.data.audit import find_repeated_texts
 from reprotune.data.balance import balance
-from reprotune.data.curation import policy
+from reprotune.data.curation import apply_policy
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
 
 
-def grouped(rows: pd.DataFrame, threshold: float, seed: int) -> pd.DataFrame:
+def group_rows(rows: pd.DataFrame, threshold: float, seed: int) -> pd.DataFrame:
     """With id, group and rank as `download` and `roles` give them; rows have text and label."""
     rows = add_ids(rows)
     rows["group"] = group_ids(rows["id"], near_duplicate_groups(rows["text"], threshold, seed))
-    return rows.assign(rank=hashed_rank(rows, seed))
+    return rows.assign(rank=rank_by_hash(rows, seed))
 
 
 def rehearse(
@@ -33,7 +33,7 @@ def rehearse(
     rows = rows.assign(role=assign(rows, roles, classes))
     nothing = pd.Series(False, index=rows.index)
     plan = curate.model_copy(update={"doubtful": "keep"})
-    left = policy(rows, repeated_texts(rows), rows["id"][:0], nothing, plan)
+    left = apply_policy(rows, find_repeated_texts(rows), rows["id"][:0], nothing, plan)
     kept = rows[left.isna()]
     parts = {role: kept[kept["role"] == role] for role in ("train", "validation", "test")}
     parts["train"] = balance(parts["train"], classes, roles.train_per_class, "train")

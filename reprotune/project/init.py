@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from reprotune.core.io import whole_file
 from reprotune.core.params import Download, SourceFile
 from reprotune.core.params_file import load_params
 from reprotune.project import profiles
-from reprotune.project.dry_run import grouped, rehearse
+from reprotune.project.dry_run import group_rows, rehearse
 from reprotune.project.sniff import Look, look, readable
 
 ROWS = 6000  # training rows of a first run, about
@@ -35,19 +36,23 @@ SAMPLE = 1000  # texts whose tokens are counted
 ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a person says of their files; what they leave open is found out."""
+
+    files: Sequence[Path]
+    text: str | None = None  # column, or a position: 0 is the first
+    label: str | None = None
+    classes: Sequence[str] = ()  # of each file, if one is one class
+    test: Path | None = None  # a published part
+    validation: Path | None = None
+    model: str | None = None  # a folder under models/source
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
 def init(
-    files: Sequence[Path],
-    *,
-    text: str | None = None,
-    label: str | None = None,
-    classes: Sequence[str] = (),
-    test: Path | None = None,
-    validation: Path | None = None,
-    model: str | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    target: Path = paths.PARAMS,
-    folder: Path = paths.SOURCE_DATA,
+    wanted: Wanted, target: Path = paths.PARAMS, folder: Path = paths.SOURCE_DATA
 ) -> tuple[Look, Download, dict[str, Any]]:
     """Copy the files into ``folder`` and write the parameters that fit them.
 
@@ -56,11 +61,11 @@ def init(
     Raises:
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
     """
-    paths_, entries = listed(files, classes, test, validation)
+    paths_, entries = list_files(wanted)
     for path in paths_:
         check_free(path, folder / path.name)
-    trial = described(entries, text, label)
-    way, tables = readable(paths_, trial, encoding, delimiter)
+    trial = describe_reading(entries, wanted.text, wanted.label)
+    way, tables = readable(paths_, trial, wanted.encoding, wanted.delimiter)
     seen = look(way, paths_, tables)
     sections, parts = splits(seen, paths_[0])
     rarest = int(parts["train"]["label"].value_counts().min())
@@ -69,7 +74,7 @@ def init(
         "expectations": expectations(parts),
         **sections,
         "audit": {"folds": max(2, min(5, rarest))},
-        **learner(seen, model, len(parts["train"])),
+        **learner(seen, wanted.model, len(parts["train"])),
     }
     changes["baseline"]["folds"] = max(2, min(5, rarest))
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
@@ -79,10 +84,11 @@ def init(
     return seen, way, changes
 
 
-def listed(
-    files: Sequence[Path], classes: Sequence[str], test: Path | None, validation: Path | None
-) -> tuple[list[Path], list[SourceFile]]:
+def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
     """All files, and their entries of ``download.files``."""
+    files, classes, test, validation = (
+        wanted.files, wanted.classes, wanted.test, wanted.validation
+    )  # fmt: skip
     if classes and len(classes) != len(files):
         raise InputError(
             f"--classes names {len(classes)} classes, but there are {len(files)} files"
@@ -118,7 +124,7 @@ def check_free(file: Path, target: Path) -> None:
             )
 
 
-def described(entries: list[SourceFile], text: str | None, label: str | None) -> Download:
+def describe_reading(entries: list[SourceFile], text: str | None, label: str | None) -> Download:
     """How the person says that the files are read; encoding and delimiter are still open."""
     by_class = entries[0].label is not None
     if text is None and not by_class:
@@ -174,7 +180,7 @@ def splits(seen: Look, where: Path) -> tuple[dict[str, Any], dict[str, pd.DataFr
         InputError: no split has all classes in training and test.
     """
     known = load_params(paths.PROFILES / "builtin.yaml")
-    rows = grouped(
+    rows = group_rows(
         seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed
     )
     for sections in candidates(rows):

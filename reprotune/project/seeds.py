@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 
-def summary(results: pd.DataFrame, parameters: Sequence[str], select: str) -> pd.DataFrame:
+def summarize(results: pd.DataFrame, parameters: Sequence[str], select: str) -> pd.DataFrame:
     """One row for each setting, the best first: mean and spread over its seeds.
 
     ``results`` has the parameters, a column ``seed`` and the figures, ``select`` among them. The

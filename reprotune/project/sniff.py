@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.core.params import RESERVED, Download
+from reprotune.core.params import Download
+from reprotune.core.params.data import RESERVED
 from reprotune.data.ids import normalize
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import check_texts, column, load
@@ -68,8 +69,8 @@ def readable(
     top = raws[0].split(b"\n", 1)[0].decode(chosen, "replace") if raws and not encoding else ""
     found: list[tuple[tuple[int, int], Download, list[pd.DataFrame]]] = []
     failures: list[tuple[int, InputError]] = []
-    for mark in [marked(delimiter)] if delimiter else DELIMITERS:
-        for way in ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
+    for mark in [read_delimiter(delimiter)] if delimiter else DELIMITERS:
+        for way in list_ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
             try:
                 tables = [load(path.read_bytes(), str(path), way) for path in files]
                 labels = [check_columns(*pair, way) for pair in zip(tables, files, strict=True)]
@@ -84,14 +85,14 @@ def readable(
     return way, tables
 
 
-def marked(delimiter: str) -> str:
+def read_delimiter(delimiter: str) -> str:
     mark = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
     if len(mark) != 1:
         raise InputError(f"--delimiter {delimiter!r} is not one character; \\t is a tab")
     return mark
 
 
-def ways(trial: Download) -> list[Download]:
+def list_ways(trial: Download) -> list[Download]:
     """The trial and, for columns by position, the one in which a header row names them so."""
     columns = (trial.text_column, trial.label_column)
     if trial.header or trial.label_column is None:
@@ -121,8 +122,8 @@ def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -
     rows = pd.concat(parts, ignore_index=True)
     labels = name_classes(rows["raw"], way.label_column)
     rows["label"] = rows["raw"].map(labels)
-    usable = distinct(rows)
-    scarce = {*usable[usable < FEWEST].index, *absent(rows)}
+    usable = drop_repeated(rows)
+    scarce = {*usable[usable < FEWEST].index, *find_absent(rows)}
     labels = {raw: None if name in scarce else name for raw, name in labels.items()}
     kept = rows[rows["raw"].map(labels).notna()]
     for name, part in kept.groupby("file"):
@@ -156,7 +157,7 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
     return {value: names[value.casefold()] or None for value in sorted(counts.index)}
 
 
-def absent(rows: pd.DataFrame) -> set[str]:
+def find_absent(rows: pd.DataFrame) -> set[str]:
     """Classes that a published train or test part lacks; rows have label and split."""
     known = rows.dropna(subset="label")
     parts = [part for part in ("train", "test") if (known["split"] == part).any()]
@@ -164,7 +165,7 @@ def absent(rows: pd.DataFrame) -> set[str]:
     return set().union(*held) - set.intersection(*held) if held else set()
 
 
-def distinct(rows: pd.DataFrame) -> pd.Series:
+def drop_repeated(rows: pd.DataFrame) -> pd.Series:
     """For each class the number of different texts that have no other label too.
 
     Of a published split, the texts of its training part.

@@ -14,7 +14,7 @@ from reprotune.core.errors import InputError
 GONE = {"deleted", "not in cache"}  # of outputs: a clone without the cache has none
 
 
-def stale() -> dict[str, list[str]]:
+def find_stale() -> dict[str, list[str]]:
     """The stages that would run again, each with what changed; needs no cache and no remote.
 
     Raises:
@@ -24,16 +24,16 @@ def stale() -> dict[str, list[str]]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"dvc status: {done.stderr.strip()}")
-    outputs = made()
+    outputs = list_outputs()
     found = {}
     for stage, changes in json.loads(done.stdout or "{}").items():
-        reasons = [reason for change in changes for reason in told(change, outputs)]
+        reasons = [reason for change in changes for reason in explain_change(change, outputs)]
         if reasons:
             found[stage] = reasons
     return found
 
 
-def told(change: Any, outputs: set[str]) -> list[str]:
+def explain_change(change: Any, outputs: set[str]) -> list[str]:
     """What one entry of DVC's answer says of parameters, code and sources."""
     if isinstance(change, str):
         return ["its command"] if change == "changed command" else [change]
@@ -52,7 +52,7 @@ def told(change: Any, outputs: set[str]) -> list[str]:
 SOURCES = {paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()}
 
 
-def made() -> set[str]:
+def list_outputs() -> set[str]:
     """The outputs of all stages."""
     stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text("utf-8"))["stages"]
     entries = [

@@ -22,7 +22,7 @@ OUTPUTS = {  # stage: the file or folder that a person would open
 }
 
 
-def finding(stage: str, figures: dict[str, Any]) -> str:  # noqa: PLR0911 (one a stage)
+def describe_finding(stage: str, figures: dict[str, Any]) -> str:  # noqa: PLR0911 (one a stage)
     """The one line that a stage's metrics come down to."""
     match stage:
         case "download":
@@ -63,7 +63,7 @@ def accuracies(figures: dict[str, Any]) -> str:
     return text
 
 
-def summary(metrics: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN) -> Table:
+def summarize(metrics: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN) -> Table:
     """One row a stage; stages without a cost in ``reports/run.json`` did not run this time."""
     costs = json.loads(run.read_text()) if run.exists() else {}
     table = Table(title="reprotune", title_justify="left")
@@ -73,7 +73,11 @@ def summary(metrics: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN
     table.add_column("look at", no_wrap=True)
     for stage, output in OUTPUTS.items():
         file = metrics / f"{stage}.json"
-        result = finding(stage, json.loads(file.read_text())) if file.exists() else "not run yet"
+        result = (
+            describe_finding(stage, json.loads(file.read_text()))
+            if file.exists()
+            else "not run yet"
+        )
         cost = costs.get(stage)
         spent = (f"{cost['seconds']:.1f}", str(cost["peak_mib"])) if cost else ("unchanged", "")
         table.add_row(stage, *spent, result, output.as_posix())

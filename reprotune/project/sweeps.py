@@ -21,7 +21,7 @@ from reprotune.comparison.revision import flat, git
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-from reprotune.core.params import Positive, Section, refuse
+from reprotune.core.params.fields import Positive, Section, refuse
 from reprotune.core.params_file import explain
 from reprotune.project.profiles import pin
 
@@ -83,7 +83,7 @@ def load_sweep(path: Path) -> Sweep:
         raise InputError(f"{path}: not readable as a sweep: {error}") from None
 
 
-def trials(name: str, sweep: Sweep) -> list[Trial]:
+def list_trials(name: str, sweep: Sweep) -> list[Trial]:
     """Every setting with every seed; the name of a trial is a hash of what it changes."""
     settings = [
         dict(zip(sweep.parameters, values, strict=True))
@@ -101,7 +101,7 @@ def trials(name: str, sweep: Sweep) -> list[Trial]:
     return found
 
 
-def committed() -> str:
+def check_committed() -> str:
     """The commit that the trials start from.
 
     Raises:
@@ -112,14 +112,14 @@ def committed() -> str:
     return git("rev-parse", "HEAD").strip()
 
 
-def finished(commit: str) -> dict[str, str]:
+def list_finished(commit: str) -> dict[str, str]:
     """The experiments from this commit: name and git reference."""
     references = git("for-each-ref", "--format=%(refname)", "refs/exps/").splitlines()
     start = f"refs/exps/{commit[:2]}/{commit[2:]}/"
     return {r.removeprefix(start): r for r in references if r.startswith(start)}
 
 
-def untracked() -> list[str]:
+def list_untracked() -> list[str]:
     """What lies in the source folders and not in git: a workspace of its own needs a copy."""
     places = [f"{folder}/" for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS)]
     others = git("ls-files", "--others", "--directory", "--", *places).splitlines()
@@ -135,7 +135,7 @@ def run(trial: Trial, stage: str) -> None:
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", trial.name]
     for change in trial.changes:
         command += ["-S", change]
-    for name in untracked():
+    for name in list_untracked():
         command += ["-C", name]
     done = subprocess.run([*command, stage], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -143,7 +143,7 @@ def run(trial: Trial, stage: str) -> None:
         raise InputError(f"{trial.name} failed:\n" + "\n".join(said[-SHOWN:]))
 
 
-def figures(reference: str, names: Sequence[str]) -> dict[str, float]:
+def read_figures(reference: str, names: Sequence[str]) -> dict[str, float]:
     """Figures of an experiment's ``metrics/evaluate.json`` by dotted names."""
     values = flat(json.loads(git("show", f"{reference}:{paths.EVALUATE_METRICS}")))
     for name in names:
@@ -152,14 +152,14 @@ def figures(reference: str, names: Sequence[str]) -> dict[str, float]:
     return {name: float(values[name]) for name in names}
 
 
-def results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.DataFrame:
+def read_results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.DataFrame:
     """One row for each trial that is finished: parameters, seed, figures and its name."""
     names = [sweep.select, *sweep.report]
     rows = [
         {
             **trial.values,
             "seed": trial.seed,
-            **figures(done[trial.name], names),
+            **read_figures(done[trial.name], names),
             "trial": trial.name,
         }
         for trial in found
@@ -171,9 +171,9 @@ def results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.Da
 def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     """A sweep that can start: its settings, its trials and the commit that they start from."""
     asked = load_sweep(file)
-    found = trials(file.stem, asked)
+    found = list_trials(file.stem, asked)
     check(found)
-    return asked, found, committed()
+    return asked, found, check_committed()
 
 
 def conclude(
@@ -189,11 +189,11 @@ def conclude(
     from reprotune.comparison import plots
     from reprotune.project import seeds
 
-    trial_table = results(found, finished(commit), asked)
+    trial_table = read_results(found, list_finished(commit), asked)
     if trial_table.empty:
         raise InputError("no trial is finished: there is nothing to show")
     parameters = list(asked.parameters)
-    table = seeds.summary(trial_table, parameters, asked.select)
+    table = seeds.summarize(trial_table, parameters, asked.select)
     for suffix, frame in (("", table), ("-trials", trial_table)):
         with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
             frame.to_csv(partial, index=False, float_format="%.6f")

@@ -25,7 +25,7 @@ class Source(NamedTuple):
         return self.pinned != self.newest
 
 
-def sources(params: Params) -> Iterator[Source]:
+def list_sources(params: Params) -> Iterator[Source]:
     """Data and base model with what is there now; nothing is changed or kept.
 
     Raises:
@@ -35,14 +35,16 @@ def sources(params: Params) -> Iterator[Source]:
     if download.kind == "hub":
         repository = Repository(str(download.repository), "dataset", BRANCH)
         pinned = str(download.revision)
-        yield Source("download.revision", repository.name, pinned, hub.newest(repository))
+        yield Source("download.revision", repository.name, pinned, hub.find_newest(repository))
     elif download.kind == "url":
         for number, file in enumerate(download.files):
             key = f"download.files.{number}.sha256"
             yield Source(key, file.location, str(file.sha256), http.current(file.location))
     if model.kind == "hub":
         repository = Repository(model.location, "model", BRANCH)
-        yield Source("model.revision", model.location, str(model.revision), hub.newest(repository))
+        yield Source(
+            "model.revision", model.location, str(model.revision), hub.find_newest(repository)
+        )
 
 
 def resolve(changes: dict[str, Any]) -> None:
@@ -54,7 +56,7 @@ def resolve(changes: dict[str, Any]) -> None:
     base = Repository(str(model.get("location")), "model", model.get("revision") or BRANCH)
     for section, repository in ((download, data), (model, base)):
         if section.get("kind") == "hub" and not COMMIT.fullmatch(repository.revision):
-            section["revision"] = hub.newest(repository)
+            section["revision"] = hub.find_newest(repository)
 
 
 def table(found: list[Source]) -> Table:

@@ -44,12 +44,12 @@ class Answers:
         self.length = max(map(len, prompts), default=0) + max(map(len, self.answers))
         self.prefix: list[int] = []
         self.layers: list[Shared] = []
-        shared = common(prompts)
+        shared = find_common_start(prompts)
         if len(shared) >= WORTH and len(prompts) > 1 and kind not in COUNTING:
             ids = torch.tensor([shared], device=self.device)
             out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
             known = out.get("past_key_values")
-            if whole(known, self.length):
+            if is_whole(known, self.length):
                 self.prefix = shared
                 self.layers = [Shared(layer, self.length - len(shared)) for layer in known.layers]
 
@@ -66,7 +66,7 @@ class Answers:
         start = torch.ones(len(rest), len(self.prefix), dtype=torch.bool, device=self.device)
         mask = torch.cat([start, known], dim=1)
         longer = any(len(answer) > 1 for answer in self.answers)
-        cache = Cache([layer.begun(len(rest)) for layer in self.layers]) if self.prefix else None
+        cache = Cache([layer.begin(len(rest)) for layer in self.layers]) if self.prefix else None
         ask = partial(self.ask, longer=longer or cache is not None)
         first, cache = ask(ids, mask, cache, 1)
         scores = np.zeros((len(prompts), len(self.answers)))
@@ -75,7 +75,7 @@ class Answers:
             if stem:
                 more = torch.tensor([stem] * len(rest), device=self.device)
                 grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
-                if whole(cache, self.length):
+                if is_whole(cache, self.length):
                     after, cache = ask(more, grown, cache, len(stem))
                     cache.crop(-len(stem))
                 else:
@@ -125,7 +125,7 @@ class Shared(DynamicLayer):
         self.room = [tensor[:0] for tensor in self.start]
         self.is_initialized = True
 
-    def begun(self, rows: int) -> Self:
+    def begin(self, rows: int) -> Self:
         """The layer for a new batch."""
         if len(self.room[0]) < rows:
             self.room = [t.new_empty(rows, t.shape[1], self.length, t.shape[3]) for t in self.start]
@@ -146,7 +146,7 @@ class Shared(DynamicLayer):
         return self.keys, self.values
 
 
-def whole(cache: Cache | None, length: int) -> bool:
+def is_whole(cache: Cache | None, length: int) -> bool:
     """Whether it holds keys and values, and no more, of ``length`` tokens: no window is shorter."""
     return type(cache) in (Cache, DynamicCache) and all(
         type(layer) in (DynamicLayer, Shared)
@@ -155,7 +155,7 @@ def whole(cache: Cache | None, length: int) -> bool:
     )
 
 
-def common(prompts: Sequence[list[int]]) -> list[int]:
+def find_common_start(prompts: Sequence[list[int]]) -> list[int]:
     """The tokens with which all prompts begin; at least one token of each is left over."""
     if not prompts:
         return []

@@ -18,7 +18,7 @@ Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scor
 
 
 @torch.inference_mode()
-def log_likelihoods(
+def score_texts(
     model: Tuned,
     encoder: Encoder,
     texts: Iterable[str],
@@ -34,7 +34,7 @@ def log_likelihoods(
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
     score = SCORERS[encoder.task](model, encoder, prompts)
-    return in_batches(prompts, len(encoder.classes), batch_size, title, score)
+    return score_in_batches(prompts, len(encoder.classes), batch_size, title, score)
 
 
 def answer_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
@@ -43,7 +43,7 @@ def answer_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> S
 
 def head_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
     def score(some: Sequence[list[int]]) -> np.ndarray:
-        logits = model(**padded(model, encoder, some)).logits
+        logits = model(**pad(model, encoder, some)).logits
         return np.asarray(torch.log_softmax(logits.double(), -1).cpu())
 
     return score
@@ -53,23 +53,23 @@ SCORERS = {"causal": answer_scorer, "classification": head_scorer}  # by ``model
 
 
 @torch.inference_mode()
-def embeddings(
+def embed_texts(
     model: PreTrainedModel, encoder: TextEncoder, texts: Iterable[str], batch_size: int, title: str
 ) -> np.ndarray:
     """Mean of the last hidden states over the tokens of each text; shape (texts, hidden size)."""
 
     def means(prompts: Sequence[list[int]]) -> np.ndarray:
-        inputs = padded(model, encoder, prompts)
+        inputs = pad(model, encoder, prompts)
         hidden = model.base_model(**inputs).last_hidden_state.float()
         mask = inputs["attention_mask"][:, :, None]
         return np.asarray(((hidden * mask).sum(1) / mask.sum(1)).cpu())
 
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
-    return in_batches(prompts, model.config.hidden_size, batch_size, title, means)
+    return score_in_batches(prompts, model.config.hidden_size, batch_size, title, means)
 
 
-def in_batches(
+def score_in_batches(
     prompts: Sequence[list[int]],
     width: int,
     batch_size: int,
@@ -96,7 +96,7 @@ def in_batches(
     return result
 
 
-def padded(
+def pad(
     model: torch.nn.Module, encoder: TextEncoder, prompts: Sequence[list[int]]
 ) -> dict[str, torch.Tensor]:
     """Padded on the right, as encoders and the heads of decoders expect."""
@@ -108,7 +108,7 @@ def padded(
     return {"input_ids": ids, "attention_mask": mask.long()}
 
 
-def probabilities(log_likelihood: np.ndarray) -> np.ndarray:
+def normalize(log_likelihood: np.ndarray) -> np.ndarray:
     """The classes' probabilities, given that one of them is the answer; rows sum to 1."""
     shifted = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))

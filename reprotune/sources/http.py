@@ -28,7 +28,7 @@ def fetch(url: str, sha256: str, folder: Path) -> Path:
         return whole
     check_address(url)
     folder.mkdir(parents=True, exist_ok=True)
-    with explained(url):
+    with explain(url):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 append(url, partial)
@@ -66,7 +66,7 @@ def current(url: str) -> str:
     """The sha256 of what the address holds now."""
     check_address(url)
     value = hashlib.sha256()
-    with explained(url), requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+    with explain(url), requests.get(url, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
         for block in answer.iter_content(BLOCK):
             value.update(block)
@@ -91,7 +91,7 @@ def check_address(url: str) -> None:
 
 
 @contextmanager
-def explained(url: str) -> Iterator[None]:
+def explain(url: str) -> Iterator[None]:
     """Turn what the network raises into one message that says what to do."""
     try:
         yield

@@ -66,11 +66,11 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
 
 
-def described(repository: Repository, files: bool = False) -> ModelInfo | DatasetInfo:
+def describe(repository: Repository, files: bool = False) -> ModelInfo | DatasetInfo:
     """What the Hub says of a repository."""
     api = HfApi(endpoint())
     ask = api.model_info if repository.kind == "model" else api.dataset_info
-    with explained(repository):
+    with explain(repository):
         return ask(
             repository.name,
             revision=repository.revision,
@@ -79,12 +79,12 @@ def described(repository: Repository, files: bool = False) -> ModelInfo | Datase
         )
 
 
-def newest(repository: Repository) -> str:
+def find_newest(repository: Repository) -> str:
     """The commit that the revision stands for now."""
-    return str(described(repository).sha)
+    return str(describe(repository).sha)
 
 
-def listing(repository: Repository) -> list[Entry]:
+def list_files(repository: Repository) -> list[Entry]:
     """The files of a repository at its commit."""
     return [
         Entry(
@@ -93,7 +93,7 @@ def listing(repository: Repository) -> list[Entry]:
             file.lfs.sha256 if isinstance(file.lfs, BlobLfsInfo) else None,
             file.blob_id or "",
         )
-        for file in described(repository, files=True).siblings or []
+        for file in describe(repository, files=True).siblings or []
     ]
 
 
@@ -108,26 +108,26 @@ def fetch(repository: Repository, names: Collection[str]) -> dict[str, Path]:
             f"{repository}: the revision is no commit (40 hexadecimal digits), so another day it "
             "may be something else; `reprotune outdated` says which commit it is now"
         )
-    found = {name: cached(repository, name) for name in names}
+    found = {name: find_cached(repository, name) for name in names}
     if not all(found.values()):
-        known = {entry.name: entry for entry in listing(repository)}
+        known = {entry.name: entry for entry in list_files(repository)}
         if missing := sorted(set(names) - set(known)):
             raise InputError(f"{repository}: has no {', '.join(missing)}; it has {sorted(known)}")
         for name in (name for name, path in found.items() if path is None):
-            found[name] = downloaded(repository, known[name])
+            found[name] = download(repository, known[name])
     return {name: path for name, path in found.items() if path}
 
 
-def cached(repository: Repository, name: str) -> Path | None:
-    with explained(repository):
+def find_cached(repository: Repository, name: str) -> Path | None:
+    with explain(repository):
         path = try_to_load_from_cache(
             repository.name, name, revision=repository.revision, repo_type=repository.kind
         )
     return Path(path) if isinstance(path, str) else None
 
 
-def downloaded(repository: Repository, entry: Entry) -> Path:
-    with explained(repository):
+def download(repository: Repository, entry: Entry) -> Path:
+    with explain(repository):
         path = Path(
             hf_hub_download(
                 repository.name,
@@ -159,7 +159,7 @@ def matches(path: Path, entry: Entry) -> bool:
 
 
 @contextmanager
-def explained(repository: Repository) -> Iterator[None]:
+def explain(repository: Repository) -> Iterator[None]:
     """Turn what the Hub and the network raise into one message that says what to do."""
     try:
         yield

@@ -255,7 +255,7 @@ def write(path: Path, figures: BaseModel) -> None:
     """Write figures with at most six decimals, so that noise in the last bits stays out of git."""
     values = figures.model_dump(by_alias=True, exclude_defaults=True)
     with whole_file(path) as partial:
-        text = json.dumps(rounded(values), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(round_figures(values), indent=2, ensure_ascii=False) + "\n"
         partial.write_text(text, encoding="utf-8")
 
 
@@ -284,9 +284,9 @@ def parse(text: str, kind: type[Record], where: Path | str) -> Record:
         ) from None
 
 
-def rounded(value: Any) -> Any:
+def round_figures(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): rounded(item) for key, item in value.items()}
+        return {str(key): round_figures(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
+        return [round_figures(item) for item in value]
     return round(float(value), 6) if isinstance(value, float) else value

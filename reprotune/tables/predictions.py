@@ -33,7 +33,7 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=names, keep_default_na=False)
 
 
-def right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:
+def is_right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:
     """Whether a predictor is right, row by row; shape (rows,).
 
     Raises:

@@ -19,7 +19,7 @@ class Padding:
         self.pad, self.left = pad, left
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        ids, mask = self.padded([row["input_ids"] for row in rows], self.pad)
+        ids, mask = self.pad_rows([row["input_ids"] for row in rows], self.pad)
         batch = {
             "input_ids": ids,
             "attention_mask": mask,
@@ -28,12 +28,12 @@ class Padding:
         if isinstance(rows[0]["labels"], int):
             batch["labels"] = torch.tensor([row["labels"] for row in rows])
         else:
-            batch["labels"], _ = self.padded([row["labels"] for row in rows], IGNORED)
+            batch["labels"], _ = self.pad_rows([row["labels"] for row in rows], IGNORED)
         if self.left:
             batch["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
         return batch
 
-    def padded(
+    def pad_rows(
         self, sequences: Sequence[list[int]], value: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Sequences and their mask, both of shape (rows, longest)."""

@@ -17,8 +17,8 @@ from transformers import (
 )
 
 from reprotune.core.params import Train
-from reprotune.training.checkpoints import written
-from reprotune.training.trainers import put_back, trained
+from reprotune.training.checkpoints import locate
+from reprotune.training.trainers import collect_trained, put_back
 
 CURVES = {"loss": "train_loss", "eval_loss": "validation_loss"}  # of log entries
 BEST = "best.safetensors"
@@ -100,7 +100,7 @@ class Best(TrainerCallback):
         if loss < self.loss:
             self.loss, self.worse = loss, 0
             if self.keep:
-                self.weights = {k: w.cpu().clone() for k, w in trained(self.model).items()}
+                self.weights = {k: w.cpu().clone() for k, w in collect_trained(self.model).items()}
         else:
             self.worse += 1
             control.should_training_stop |= self.worse == self.patience
@@ -109,7 +109,7 @@ class Best(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
-            folder = written(args, state)
+            folder = locate(args, state)
             (folder / BEST_STATE).write_text(json.dumps([self.loss, self.worse]))
             if self.weights:
                 save_file(self.weights, folder / BEST)

@@ -47,11 +47,11 @@ class Checkpoints(TrainerCallback):
     ) -> None:
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
-            seal(written(args, state))
+            seal(locate(args, state))
         self.saved = time.monotonic()
 
 
-def written(args: TrainingArguments, state: TrainerState) -> Path:
+def locate(args: TrainingArguments, state: TrainerState) -> Path:
     """The folder of the checkpoint of this step."""
     return Path(str(args.output_dir), f"checkpoint-{state.global_step}")
 

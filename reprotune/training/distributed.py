@@ -9,7 +9,7 @@ from reprotune.core.errors import InputError
 MARK = "REPROTUNE_PROCESSES"
 
 
-def launched() -> bool:
+def is_launched() -> bool:
     """Whether this process is one of several."""
     return MARK in os.environ
 

@@ -69,7 +69,8 @@ class Weighted(Trainer):
         target = Path(output_dir or str(self.args.output_dir))
         target.mkdir(parents=True, exist_ok=True)
         save_file(
-            {k: w.cpu().contiguous() for k, w in trained(self.model).items()}, target / TRAINED
+            {k: w.cpu().contiguous() for k, w in collect_trained(self.model).items()},
+            target / TRAINED,
         )
 
     def _load_from_checkpoint(
@@ -82,11 +83,11 @@ class CausalTrainer(Weighted, SFTTrainer):
     pass
 
 
-def trained(model: Any) -> dict[str, torch.Tensor]:
+def collect_trained(model: Any) -> dict[str, torch.Tensor]:
     """The weights that are trained, by name."""
     return {name: p.data for name, p in model.named_parameters() if p.requires_grad}
 
 
 def put_back(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
-    for name, weight in trained(model).items():
+    for name, weight in collect_trained(model).items():
         weight.copy_(weights[name])

@@ -28,7 +28,7 @@ from trl import SFTConfig
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Train
-from reprotune.models.adapters import Tuned, check_room, prepared
+from reprotune.models.adapters import Tuned, check_room, prepare
 from reprotune.models.encoders import Encoder
 from reprotune.models.loading import DEVICE, Precision
 from reprotune.training.batches import Padding
@@ -40,7 +40,7 @@ LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and 
 LOGS = 30  # entries of a learning curve, about
 
 
-def arguments(
+def set_arguments(
     train: Train, precision: Precision, rows: int, validate: bool, micro: int, work: str
 ) -> dict[str, Any]:
     """The settings that both trainers share."""
@@ -74,7 +74,7 @@ def arguments(
     }
 
 
-def dataset(
+def encode_rows(
     encoder: Encoder,
     rows: pd.DataFrame,
     weights: Mapping[str, float],
@@ -95,7 +95,7 @@ def dataset(
     return Dataset.from_list(examples + [blank] * (-len(examples) % multiple_of))
 
 
-def class_weights(labels: pd.Series, kind: str) -> dict[str, float]:
+def weigh_classes(labels: pd.Series, kind: str) -> dict[str, float]:
     """A weight for each class: 1, or with ``balanced`` inversely proportional to its rows.
 
     As scikit-learn's ``class_weight="balanced"``: the mean over the rows is 1.
@@ -106,7 +106,7 @@ def class_weights(labels: pd.Series, kind: str) -> dict[str, float]:
     return {str(name): len(labels) / (len(counts) * count) for name, count in counts.items()}
 
 
-def trainer_for(
+def build_trainer(
     model: Tuned,
     encoder: Encoder,
     train: Train,
@@ -119,29 +119,31 @@ def trainer_for(
     return TRAINERS[encoder.task](encoder, settings, model=model, data_collator=collator, **data)
 
 
-def head_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
+def build_head_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
     return Weighted(args=TrainingArguments(**settings), **given)
 
 
-def causal_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
+def build_causal_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
     config = SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True})
     return CausalTrainer(args=config, processing_class=encoder.tokenizer, **given)
 
 
-TRAINERS = {"causal": causal_trainer, "classification": head_trainer}  # by ``model.task``
+TRAINERS = {
+    "causal": build_causal_trainer,
+    "classification": build_head_trainer,
+}  # by ``model.task``
 
 
 def tune(
     model: PreTrainedModel,
     encoder: Encoder,
-    train_rows: pd.DataFrame,
-    validation_rows: pd.DataFrame,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
     train: Train,
     precision: Precision,
     checkpoints: Path | None = None,
     watch: Sequence[TrainerCallback] = (),
 ) -> tuple[Tuned, pd.DataFrame, pd.DataFrame]:
-    """Train by ``train.method``; rows have text and label.
+    """Train by ``train.method``; ``parts`` are the train and validation rows: text and label.
 
     Goes on from the last checkpoint in ``checkpoints``, and leaves new ones there, if any is named.
 
@@ -152,6 +154,7 @@ def tune(
         InputError: the loss is no longer a number, the memory does not suffice, or validation rows
             are needed and missing.
     """
+    train_rows, validation_rows = parts
     set_seed(train.seed)
     validate = len(validation_rows) > 0
     if not validate and (train.keep == "best" or train.patience):
@@ -164,28 +167,30 @@ def tune(
         if find_spec("tensorboard") is None:
             raise InputError("train.tensorboard needs its package: pip install tensorboard")
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.TENSORBOARD)
-    weights = class_weights(train_rows["label"], train.class_weights)
+    weights = weigh_classes(train_rows["label"], train.class_weights)
     fill = train.batch_size if train.processes > 1 else 1
     data: dict[str, Dataset | None] = {
-        "train_dataset": dataset(encoder, train_rows, weights, train.loss, fill),
-        "eval_dataset": dataset(encoder, validation_rows, weights, train.loss)
+        "train_dataset": encode_rows(encoder, train_rows, weights, train.loss, fill),
+        "eval_dataset": encode_rows(encoder, validation_rows, weights, train.loss)
         if validate
         else None,
     }
-    tuned = prepared(model, train, encoder)
-    with tempfile.TemporaryDirectory() as work, enough_memory():
+    tuned = prepare(model, train, encoder)
+    with tempfile.TemporaryDirectory() as work, explain_memory():
         folder = checkpoints or Path(work)
         with PartialState().main_process_first():
             resumed = latest(folder)
 
         def build(micro: int) -> Trainer:
-            settings = arguments(train, precision, len(train_rows), validate, micro, str(folder))
-            with unquantized(tuned, train.method == "head"):
-                trainer = trainer_for(tuned, encoder, train, settings, data)
+            settings = set_arguments(
+                train, precision, len(train_rows), validate, micro, str(folder)
+            )
+            with pretend_unquantized(tuned, train.method == "head"):
+                trainer = build_trainer(tuned, encoder, train, settings, data)
             restore_precision(tuned)
             return trainer
 
-        trainer = fitting(build, train)
+        trainer = find_fitting(build, train)
         trainer.remove_callback(ProgressCallback)
         callbacks: list[TrainerCallback] = [Progress(), *watch]
         if train.keep == "best" or train.patience:
@@ -205,7 +210,7 @@ def tune(
     return tuned, train_curve, validation_curve
 
 
-def fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
+def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
     """The trainer with ``train.micro_batch_size``; with auto, the largest that fits the GPU.
 
     Each size is tried on the longest rows, with room for two moments of every trained weight.
@@ -249,7 +254,7 @@ def restore_precision(model: torch.nn.Module) -> None:
 
 
 @contextmanager
-def unquantized(model: torch.nn.Module, pretend: bool) -> Iterator[None]:
+def pretend_unquantized(model: torch.nn.Module, pretend: bool) -> Iterator[None]:
     """transformers refuses to train a quantized model without an adapter; a head is none."""
     was = getattr(model, "is_quantized", None)
     if pretend and was is not None:
@@ -260,7 +265,7 @@ def unquantized(model: torch.nn.Module, pretend: bool) -> Iterator[None]:
 
 
 @contextmanager
-def enough_memory() -> Iterator[None]:
+def explain_memory() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:

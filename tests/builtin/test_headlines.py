@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import cross_val_score
 
 from reprotune.builtin import headlines
-from reprotune.data.audit import judge
+from reprotune.data.audit import build_judge
 
 NO_PLAIN_FACT = re.compile(
     r"\b(?:although|but|even|while|if|whether|neither|not?|expect\w*)\b", re.I
@@ -52,8 +52,8 @@ def test_the_asked_share_of_rows_repeats_an_earlier_one(share: float) -> None:
 
 
 def test_every_labelled_text_is_held_out_and_few_other_texts_are(table: pd.DataFrame) -> None:
-    assert table["text"].map(headlines.held_out).all()
-    assert (table["text"] + " ").map(headlines.held_out).mean() == pytest.approx(1 / 8, abs=0.03)
+    assert table["text"].map(headlines.is_held_out).all()
+    assert (table["text"] + " ").map(headlines.is_held_out).mean() == pytest.approx(1 / 8, abs=0.03)
 
 
 def test_the_same_seed_gives_the_same_table_and_another_seed_another() -> None:
@@ -77,5 +77,5 @@ def test_in_a_plain_fact_measure_and_direction_give_the_true_label(table: pd.Dat
 
 def test_bag_of_words_finds_the_truth_neither_trivial_nor_hopeless(table: pd.DataFrame) -> None:
     rows = table.drop_duplicates("text").groupby("reference_label").head(200)
-    accuracy = cross_val_score(judge(), rows["text"], rows["reference_label"], cv=4).mean()
+    accuracy = cross_val_score(build_judge(), rows["text"], rows["reference_label"], cv=4).mean()
     assert 0.5 < accuracy < 0.85

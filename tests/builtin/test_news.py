@@ -32,7 +32,7 @@ def test_no_item_contains_a_labelled_text(news: list[str]) -> None:
     reactions = re.compile("|".join(p.pattern for p in [*REACTION.values(), VERDICT]))
     texts = [reactions.sub("", item).strip() for item in news]
     assert all(text.endswith(".") for text in texts)
-    assert not any(headlines.held_out(text) for text in texts)
+    assert not any(headlines.is_held_out(text) for text in texts)
     assert not set(texts) & set(headlines.examples(2000, 0.06, 0.02, seed=1)["text"])
 
 

@@ -37,7 +37,9 @@ def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -
     called = {"accuracy": 0, "macro-F1": 0, "log loss": 0}
     pairs = 400
     for seed in range(pairs):
-        for change in statistics.metrics(*simulated((0.85, 0.85), 900, seed), CLASSES, 0.95, seed):
+        for change in statistics.compare_metrics(
+            *simulated((0.85, 0.85), 900, seed), CLASSES, 0.95, seed
+        ):
             called[change.name] += change.p_value < 0.05
     assert called["accuracy"] <= 0.05 * pairs, called
     assert max(called.values()) <= 0.08 * pairs, called  # the bootstrap's p-value is approximate
@@ -45,7 +47,9 @@ def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -
 
 def test_five_points_on_900_rows_are_found_in_four_of_five_pairs() -> None:
     found = sum(
-        statistics.metrics(*simulated((0.82, 0.87), 900, seed), CLASSES, 0.95, seed)[0].p_value
+        statistics.compare_metrics(*simulated((0.82, 0.87), 900, seed), CLASSES, 0.95, seed)[
+            0
+        ].p_value
         < 0.05
         for seed in range(200)
     )
@@ -54,7 +58,7 @@ def test_five_points_on_900_rows_are_found_in_four_of_five_pairs() -> None:
 
 def test_figures_are_those_of_scikit_learn() -> None:
     base, head = simulated((0.7, 0.8), 500, 3)
-    accuracy, f1, loss = statistics.metrics(base, head, CLASSES, 0.95, 1)
+    accuracy, f1, loss = statistics.compare_metrics(base, head, CLASSES, 0.95, 1)
     assert accuracy.head == (head["label"] == head["predicted"]).mean()
     assert f1.base == pytest.approx(f1_score(base["label"], base["predicted"], average="macro"))
     assert loss.head == pytest.approx(log_loss(head["label"], head[CLASSES], labels=CLASSES))
@@ -73,8 +77,8 @@ def test_seeds_that_spread_make_a_difference_uncertain() -> None:
 
     steady, wild = side(0.001), side(0.05)
     better = [simulated((0.8, 0.86 + d), 900, 7)[1] for d in (-0.001, 0, 0.001)]
-    sure = statistics.over_seeds(steady, better, 0.95)
-    unsure = statistics.over_seeds(wild, better, 0.95)
+    sure = statistics.compare_over_seeds(steady, better, 0.95)
+    unsure = statistics.compare_over_seeds(wild, better, 0.95)
     assert sure.p_value < 0.001
     assert unsure.interval[1] - unsure.interval[0] > 1.5 * (sure.interval[1] - sure.interval[0])
 
@@ -86,8 +90,8 @@ def test_holm_corrects_in_steps() -> None:
 
 def test_flips_are_the_rows_that_one_side_alone_gets_right() -> None:
     base, head = simulated((0.7, 0.8), 300, 5)
-    changed = statistics.flips(base, head, CLASSES)
-    right = (statistics.right(base), statistics.right(head))
+    changed = statistics.find_flips(base, head, CLASSES)
+    right = (statistics.is_right(base), statistics.is_right(head))
     assert len(changed["fixed"]) == (right[1] & ~right[0]).sum()
     assert len(changed["broken"]) == (right[0] & ~right[1]).sum()
     assert changed["broken"]["confidence"].is_monotonic_decreasing
@@ -98,5 +102,5 @@ def test_every_change_of_rows_is_told() -> None:
     head = pd.DataFrame(
         {"id": list("abce"), "label": list("xyyx"), "role": ["train", "train", "test", "train"]}
     )
-    found = {name: list(rows["id"]) for name, rows in statistics.rows_diff(base, head).items()}
+    found = {name: list(rows["id"]) for name, rows in statistics.diff_rows(base, head).items()}
     assert found == {"added": ["e"], "removed": ["d"], "relabelled": ["b"], "moved": ["c"]}

@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from reprotune.core import paths
@@ -12,7 +11,6 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.runner import main, note_cost
-from reprotune.tables.metrics import write_json
 from tests.conftest import PARAMS
 
 
@@ -60,20 +58,3 @@ def test_a_file_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_figures_have_at_most_six_decimals_at_any_depth(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    write_json(path, {"a": {"é": [1 / 3, np.float64(2 / 3)]}, "rows": 7, "same": True})
-    assert json.loads(path.read_text("utf-8")) == {
-        "a": {"é": [0.333333, 0.666667]},
-        "rows": 7,
-        "same": True,
-    }
-    assert "é" in path.read_text("utf-8")
-
-
-def test_noise_in_the_last_bits_does_not_reach_the_file(tmp_path: Path) -> None:
-    write_json(tmp_path / "a.json", {"x": 0.1 + 0.2})
-    write_json(tmp_path / "b.json", {"x": 0.3})
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()

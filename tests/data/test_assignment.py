@@ -10,7 +10,7 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download, Params, Roles, SourceFile
-from reprotune.data.assignment import assign, group_ids, hashed_rank, leaks, quotas
+from reprotune.data.assignment import assign, count_leaks, group_ids, rank_by_hash, set_quotas
 from reprotune.data.ids import digest
 from reprotune.data.reading.files import read_files
 
@@ -45,7 +45,7 @@ def examples(count: int, seed: int = 1, grouped: float = 0.2) -> pd.DataFrame:
 
 
 def assigned(rows: pd.DataFrame, limits: Roles, seed: int = 1) -> pd.Series:
-    return assign(rows.assign(rank=hashed_rank(rows, seed)), limits, CLASSES)
+    return assign(rows.assign(rank=rank_by_hash(rows, seed)), limits, CLASSES)
 
 
 def counts(rows: pd.DataFrame, role: pd.Series, name: str) -> list[int]:
@@ -85,8 +85,8 @@ def test_the_order_of_rows_does_not_matter_but_the_seed_does() -> None:
     rows = examples(600)
     role = assigned(rows, settings(), 1)
     assert role.equals(assigned(rows[::-1], settings(), 1).sort_index())
-    rank = hashed_rank(rows, 1)
-    assert rank.equals(hashed_rank(rows[::-1], 1).sort_index())
+    rank = rank_by_hash(rows, 1)
+    assert rank.equals(rank_by_hash(rows[::-1], 1).sort_index())
     assert sorted(rank) == list(range(len(rows)))
     assert not role.equals(assigned(rows, settings(), 2))
 
@@ -120,19 +120,19 @@ def test_none_means_all_that_is_left(
     test: int | None, validation: int | None, train: int | None, expected: tuple[int, ...]
 ) -> None:
     limits = settings(test_per_class=test, validation_per_class=validation, train_per_class=train)
-    found = quotas({"a": 100}, limits)
+    found = set_quotas({"a": 100}, limits)
     assert tuple(found[role]["a"] for role in ("test", "validation", "train")) == expected
 
 
 def test_shares_give_every_class_its_own_number_of_test_rows() -> None:
     by_share = {"test_share": 0.2, "validation_share": 0.1, "test_per_class": None}
     limits = settings(**by_share, validation_per_class=None, train_per_class=None)
-    found = quotas({"many": 1000, "few": 10, "fewest": 2}, limits)
+    found = set_quotas({"many": 1000, "few": 10, "fewest": 2}, limits)
     assert found["test"] == {"many": 200, "few": 2, "fewest": 1}
     assert found["validation"] == {"many": 100, "few": 1, "fewest": 0}
     assert found["train"] == {"many": 700, "few": 7, "fewest": 1}
     with pytest.raises(InputError, match=r"class 'one' has 1 rows.*0 are left"):
-        quotas({"one": 1}, limits)
+        set_quotas({"one": 1}, limits)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_shares_that_make_no_sense_are_refused(changes: dict[str, Any], message:
 def test_validation_never_takes_the_last_training_rows() -> None:
     limits = settings(test_per_class=20, validation_per_class=80, train_per_class=None)
     try:
-        assert quotas({"a": 100}, limits)["train"]["a"] > 0
+        assert set_quotas({"a": 100}, limits)["train"]["a"] > 0
     except InputError as error:
         assert "train_per_class" in str(error)
 
@@ -207,7 +207,7 @@ def test_leaks_counts_the_test_rows_with_a_twin_in_training_or_validation() -> N
             "role": ["test", "train", "test", "validation", "test", "spare", "test"],
         }
     )
-    assert leaks(rows) == 2
+    assert count_leaks(rows) == 2
 
 
 def test_a_group_is_named_after_its_smallest_id() -> None:

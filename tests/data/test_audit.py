@@ -6,10 +6,10 @@ import pytest
 
 from reprotune.builtin import headlines
 from reprotune.data.audit import (
-    doubtful_labels,
-    judged_probabilities,
-    repeated_texts,
-    review_queue,
+    find_doubtful_labels,
+    find_repeated_texts,
+    judge_labels,
+    queue_for_review,
 )
 
 CLASSES = list(headlines.CLASSES)
@@ -29,7 +29,7 @@ def with_codes(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 @pytest.fixture(scope="module")
 def audited() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     rows, codes = with_codes(headlines.examples(800, wrong=0.1, repeated=0.0, seed=1))
-    return rows, codes, judged_probabilities(rows, codes, folds=4, seed=1)
+    return rows, codes, judge_labels(rows, codes, folds=4, seed=1)
 
 
 def test_every_row_is_judged_by_a_distribution_over_the_classes(
@@ -46,9 +46,7 @@ def test_changing_test_rows_changes_no_other_probability(
     rows, codes, probability = audited
     test = (rows["role"] == "test").to_numpy()
     other_text = rows.assign(text=rows["text"].where(~test, "quite other words"))
-    again = judged_probabilities(
-        other_text, np.where(test, (codes + 1) % 3, codes), folds=4, seed=1
-    )
+    again = judge_labels(other_text, np.where(test, (codes + 1) % 3, codes), folds=4, seed=1)
     assert np.array_equal(probability[~test], again[~test])
     assert not np.array_equal(probability[test], again[test])
 
@@ -58,9 +56,9 @@ def test_a_group_is_judged_by_a_model_that_never_saw_it() -> None:
     mine = np.arange(1, 300, 15)
     rows.loc[mine, ["text", "group", "role"]] = ["zyx wvu tsr", "mine", "train"]
     codes[mine] = 0
-    probability = judged_probabilities(rows, codes, folds=4, seed=1)[mine]
+    probability = judge_labels(rows, codes, folds=4, seed=1)[mine]
     as_test = rows.assign(role=rows["role"].where(rows.index != mine[0], "test"))
-    stranger = judged_probabilities(as_test, codes, folds=4, seed=1)[mine[0]]
+    stranger = judge_labels(as_test, codes, folds=4, seed=1)[mine[0]]
     assert probability[:, 0].max() < 0.6 < stranger[0]
 
 
@@ -68,7 +66,7 @@ def test_planted_wrong_labels_are_found_better_than_by_chance(
     audited: tuple[pd.DataFrame, np.ndarray, np.ndarray],
 ) -> None:
     rows, codes, probability = audited
-    found = doubtful_labels(rows, codes, probability, CLASSES)
+    found = find_doubtful_labels(rows, codes, probability, CLASSES)
     wrong = rows.set_index("id")["label"] != rows.set_index("id")["reference_label"]
     assert wrong[found["id"]].mean() > 2 * wrong.mean()
     assert wrong[found.nsmallest(40, "score")["id"]].mean() > 3 * wrong.mean()
@@ -80,7 +78,7 @@ def test_a_class_too_rare_for_the_folds_does_not_stop_the_audit() -> None:
     codes[:] = codes == 2
     codes[[1, 2]] = 2
     rows.loc[[1, 2], "group"] = "one"
-    assert np.allclose(judged_probabilities(rows, codes, folds=4, seed=1).sum(axis=1), 1)
+    assert np.allclose(judge_labels(rows, codes, folds=4, seed=1).sum(axis=1), 1)
 
 
 def test_equal_and_nearly_equal_texts_are_told_apart() -> None:
@@ -89,7 +87,7 @@ def test_equal_and_nearly_equal_texts_are_told_apart() -> None:
     rows = pd.DataFrame(
         {"id": list("abcdefgh"), "text": texts, "label": labels, "group": list("aaaddffh")}
     )
-    found = repeated_texts(rows).groupby("issue")["id"].agg("".join).to_dict()
+    found = find_repeated_texts(rows).groupby("issue")["id"].agg("".join).to_dict()
     assert found == {"duplicate": "bc", "conflict": "de", "near_duplicate": "fg"}
 
 
@@ -103,7 +101,7 @@ def test_the_queue_has_conflicts_first_then_the_most_doubtful_labels() -> None:
             "suggested": ["bad", "bad", "", "bad", ""],
         }
     )
-    queue = review_queue(rows, findings, 3)
+    queue = queue_for_review(rows, findings, 3)
     assert queue["id"].tolist() == ["b", "a", "c"]
     assert list(queue) == ["id", "issue", "score", "label", "suggested", "text"]
     assert queue["text"].tolist() == ["w", "v", "x"]

@@ -9,7 +9,7 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.data.curation import decide, policy, read_decisions
+from reprotune.data.curation import apply_policy, decide, read_decisions
 
 IDS = [f"{n:016x}" for n in range(6)]
 ROLE = ["train", "train", "train", "validation", "test", "spare"]
@@ -39,15 +39,15 @@ def test_policy_takes_the_rows_of_an_issue_but_no_test_row(params: Params, issue
     name = {"duplicate": "duplicates", "conflict": "conflicts", "label": "doubtful"}[issue]
     settings = curate(params, **{name: "quarantine", "doubtful_share": 0.99})
     found = findings(**{issue: [0, 4, 5]})
-    reason = policy(ROWS, found, NOBODY, NONE, settings)
+    reason = apply_policy(ROWS, found, NOBODY, NONE, settings)
     spare = issue != "label"  # doubtful labels leave the training rows alone
     assert reason.notna().tolist() == [True, False, False, False, False, spare]
-    assert policy(ROWS, found, NOBODY, NONE, curate(params)).isna().all()
+    assert apply_policy(ROWS, found, NOBODY, NONE, curate(params)).isna().all()
 
 
 def test_a_decided_row_is_left_to_the_decision(params: Params) -> None:
     settings = curate(params, conflicts="quarantine")
-    reason = policy(ROWS, findings(conflict=[0, 1]), pd.Series([IDS[0]]), NONE, settings)
+    reason = apply_policy(ROWS, findings(conflict=[0, 1]), pd.Series([IDS[0]]), NONE, settings)
     assert reason.dropna().to_dict() == {1: "conflict"}
 
 
@@ -55,7 +55,7 @@ def test_the_most_doubtful_labels_leave_up_to_their_share_of_the_training_rows(
     params: Params,
 ) -> None:
     settings = curate(params, doubtful="quarantine", doubtful_share=0.7)  # 2 of 3
-    reason = policy(ROWS, findings(label=[5, 4, 2, 1, 0]), NOBODY, NONE, settings)
+    reason = apply_policy(ROWS, findings(label=[5, 4, 2, 1, 0]), NOBODY, NONE, settings)
     assert reason.dropna().to_dict() == {0: "label", 1: "label"}
 
 
@@ -68,7 +68,7 @@ def test_a_row_with_several_issues_leaves_for_the_strongest(params: Params) -> N
         doubtful_share=0.99,
     )
     found = findings(conflict=[0], duplicate=[0, 1], label=[0, 1])
-    assert policy(ROWS, found, NOBODY, NONE, settings).dropna().tolist() == [
+    assert apply_policy(ROWS, found, NOBODY, NONE, settings).dropna().tolist() == [
         "conflict",
         "label",
     ]
@@ -80,7 +80,7 @@ def test_the_last_copy_of_a_text_stays(params: Params, first_leaves: bool) -> No
     removed = NONE.where(~(rows.index.isin([0]) & first_leaves), True)
     settings = curate(params, duplicates="quarantine")
     decided = pd.Series([IDS[0]] if first_leaves else [], dtype="str")
-    reason = policy(rows, findings(duplicate=[1, 2]), decided, removed, settings)
+    reason = apply_policy(rows, findings(duplicate=[1, 2]), decided, removed, settings)
     assert reason.dropna().index.tolist() == ([2] if first_leaves else [1, 2])
 
 

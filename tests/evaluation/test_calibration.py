@@ -5,14 +5,20 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from reprotune.evaluation.calibration import fit_temperature, losses, reliability, scaled, tempered
+from reprotune.evaluation.calibration import (
+    apply_temperature,
+    bin_by_confidence,
+    fit_temperature,
+    measure_losses,
+    scale,
+)
 
 
 def drawn(temperature: float, rows: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
     """Log-likelihoods whose labels follow them at this temperature."""
     draw = np.random.default_rng(1)
     log_p = draw.normal(0, 2, (rows, 3))
-    edges = tempered(log_p, temperature).cumsum(axis=1)
+    edges = apply_temperature(log_p, temperature).cumsum(axis=1)
     return log_p, (draw.random((rows, 1)) > edges).sum(axis=1)
 
 
@@ -24,32 +30,34 @@ def test_the_temperature_behind_the_labels_is_found(temperature: float) -> None:
 def test_scaling_by_it_lowers_every_loss() -> None:
     log_p, labels = drawn(3.0)
     half = len(labels) // 2
-    found = scaled(log_p[half:], labels[half:], log_p[:half], labels[:half])
+    found = scale(log_p[half:], labels[half:], log_p[:half], labels[:half])
     for key in ("log_loss", "brier", "ece"):
-        assert found["after"][key] < found["before"][key]
-    assert found["after"]["ece"] < 0.02
+        assert getattr(found.after, key) < getattr(found.before, key)
+    assert found.after.ece < 0.02
 
 
 def test_true_probabilities_are_calibrated() -> None:
     log_p, labels = drawn(1.0)
-    assert losses(tempered(log_p, 1.0), labels)["ece"] < 0.01
+    assert measure_losses(apply_temperature(log_p, 1.0), labels).ece < 0.01
 
 
 def test_brier_is_that_of_scikit_learn() -> None:
     log_p, labels = drawn(1.0, 500)
-    probability = tempered(log_p, 1.0)
+    probability = apply_temperature(log_p, 1.0)
     expected = brier_score_loss(labels, probability, labels=[0, 1, 2], scale_by_half=False)
-    assert losses(probability, labels)["brier"] == pytest.approx(expected)
+    assert measure_losses(probability, labels).brier == pytest.approx(expected)
 
 
 def test_a_sure_model_that_is_always_wrong_is_as_uncalibrated_as_can_be() -> None:
-    found = losses(np.array([[1.0, 0.0]] * 4), np.array([1, 1, 1, 1]))
-    assert found["ece"] == 1.0
-    assert found["brier"] == 2.0
-    assert found["log_loss"] == pytest.approx(-np.log(1e-6))
+    found = measure_losses(np.array([[1.0, 0.0]] * 4), np.array([1, 1, 1, 1]))
+    assert found.ece == 1.0
+    assert found.brier == 2.0
+    assert found.log_loss == pytest.approx(-np.log(1e-6))
 
 
 def test_the_bins_hold_every_row_once_and_full_confidence_too() -> None:
-    table = reliability(np.array([[1.0, 0.0], [0.55, 0.45], [0.52, 0.48]]), np.array([0, 0, 1]))
+    table = bin_by_confidence(
+        np.array([[1.0, 0.0], [0.55, 0.45], [0.52, 0.48]]), np.array([0, 0, 1])
+    )
     expected = pd.DataFrame({"confidence": [0.535, 1.0], "accuracy": [0.5, 1.0], "rows": [2, 1]})
     pd.testing.assert_frame_equal(table, expected)

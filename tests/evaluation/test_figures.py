@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reprotune.evaluation.figures import subsets
+from reprotune.evaluation.figures import score_subsets
 
 
 def test_accuracy_without_doubted_rows_and_without_leaked_ones() -> None:
@@ -22,8 +22,8 @@ def test_accuracy_without_doubted_rows_and_without_leaked_ones() -> None:
         }
     )
     findings = pd.DataFrame({"id": ["a", "d", "t"], "issue": ["conflict", "label", "label"]})
-    figures = subsets(said, others, roles, findings, confidence=0.95)
+    figures = score_subsets(said, others, roles, findings, confidence=0.95)
     doubted, leaked = figures["without_doubted"], figures["without_leaked"]
-    assert (doubted["rows"], doubted["accuracy"]) == (3, 1.0)
-    assert (leaked["rows"], leaked["accuracy"]) == (2, 0.5)
-    assert leaked["baselines"] == {"parrot": 0.0, "majority": 1.0}
+    assert (doubted.rows, doubted.accuracy) == (3, 1.0)
+    assert (leaked.rows, leaked.accuracy) == (2, 0.5)
+    assert leaked.baselines == {"parrot": 0.0, "majority": 1.0}

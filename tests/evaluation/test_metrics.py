@@ -17,10 +17,18 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from reprotune.evaluation.metrics import accuracy_gain, confusion, macro_f1, scores, wilson
+from reprotune.evaluation.metrics import (
+    Resampling,
+    compare_accuracy,
+    count_confusion,
+    find_intervals,
+    macro_f1,
+    score,
+    wilson,
+)
 
 CLASSES = ["c", "a", "b"]
-SETTINGS = {"confidence": 0.95, "resamples": 1000, "seed": 1}
+SETTINGS = Resampling(confidence=0.95, resamples=1000, seed=1)
 
 
 def predictions(seed: int, rows: int = 80, hit: float = 0.7) -> pd.DataFrame:
@@ -43,32 +51,32 @@ def never_predicted_nor_present() -> pd.DataFrame:
 
 @pytest.mark.parametrize("table", [predictions(1), predictions(2), never_predicted_nor_present()])
 def test_scores_equal_scikit_learns(table: pd.DataFrame) -> None:
-    found = scores(table, CLASSES, **SETTINGS)
+    found = score(table, CLASSES)
     given = {"y_true": table["label"], "y_pred": table["predicted"]}
     by_class = {"labels": CLASSES, "zero_division": 0}
-    assert found["rows"] == len(table)
-    assert found["accuracy"] == pytest.approx(accuracy_score(**given))
-    assert found["macro_f1"] == pytest.approx(f1_score(**given, **by_class, average="macro"))
-    assert list(found["recall"].values()) == pytest.approx(
+    assert found.rows == len(table)
+    assert found.accuracy == pytest.approx(accuracy_score(**given))
+    assert found.macro_f1 == pytest.approx(f1_score(**given, **by_class, average="macro"))
+    assert list(found.recall.values()) == pytest.approx(
         recall_score(**given, **by_class, average=None)
     )
-    assert list(found["precision"].values()) == pytest.approx(
+    assert list(found.precision.values()) == pytest.approx(
         precision_score(**given, **by_class, average=None)
     )
-    assert list(found["f1"].values()) == pytest.approx(f1_score(**given, **by_class, average=None))
-    assert list(found["support"].values()) == [sum(table["label"] == name) for name in CLASSES]
-    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(**given))
-    assert found["mcc"] == pytest.approx(matthews_corrcoef(**given))
+    assert list(found.f1.values()) == pytest.approx(f1_score(**given, **by_class, average=None))
+    assert list(found.support.values()) == [sum(table["label"] == name) for name in CLASSES]
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(**given))
+    assert found.mcc == pytest.approx(matthews_corrcoef(**given))
     probability = table[sorted(CLASSES)].to_numpy()
-    assert found["log_loss"] == pytest.approx(
+    assert found.log_loss == pytest.approx(
         log_loss(table["label"], probability, labels=sorted(CLASSES))
     )
-    assert list(found["recall"]) == CLASSES
-    assert (confusion(table, CLASSES) == confusion_matrix(**given, labels=CLASSES)).all()
+    assert list(found.recall) == CLASSES
+    assert (count_confusion(table, CLASSES) == confusion_matrix(**given, labels=CLASSES)).all()
 
 
 def test_macro_f1_of_many_tables_is_that_of_each() -> None:
-    tables = [confusion(predictions(seed), CLASSES) for seed in range(4)]
+    tables = [count_confusion(predictions(seed), CLASSES) for seed in range(4)]
     assert macro_f1(np.stack(tables)).tolist() == [macro_f1(table) for table in tables]
 
 
@@ -87,18 +95,19 @@ def test_wilsons_interval_is_where_the_score_test_turns(
 
 
 def test_nothing_is_known_of_a_class_without_rows() -> None:
-    found = scores(never_predicted_nor_present(), CLASSES, **SETTINGS)
-    assert found["interval"]["recall"]["b"] == [0.0, 1.0]
-    assert found["recall"]["b"] == 0.0
+    table = never_predicted_nor_present()
+    recall = find_intervals(table, CLASSES, SETTINGS).recall
+    assert recall is not None and recall["b"] == (0.0, 1.0)
+    assert score(table, CLASSES).recall["b"] == 0.0
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_intervals_cover_the_point_and_shrink_with_rows(seed: int) -> None:
     widths = []
     for rows in (80, 2000):
-        found = scores(predictions(seed, rows), CLASSES, **SETTINGS)
-        low, high = found["interval"]["macro_f1"]
-        assert low < found["macro_f1"] < high
+        table = predictions(seed, rows)
+        low, high = find_intervals(table, CLASSES, SETTINGS).macro_f1 or (0, 0)
+        assert low < score(table, CLASSES).macro_f1 < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 3
 
@@ -109,32 +118,35 @@ def test_the_bootstrap_by_counts_equals_the_one_by_rows() -> None:
     cells = (3 * label + predicted)[np.random.default_rng(2).integers(200, size=(4000, 200))]
     counts = np.stack([(cells == cell).sum(axis=1) for cell in range(9)], axis=1)
     draws = macro_f1(counts.reshape(-1, 3, 3))
-    low, high = scores(table, CLASSES, 0.95, 4000, seed=1)["interval"]["macro_f1"]
-    assert [low, high] == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.01)
+    interval = find_intervals(table, CLASSES, Resampling(0.95, 4000, 1)).macro_f1
+    assert interval == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
-    first, again, other = (scores(predictions(1), CLASSES, 0.95, 500, seed) for seed in (1, 1, 2))
+    first, again, other = (
+        find_intervals(predictions(1), CLASSES, Resampling(0.95, 500, seed)) for seed in (1, 1, 2)
+    )
     assert first == again
-    assert first["interval"]["macro_f1"] != other["interval"]["macro_f1"]
+    assert first.macro_f1 != other.macro_f1
 
 
 def test_the_gain_has_the_sign_of_the_better_one_and_swaps_with_the_two() -> None:
     rng = np.random.default_rng(1)
     better, worse = rng.random(500) < 0.9, rng.random(500) < 0.7
     gain, loss = (
-        accuracy_gain(a, b, 0.95, 2000, seed=1) for a, b in ((better, worse), (worse, better))
+        compare_accuracy(a, b, Resampling(0.95, 2000, 1))
+        for a, b in ((better, worse), (worse, better))
     )
-    assert gain["accuracy"] == pytest.approx(better.mean() - worse.mean())
-    assert loss["accuracy"] == -gain["accuracy"]
-    assert 0 < gain["interval"][0] < gain["accuracy"] < gain["interval"][1]
-    assert loss["interval"][1] < 0
+    assert gain.accuracy == pytest.approx(better.mean() - worse.mean())
+    assert loss.accuracy == -gain.accuracy
+    assert 0 < gain.interval[0] < gain.accuracy < gain.interval[1]
+    assert loss.interval[1] < 0
 
 
 def test_the_gain_is_paired_equal_predictions_leave_no_doubt() -> None:
     right = np.random.default_rng(1).random(200) < 0.7
-    gain = accuracy_gain(right, right.copy(), 0.95, 500, seed=1)
-    assert (gain["accuracy"], gain["interval"], gain["p_value"]) == (0.0, [0.0, 0.0], 1.0)
+    gain = compare_accuracy(right, right.copy(), Resampling(0.95, 500, 1))
+    assert (gain.accuracy, gain.interval, gain.p_value) == (0.0, (0.0, 0.0), 1.0)
 
 
 def pair(draw: np.random.Generator, rows: int, better: float, worse: float) -> list[np.ndarray]:
@@ -149,8 +161,11 @@ def pair(draw: np.random.Generator, rows: int, better: float, worse: float) -> l
 
 def test_the_paired_interval_covers_the_true_difference_as_often_as_it_says() -> None:
     draw = np.random.default_rng(1)
-    gains = [accuracy_gain(*pair(draw, 900, 0.85, 0.80), 0.95, 2000, n) for n in range(1000)]
-    covered = [gain["interval"][0] <= 0.05 <= gain["interval"][1] for gain in gains]
+    gains = [
+        compare_accuracy(*pair(draw, 900, 0.85, 0.80), Resampling(0.95, 2000, n))
+        for n in range(1000)
+    ]
+    covered = [gain.interval[0] <= 0.05 <= gain.interval[1] for gain in gains]
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
@@ -162,7 +177,11 @@ def test_wilsons_interval_covers_the_true_accuracy_as_often_as_it_says() -> None
 
 def test_mcnemar_is_seldom_wrong_and_finds_five_points() -> None:
     draw = np.random.default_rng(2)
-    same = [accuracy_gain(*pair(draw, 900, 0.85, 0.85), 0.95, 100, 1) for _ in range(600)]
-    assert np.mean([gain["p_value"] < 0.05 for gain in same]) <= 0.05
-    apart = [accuracy_gain(*pair(draw, 900, 0.85, 0.80), 0.95, 100, 1) for _ in range(600)]
-    assert np.mean([gain["p_value"] < 0.05 for gain in apart]) >= 0.80
+    same = [
+        compare_accuracy(*pair(draw, 900, 0.85, 0.85), Resampling(0.95, 100, 1)) for _ in range(600)
+    ]
+    assert np.mean([gain.p_value < 0.05 for gain in same]) <= 0.05
+    apart = [
+        compare_accuracy(*pair(draw, 900, 0.85, 0.80), Resampling(0.95, 100, 1)) for _ in range(600)
+    ]
+    assert np.mean([gain.p_value < 0.05 for gain in apart]) >= 0.80

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from reprotune.evaluation.ranking import POINTS, at_threshold, curves, ranking, threshold
+from reprotune.evaluation.ranking import (
+    POINTS,
+    find_threshold,
+    rank_classes,
+    score_at_threshold,
+    trace_curves,
+)
 
 
 def simulated(rows: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -19,13 +25,13 @@ def test_roc_auc_is_the_share_of_pairs_in_the_right_order() -> None:
     for column, name in enumerate("abc"):
         score, truth = probability[:, column], labels == column
         pairs = score[truth][:, None] > score[~truth][None, :]
-        assert ranking(probability, labels, list("abc"))["roc_auc"][name] == pytest.approx(
+        assert rank_classes(probability, labels, list("abc"))["roc_auc"][name] == pytest.approx(
             pairs.mean()
         )
 
 
 def test_curves_are_thinned_and_keep_their_ends() -> None:
-    roc, pr = curves(*simulated(5000, 2, 1), ["no", "yes"])
+    roc, pr = trace_curves(*simulated(5000, 2, 1), ["no", "yes"])
     for name, part in roc.groupby("class"):
         assert len(part) <= POINTS, name
         ends = part[["false_positive_rate", "true_positive_rate"]].iloc[[0, -1]]
@@ -36,19 +42,22 @@ def test_curves_are_thinned_and_keep_their_ends() -> None:
 def test_a_class_without_rows_has_no_figure() -> None:
     probability, labels = simulated(100, 3, 1)
     labels = np.minimum(labels, 1)
-    assert set(ranking(probability, labels, list("abc"))["roc_auc"]) == {"a", "b"}
+    assert set(rank_classes(probability, labels, list("abc"))["roc_auc"]) == {"a", "b"}
 
 
 def test_a_shifted_score_is_cut_where_it_separates_best() -> None:
     draw = np.random.default_rng(3)
     truth = draw.integers(0, 2, 2000) == 1
     score = np.clip(0.15 + 0.1 * truth + draw.normal(0, 0.02, 2000), 0, 1)
-    found = at_threshold(score[:1000], truth[:1000], score[1000:], truth[1000:])
+    found = score_at_threshold(score[:1000], truth[:1000], score[1000:], truth[1000:])
     assert 0.18 < found["value"] < 0.22
     assert found["accuracy"] > 0.98
     assert ((score[:1000] >= 0.5) == truth[:1000]).mean() < 0.6
 
 
 def test_of_equal_cuts_the_one_nearest_to_half_is_taken() -> None:
-    assert threshold(np.array([0.1, 0.2, 0.9]), np.array([False, False, True])) == 0.5
-    assert at_threshold(np.array([0.1]), np.array([True]), np.array([0.3]), np.array([True])) == {}
+    assert find_threshold(np.array([0.1, 0.2, 0.9]), np.array([False, False, True])) == 0.5
+    assert (
+        score_at_threshold(np.array([0.1]), np.array([True]), np.array([0.3]), np.array([True]))
+        == {}
+    )

@@ -8,11 +8,12 @@ import torch
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.models.adapters import load_tuned, save_tuned
+from reprotune.models.adapters import save_tuned
+from reprotune.models.base import Base
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,18 +26,16 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     precision = Precision(quantization, double_quantization=False, compute_dtype="float32")
     train = load_params(ROOT / "profiles/builtin.yaml").train
     model, *_ = tune(
-        load_model(base, precision, encoder), encoder, rows[:64], rows[:0], train, precision
+        load_model(base, precision, encoder), encoder, (rows[:64], rows[:0]), train, precision
     )
     save_tuned(model, "lora", tmp_path / "tuned")
-    untuned = log_likelihoods(
-        load_model(base, precision, encoder), encoder, rows["text"], 32, "base"
-    )
-    merged, encoder = merge(base, tmp_path / "tuned", precision, encoder)
+    untuned = score_texts(load_model(base, precision, encoder), encoder, rows["text"], 32, "base")
+    merged, encoder = merge(Base(base, precision, encoder), tmp_path / "tuned")
     save_merged(merged, load_tokenizer(base), "float16", tmp_path / "merged")
     save_classifier(encoder, tmp_path / "merged")
-    tuned = load_tuned(base, tmp_path / "tuned", precision, encoder)
-    before = log_likelihoods(*tuned, rows["text"], 32, "tuned")
-    after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
+    tuned = Base(base, precision, encoder).load_tuned(tmp_path / "tuned")
+    before = score_texts(*tuned, rows["text"], 32, "tuned")
+    after = score_texts(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
     assert np.abs(before - untuned).mean() > 0.1, "training changed something"
     assert np.abs(before - after).mean() < 2e-3
     assert (before.argmax(1) == after.argmax(1)).all()

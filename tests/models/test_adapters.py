@@ -14,11 +14,12 @@ from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.models.adapters import load_tuned, prepared, save_tuned
+from reprotune.models.adapters import prepare, save_tuned
+from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
 from tests import tiny
 
@@ -81,21 +82,21 @@ def test_a_method_trains_saves_reloads_and_merges(
     texts = rows["text"]
     torch.manual_seed(1)
     model = load_model(base, precision, encoder, new_head=True)
-    untuned = log_likelihoods(model, encoder, texts, 32, "base")
-    model, curve, _ = tune(model, encoder, rows[:64], rows[:0], params.train, precision)
+    untuned = score_texts(model, encoder, texts, 32, "base")
+    model, curve, _ = tune(model, encoder, (rows[:64], rows[:0]), params.train, precision)
     assert curve["train_loss"].iloc[-3:].mean() < curve["train_loss"].iloc[:3].mean()
     save_tuned(model, params.train.method, tmp_path / "tuned")
-    tuned = log_likelihoods(
-        *load_tuned(base, tmp_path / "tuned", precision, encoder), texts, 32, "tuned"
+    tuned = score_texts(
+        *Base(base, precision, encoder).load_tuned(tmp_path / "tuned"), texts, 32, "tuned"
     )
     assert np.abs(tuned - untuned).mean() > 1e-3, "training changed something"
     if params.train.method != "prompt_tuning":  # whose batches peft pads within
-        now = log_likelihoods(model, encoder, texts, 32, "in memory")
+        now = score_texts(model, encoder, texts, 32, "in memory")
         assert np.abs(now - tuned).max() < 1e-4
-    merged, asking = merge(base, tmp_path / "tuned", precision, encoder)
+    merged, asking = merge(Base(base, precision, encoder), tmp_path / "tuned")
     save_merged(merged, asking.tokenizer, "float32", tmp_path / "merged")
     save_classifier(asking, tmp_path / "merged")
-    after = log_likelihoods(*load_classifier(tmp_path / "merged"), texts, 32, "merged")
+    after = score_texts(*load_classifier(tmp_path / "merged"), texts, 32, "merged")
     limit = {"nf4": 2e-3, "int8": 1e-2, "none": 1e-4}[params.model.quantization]
     assert np.abs(tuned - after).mean() < limit
     assert (tuned.argmax(1) == after.argmax(1)).mean() > 0.98
@@ -108,13 +109,13 @@ def test_a_soft_prompt_says_the_same_as_new_tokens_as_in_peft(
     encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
     precision = Precision("none", False, "float32")
     model = load_model(base, precision, encoder)
-    model, *_ = tune(model, encoder, rows[:32], rows[:0], params.train, precision)
+    model, *_ = tune(model, encoder, (rows[:32], rows[:0]), params.train, precision)
     save_tuned(model, "prompt_tuning", tmp_path)
     ids = torch.tensor([encoder.prompt("Net sales rose.")])
     model.eval()
     with torch.inference_mode():
         theirs = model(input_ids=ids).logits[0, -1]
-        ours_model, asking = load_tuned(base, tmp_path, precision, encoder)
+        ours_model, asking = Base(base, precision, encoder).load_tuned(tmp_path)
         ours = ours_model(input_ids=torch.tensor([asking.prompt("Net sales rose.")])).logits[0, -1]
     assert torch.allclose(theirs, ours[: len(theirs)], atol=1e-4)
 
@@ -127,7 +128,7 @@ def test_what_peft_refuses_is_an_error_that_names_method_and_model(
     encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
     model = load_model(base, Precision("none", False, "float32"), encoder)
     with pytest.raises(InputError, match=r"lora on a mixtral model: .*does not work with.*dropout"):
-        prepared(model, params.train, encoder)
+        prepare(model, params.train, encoder)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -135,7 +136,7 @@ def test_of_full_fine_tuning_the_top_layers_alone(base: Path, changed: Changed, 
     params = changed(values("full", "causal", "none") | {"train.unfrozen_layers": count})
     encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
     model = load_model(base, Precision("none", False, "float32"), encoder)
-    free = {n for n, p in prepared(model, params.train, encoder).named_parameters()
+    free = {n for n, p in prepare(model, params.train, encoder).named_parameters()
             if p.requires_grad}  # fmt: skip
     assert {n.split(".")[2] for n in free if ".layers." in n} == (
         {"0", "1"} if count == 2 else {"1"}
@@ -149,7 +150,7 @@ def test_more_layers_than_there_are_is_refused(base: Path, changed: Changed) -> 
     encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
     model = load_model(base, Precision("none", False, "float32"), encoder)
     with pytest.raises(InputError, match=r"unfrozen_layers 9: the model has 2 layers"):
-        prepared(model, params.train, encoder)
+        prepare(model, params.train, encoder)
 
 
 def test_unfrozen_layers_without_full_fine_tuning_are_refused(changed: Changed) -> None:

@@ -13,7 +13,7 @@ from reprotune.export.merging import load_classifier, save_classifier, save_merg
 from reprotune.models.encoders import encoder_for
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import IGNORED, PromptEncoder
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from tests import tiny
 
 TEMPLATE = (
@@ -94,8 +94,8 @@ def test_an_export_chats_as_the_tuned_model_does(
     base: Path, chatting: PromptEncoder, rows: pd.DataFrame, tmp_path: Path
 ) -> None:
     model = load_model(base, Precision("none", False, "float32"), chatting)
-    before = log_likelihoods(model, chatting, rows["text"][:8], 4, "before")
+    before = score_texts(model, chatting, rows["text"][:8], 4, "before")
     save_merged(model, chatting.tokenizer, "float32", tmp_path)
     save_classifier(chatting, tmp_path)
-    after = log_likelihoods(*load_classifier(tmp_path), rows["text"][:8], 4, "after")
+    after = score_texts(*load_classifier(tmp_path), rows["text"][:8], 4, "after")
     assert abs(before - after).max() < 1e-5

@@ -18,12 +18,13 @@ from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
-from reprotune.models.adapters import load_tuned, save_tuned
+from reprotune.models.adapters import save_tuned
+from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
 from reprotune.models.heads import TextEncoder, head_modules
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import embeddings, log_likelihoods
+from reprotune.scoring.scores import embed_texts, score_texts
 from reprotune.training.tune import tune
 from tests import tiny
 
@@ -65,16 +66,16 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     torch.manual_seed(1)
     train = params.train.model_copy(update={"method": method, "epochs": 3, "learning_rate": 5e-3})
     before_training = load_model(folder, precision, reader, new_head=True)
-    untuned = log_likelihoods(before_training, reader, rows["text"], 32, "base")
-    model, curve, _ = tune(before_training, reader, rows[:64], rows[64:80], train, precision)
-    now = log_likelihoods(model, reader, rows["text"], 32, "in memory")
+    untuned = score_texts(before_training, reader, rows["text"], 32, "base")
+    model, curve, _ = tune(before_training, reader, (rows[:64], rows[64:80]), train, precision)
+    now = score_texts(model, reader, rows["text"], 32, "in memory")
     save_tuned(model, method, tmp_path / "tuned")
-    tuned = load_tuned(folder, tmp_path / "tuned", precision, reader)
-    reloaded = log_likelihoods(*tuned, rows["text"], 32, "tuned")
-    merged, _ = merge(folder, tmp_path / "tuned", precision, reader)
+    tuned = Base(folder, precision, reader).load_tuned(tmp_path / "tuned")
+    reloaded = score_texts(*tuned, rows["text"], 32, "tuned")
+    merged, _ = merge(Base(folder, precision, reader), tmp_path / "tuned")
     save_merged(merged, reader.tokenizer, "float16", tmp_path / "merged")
     save_classifier(reader, tmp_path / "merged")
-    after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
+    after = score_texts(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
     assert np.abs(now - untuned).mean() > 0.1, "training changed something"
     assert curve["train_loss"].iloc[-1] < curve["train_loss"].iloc[0]
     assert np.abs(now - reloaded).max() < 1e-5, "the head came back with the adapter"
@@ -88,7 +89,7 @@ def test_the_export_runs_in_a_stock_pipeline_with_the_names_of_the_classes(
     model = load_model(folder, FP32, reader, new_head=True).eval()
     save_merged(model, reader.tokenizer, "float32", tmp_path)
     stock = pipeline("text-classification", model=str(tmp_path), device="cpu")
-    scores = log_likelihoods(model, reader, rows["text"][:8], 4, "ours")
+    scores = score_texts(model, reader, rows["text"][:8], 4, "ours")
     for text, ours in zip(rows["text"][:8], np.exp(scores), strict=True):
         theirs = {answer["label"]: answer["score"] for answer in stock(text, top_k=None)}
         assert theirs == pytest.approx(dict(zip(reader.classes, ours, strict=True)), abs=1e-5)
@@ -176,7 +177,7 @@ def test_scores_and_embeddings_do_not_depend_on_the_batch(
 ) -> None:
     model = load_model(folder, FP32, reader, new_head=True).eval()
     texts = [*rows["text"][:9], "x", "long " * 300, ""]
-    for function in (log_likelihoods, embeddings):
+    for function in (score_texts, embed_texts):
         one, many = (function(model, reader, texts, batch, "test") for batch in (1, 5))
         assert one.shape[0] == len(texts)
         assert np.abs(one - many).max() < 1e-4
@@ -198,14 +199,14 @@ def test_gpt2_as_a_causal_model_in_4_bits_can_be_merged(
     prompt = params.prompt
     encoder = encoder_for(load_tokenizer(base), "causal", prompt, list(prompt.verbalizers))
     model = load_model(base, NF4, encoder)
-    model, *_ = tune(model, encoder, rows[:32], rows[:0], params.train, NF4)
+    model, *_ = tune(model, encoder, (rows[:32], rows[:0]), params.train, NF4)
     save_tuned(model, "lora", tmp_path / "tuned")
-    tuned = load_tuned(base, tmp_path / "tuned", NF4, encoder)
-    before = log_likelihoods(*tuned, rows["text"], 32, "tuned")
-    merged, _ = merge(base, tmp_path / "tuned", NF4, encoder)
+    tuned = Base(base, NF4, encoder).load_tuned(tmp_path / "tuned")
+    before = score_texts(*tuned, rows["text"], 32, "tuned")
+    merged, _ = merge(Base(base, NF4, encoder), tmp_path / "tuned")
     save_merged(merged, encoder.tokenizer, "float16", tmp_path / "merged")
     save_classifier(encoder, tmp_path / "merged")
-    after = log_likelihoods(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
+    after = score_texts(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
     assert isinstance(merged, GPT2LMHeadModel)
     assert np.abs(before - after).mean() < 2e-3
 
@@ -217,7 +218,7 @@ def test_lora_targets_exist_in_every_architecture(
     lora = params.train.lora.model_copy(update={"targets": targets})
     train = params.train.model_copy(update={"lora": lora, "epochs": 1})
     model, *_ = tune(
-        load_model(folder, NF4, reader, new_head=True), reader, rows[:16], rows[:0], train, NF4
+        load_model(folder, NF4, reader, new_head=True), reader, (rows[:16], rows[:0]), train, NF4
     )
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     assert any("lora_A" in name for name in trained)
@@ -234,4 +235,4 @@ def test_attention_targets_of_an_unknown_architecture_are_refused(
     lora = params.train.lora.model_copy(update={"targets": "attention"})
     train = params.train.model_copy(update={"lora": lora})
     with pytest.raises(InputError, match="unknown for a novel model; use all-linear"):
-        tune(model, reader, rows[:16], rows[:0], train, FP32)
+        tune(model, reader, (rows[:16], rows[:0]), train, FP32)

@@ -6,7 +6,7 @@ from bitsandbytes.nn.modules import Linear4bit
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.models.adapters import prepared
+from reprotune.models.adapters import prepare
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
@@ -26,7 +26,7 @@ def test_an_evaluation_leaves_the_gradients_of_a_4bit_model_as_they_were(
     torch.manual_seed(0)
     lora = params.train.lora.model_copy(update={"dropout": 0.0})
     train = params.train.model_copy(update={"lora": lora})
-    model = prepared(load_model(base, nf4, encoder), train, encoder)
+    model = prepare(load_model(base, nf4, encoder), train, encoder)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # at zero, the gradients of lora_A would all be zero too
             torch.nn.init.normal_(parameter, std=0.02)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reprotune.core.errors import InputError
-from reprotune.models.manifest import located, write_manifest
+from reprotune.models.manifest import Manifest
 from reprotune.models.pinning import Place, check_task, pin, resolve
 from tests import tiny
 
@@ -18,10 +18,7 @@ def models(base: Path, tmp_path: Path) -> Path:
 
 
 def test_a_manifest_pins_every_file_by_its_hash(models: Path) -> None:
-    files = {
-        file["name"]: file["sha256"]
-        for file in pin(models / "tiny", Place("path", "tiny"))["files"]
-    }
+    files = {file.name: file.sha256 for file in pin(models / "tiny", Place("path", "tiny")).files}
     assert files == {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in (models / "tiny").iterdir()
@@ -30,15 +27,15 @@ def test_a_manifest_pins_every_file_by_its_hash(models: Path) -> None:
 
 def test_the_parameter_count_is_that_of_the_model(models: Path) -> None:
     expected = sum(p.numel() for p in tiny.model().parameters())
-    assert pin(models / "tiny", Place("path", "tiny"))["parameters"] == expected
+    assert pin(models / "tiny", Place("path", "tiny")).parameters == expected
 
 
 def test_a_model_that_changed_after_it_was_pinned_is_refused(models: Path, tmp_path: Path) -> None:
-    write_manifest(pin(models / "tiny", Place("path", "tiny")), tmp_path / "base")
-    assert located(tmp_path / "base") == models / "tiny"
+    pin(models / "tiny", Place("path", "tiny")).write(tmp_path / "base")
+    assert Manifest.read(tmp_path / "base").locate() == models / "tiny"
     (models / "tiny/config.json").write_text("{}")
     with pytest.raises(InputError, match="not the file that was pinned"):
-        located(tmp_path / "base")
+        Manifest.read(tmp_path / "base").locate()
 
 
 @pytest.mark.parametrize(

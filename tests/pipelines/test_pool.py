@@ -167,7 +167,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
         left = list((project.parent / name / ".reprotune/trials").iterdir())
         assert left and all(file.suffix == ".lock" for file in left), "it took part and tidied up"
     far = pd.read_csv(paths.SWEEPS / "sweep-trials.csv")
-    best = sweeps.trials("sweep", sweeps.load_sweep(Path("sweep.yaml")))[3].name
+    best = sweeps.list_trials("sweep", sweeps.load_sweep(Path("sweep.yaml")))[3].name
     assert told == f"best: {best}"
     dvc("exp", "pull", "-q", "origin", best)
     dvc("exp", "apply", "-q", best)

@@ -67,11 +67,11 @@ def project(repository: Path) -> Path:
 
 
 def test_the_order_is_that_of_dvc_and_retries_come_from_meta(project: Path) -> None:
-    assert dag.stages() == [dag.Stage("first", retries=1), dag.Stage("second")]
+    assert dag.list_stages() == [dag.Stage("first", retries=1), dag.Stage("second")]
 
 
 def test_the_stages_of_the_project_are_in_an_order_that_works() -> None:
-    names = [stage.name for stage in dag.stages(ROOT)]
+    names = [stage.name for stage in dag.list_stages(ROOT)]
     assert len(names) == 10
     after = {"roles": "download", "train": "split", "evaluate": "baseline", "export": "evaluate"}
     for later, earlier in after.items():
@@ -82,7 +82,7 @@ def test_a_stage_that_is_added_to_dvc_yaml_shows_up(project: Path) -> None:
     more = f"  third:\n    cmd: {sys.executable} second.py\n    deps: [more.txt]\n"
     with Path("dvc.yaml").open("a") as file:
         file.write(more)
-    assert dag.stages()[-1] == dag.Stage("third")
+    assert dag.list_stages()[-1] == dag.Stage("third")
     assert not any("third" in file.read_text() for file in (ROOT / "pipelines").glob("*.py"))
 
 
@@ -231,7 +231,7 @@ def test_two_workers_find_what_one_finds(repository: Path) -> None:
     run(sys.executable, "-m", "dvc", "exp", "remove", "-A")
     assert flow("reprotune.cli", "sweep", "sweep.yaml").returncode == 0
     pd.testing.assert_frame_equal(two, pd.read_csv(paths.SWEEPS / "sweep-trials.csv"))
-    found = sweeps.trials("sweep", sweeps.load_sweep(repository / "sweep.yaml"))
+    found = sweeps.list_trials("sweep", sweeps.load_sweep(repository / "sweep.yaml"))
     assert f"best: {found[3].name}" in done.stdout
     again = flow("pipelines.sweep", "sweep.yaml", "--workers", "2")
     assert again.returncode == 0 and "Task run" not in again.stderr, "nothing is run twice"

@@ -16,7 +16,7 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
-from reprotune.project.init import init, report
+from reprotune.project.init import Wanted, init, report
 from reprotune.tables.classes import class_names
 from stages import audit, curate, download, roles, split
 from tests import tiny
@@ -61,7 +61,7 @@ def write(file: Path, content: str, encoding: str = "utf-8") -> Path:
 
 def started(files: Iterable[Path], **options: Any) -> Params:
     """Run init, and the data stages on what it wrote."""
-    init(list(files), **options)
+    init(Wanted(list(files), **options))
     params = load_params()
     for stage in (download, roles, audit, curate, split):
         stage.run(params)
@@ -181,7 +181,7 @@ def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
 
 def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
-    seen, way, changes = init([file], text="text", label="label")
+    seen, way, changes = init(Wanted([file], text="text", label="label"))
     assert seen.left_out == {"": 2, "rare": 3}
     assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
     assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]

@@ -9,7 +9,7 @@ import pytest
 
 from reprotune import cli
 from reprotune.core import paths
-from reprotune.project.staleness import stale
+from reprotune.project.staleness import find_stale
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = """
@@ -98,4 +98,4 @@ def test_other_changes_are_named_too(
         case "command":
             text = Path("dvc.yaml").read_text().replace(" second.py\n", " -u second.py\n", 1)
             Path("dvc.yaml").write_text(text)
-    assert stale() == expected
+    assert find_stale() == expected

@@ -77,7 +77,7 @@ def test_a_sweep_runs_chooses_and_goes_on_where_it_stopped(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = write(project / "sweep.yaml")
-    found = sweeps.trials("sweep", sweeps.load_sweep(spec))
+    found = sweeps.list_trials("sweep", sweeps.load_sweep(spec))
     sweeps.run(found[0], "evaluate")
     cli.main(["sweep", "sweep.yaml"])
     said = capsys.readouterr().out
@@ -132,7 +132,7 @@ def test_a_sweep_that_cannot_work_is_refused_at_once(
     write(project / "sweep.yaml", **changes)
     with pytest.raises(SystemExit, match=message):
         cli.main(["sweep", "sweep.yaml"])
-    assert not sweeps.finished(sweeps.committed())
+    assert not sweeps.list_finished(sweeps.check_committed())
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
@@ -140,7 +140,7 @@ def test_the_sweeps_that_come_along_are_in_order(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = sweeps.trials(file.stem, sweeps.load_sweep(file))
+    found = sweeps.list_trials(file.stem, sweeps.load_sweep(file))
     sweeps.check(found)
     assert len({trial.name for trial in found}) == len(found) > 1
 
@@ -152,7 +152,7 @@ def test_a_difference_within_the_spread_is_called_so() -> None:
         for rate, mean in ((1, 0.800), (2, 0.801), (3, 0.700))
         for seed in range(5)
     ]
-    table = seeds.summary(pd.DataFrame(rows), ["rate"], "fit").set_index("rate")
+    table = seeds.summarize(pd.DataFrame(rows), ["rate"], "fit").set_index("rate")
     assert table.loc[3, "beyond_spread"] and table.index[-1] == 3
     assert set(table["beyond_spread"][:2]) == {"best", False}
     assert table["fit spread"].between(0.003, 0.02).all()
@@ -164,7 +164,7 @@ def test_a_second_parameter_is_a_line_each() -> None:
         for rate in (1e-4, 1e-3, 1e-2)
         for rank in (4, 8)
     ]
-    table = seeds.summary(pd.DataFrame(rows), ["a.rate", "rank"], "fit")
+    table = seeds.summarize(pd.DataFrame(rows), ["a.rate", "rank"], "fit")
     assert (table["beyond_spread"][1:] == "one seed").all()
     (axes,) = plots.sweep(table, ["a.rate", "rank"], "fit").axes
     assert axes.get_xscale() == "log"

@@ -14,7 +14,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.project import profiles
-from reprotune.project.upstream import Source, sources
+from reprotune.project.upstream import Source, list_sources
 from tests import hub
 from tests.conftest import PARAMS
 from tests.hub import Hub, Repo, commit
@@ -41,7 +41,7 @@ HUB = {"download.kind": "hub", "download.repository": "team/news", "model.kind":
 
 def test_a_newer_commit_is_seen(stand_in: Hub, changed: Changed) -> None:
     params = changed(HUB | {"download.revision": commit(1), "model.revision": commit(2)})
-    assert list(sources(params)) == [
+    assert list(list_sources(params)) == [
         Source("download.revision", "team/news", commit(1), commit(2)),
         Source("model.revision", "team/model", commit(2), commit(2)),
     ]
@@ -51,7 +51,7 @@ def test_an_address_with_another_content_is_seen(stand_in: Hub, changed: Changed
     url = f"{stand_in.address}/a.csv"
     file = {"location": url, "sha256": "0" * 64, "label": None, "split": None}
     params = changed({"download.kind": "url", "download.files": [file]})
-    (found,) = sources(params)
+    (found,) = list_sources(params)
     assert (found.key, found.name, found.is_newer) == ("download.files.0.sha256", url, True)
 
 

@@ -9,7 +9,7 @@ from reprotune.core.params import Params
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.generation import generated, read_answer
-from reprotune.scoring.scores import log_likelihoods
+from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
 
 FP32 = Precision("none", False, "float32")
@@ -29,10 +29,10 @@ def test_a_tuned_model_says_what_it_scores_highest(
 ) -> None:
     model = load_model(base, FP32, encoder)
     train = params.train.model_copy(update={"epochs": 6, "learning_rate": 5e-3})
-    model, *_ = tune(model, encoder, rows[:64], rows[:0], train, FP32)
+    model, *_ = tune(model, encoder, (rows[:64], rows[:0]), train, FP32)
     texts = [*rows["text"][:39], "x"]
     said = generated(model, encoder, texts, 0.0, 1, 1)
-    scores = log_likelihoods(model, encoder, texts, 16, "test")
+    scores = score_texts(model, encoder, texts, 16, "test")
     best = [encoder.classes[column] for column in scores.argmax(1)]
     read = [read_answer(answer, encoder.verbalizers) for answer in said]
     assert len(read) == len(texts)

@@ -13,7 +13,7 @@ from reprotune.core.errors import InputError
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring import answers
-from reprotune.scoring.scores import log_likelihoods, probabilities
+from reprotune.scoring.scores import normalize, score_texts
 from tests import tiny
 
 FP32 = Precision("none", double_quantization=False, compute_dtype="float32")
@@ -55,7 +55,7 @@ def test_batched_scores_equal_the_definition(
     encoder = replace(encoder, verbalizers=SPELT[spelt], template=template)
     model = load_model(folder, FP32, encoder).eval()
     texts = [*rows["text"][:9], "x", "long " * 300]
-    scores = log_likelihoods(model, encoder, texts, 4, "test")
+    scores = score_texts(model, encoder, texts, 4, "test")
     with torch.inference_mode():
         expected = [one_by_one(model, encoder, text) for text in texts]
     np.testing.assert_allclose(scores, expected, atol=1e-4)
@@ -72,13 +72,13 @@ def test_batch_size_order_and_what_prompts_share_change_no_score_and_no_predicti
     encoder = replace(encoder, verbalizers=SPELT[spelt], template=LONG)
     model = load_model(folder, FP32, encoder)
     texts = rows["text"]
-    expected = log_likelihoods(model, encoder, texts, 64, "test")
+    expected = score_texts(model, encoder, texts, 64, "test")
     others = {
-        "batch of 1": log_likelihoods(model, encoder, texts, 1, "test"),
-        "backwards": log_likelihoods(model, encoder, texts[::-1], 64, "test")[::-1],
+        "batch of 1": score_texts(model, encoder, texts, 1, "test"),
+        "backwards": score_texts(model, encoder, texts[::-1], 64, "test")[::-1],
     }
     monkeypatch.setattr(answers, "WORTH", 10_000)
-    others["nothing shared"] = log_likelihoods(model, encoder, texts, 64, "test")
+    others["nothing shared"] = score_texts(model, encoder, texts, 64, "test")
     for scores in others.values():
         np.testing.assert_allclose(scores, expected, atol=1e-4)
         assert (scores.argmax(1) == expected.argmax(1)).all()
@@ -91,7 +91,7 @@ def test_batch_size_order_and_what_prompts_share_change_no_score_and_no_predicti
 def test_what_prompts_share_leaves_each_a_token(
     prompts: list[list[int]], expected: list[int]
 ) -> None:
-    assert answers.common(prompts) == expected
+    assert answers.find_common_start(prompts) == expected
 
 
 @pytest.mark.parametrize(("made", "once"), [(tiny.model, True), (WIDE, True), (tiny.gemma, False),
@@ -107,14 +107,14 @@ def test_what_prompts_share_is_computed_once_where_the_model_allows_it(
 
 def test_a_model_that_ignores_padding_is_refused(encoder: PromptEncoder) -> None:
     with pytest.raises(InputError, match="a rwkv model ignores the attention mask"):
-        log_likelihoods(tiny.rwkv(), encoder, ["Sales rose."], 4, "test")
+        score_texts(tiny.rwkv(), encoder, ["Sales rose."], 4, "test")
 
 
 def test_no_texts_give_no_scores(base: Path, encoder: PromptEncoder) -> None:
-    assert log_likelihoods(load_model(base, FP32, encoder), encoder, [], 4, "test").shape == (0, 3)
+    assert score_texts(load_model(base, FP32, encoder), encoder, [], 4, "test").shape == (0, 3)
 
 
 def test_probabilities_sum_to_one_however_unlikely_the_answers() -> None:
-    p = probabilities(np.array([[-1000.0, -1001.0], [0.0, -2000.0]]))
+    p = normalize(np.array([[-1000.0, -1001.0], [0.0, -2000.0]]))
     np.testing.assert_allclose(p.sum(axis=1), 1)
     np.testing.assert_allclose(p[0, 0], 1 / (1 + np.exp(-1)))

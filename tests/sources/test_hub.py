@@ -126,10 +126,10 @@ def test_the_token_is_in_no_message(stand_in: Hub, monkeypatch: pytest.MonkeyPat
 def test_a_branch_is_resolved_and_a_newer_commit_is_seen(stand_in: Hub) -> None:
     dataset(stand_in)
     branch = Repository(NAME, "dataset", "main")
-    assert ours.newest(branch) == commit(1)
+    assert ours.find_newest(branch) == commit(1)
     repo = stand_in.repos[f"datasets/{NAME}"]
     repo.commits[commit(2)], repo.branches["main"] = {}, commit(2)
-    assert ours.newest(branch) == commit(2)
+    assert ours.find_newest(branch) == commit(2)
 
 
 def test_the_hash_is_that_of_git_or_sha256(tmp_path: Path) -> None:

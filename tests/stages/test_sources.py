@@ -18,7 +18,7 @@ from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.models.manifest import located
+from reprotune.models.manifest import Manifest
 from reprotune.project import doctor
 from stages import base_model, download
 from tests import hub, tiny
@@ -136,7 +136,7 @@ def test_a_base_model_of_the_hub_is_pinned_by_commit_and_hashes_and_stays_in_the
     }
     assert str(tmp_path) not in (paths.BASE / "base.json").read_text()
     assert [file.name for file in paths.BASE.iterdir()] == ["base.json"]
-    folder = located(paths.BASE)
+    folder = Manifest.read(paths.BASE).locate()
     assert (folder / "model.safetensors").read_bytes() == (
         source / "model.safetensors"
     ).read_bytes()
@@ -148,7 +148,7 @@ def test_on_another_machine_the_pinned_files_are_fetched_again(
     served_model(stand_in, tiny.save(tmp_path / "tiny"))
     base_model.run(changed(FROM_HUB))
     shutil.rmtree(tmp_path / "cache")
-    assert (located(paths.BASE) / "model.safetensors").is_file()
+    assert (Manifest.read(paths.BASE).locate() / "model.safetensors").is_file()
 
 
 def test_weights_in_the_older_format_are_taken_where_there_are_no_others(

@@ -52,7 +52,7 @@ def run(
         watch = [Curves(tmp_path / name / "live"), *([Pull(pull)] if pull else [])]
         folder = tmp_path / name / "checkpoints"
         tuned, *_ = tune(
-            model, encoder, rows[:80], rows[80:100], train, precision, folder, watch
+            model, encoder, (rows[:80], rows[80:100]), train, precision, folder, watch
         )  # fmt: skip
         save_tuned(tuned, train.method, tmp_path / name / "tuned")
         shutil.rmtree(folder)

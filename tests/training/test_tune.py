@@ -13,7 +13,7 @@ from reprotune.core.params_file import load_params
 from reprotune.models.adapters import save_tuned
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
-from reprotune.training.tune import class_weights, enough_memory, tune
+from reprotune.training.tune import explain_memory, tune, weigh_classes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,14 +40,13 @@ def test_training_with_and_without_evaluation_gives_the_same_bytes(
 ) -> None:
     train, validation = rows[:48], rows[48:64]
     with_it = adapter(
-        tmp_path / "a", load_model(base, nf4, encoder), encoder, train, validation, settings, nf4
+        tmp_path / "a", load_model(base, nf4, encoder), encoder, (train, validation), settings, nf4
     )
     without = adapter(
         tmp_path / "b",
         load_model(base, nf4, encoder),
         encoder,
-        train,
-        validation[:0],
+        (train, validation[:0]),
         settings,
         nf4,
     )
@@ -85,7 +84,7 @@ def test_training_lowers_the_loss_and_the_curve_tells(
     precision = Precision(quantization, double_quantization=False, compute_dtype="float32")
     model = load_model(base, precision, encoder)
     more = settings.model_copy(update={"epochs": 5})
-    _, train_curve, curve = tune(model, encoder, rows[:64], rows[64:80], more, precision)
+    _, train_curve, curve = tune(model, encoder, (rows[:64], rows[64:80]), more, precision)
     assert list(curve["epoch"]) == [1, 2, 3, 4, 5]
     assert curve["validation_loss"].iloc[-1] < curve["validation_loss"].iloc[0]
     assert train_curve["train_loss"].iloc[-1] < train_curve["train_loss"].iloc[0]
@@ -94,7 +93,7 @@ def test_training_lowers_the_loss_and_the_curve_tells(
 def test_only_the_adapter_is_trained_and_in_fp32(
     base: Path, encoder: PromptEncoder, nf4: Precision, rows: pd.DataFrame, settings: Train
 ) -> None:
-    model, *_ = tune(load_model(base, nf4, encoder), encoder, rows[:16], rows[:0], settings, nf4)
+    model, *_ = tune(load_model(base, nf4, encoder), encoder, (rows[:16], rows[:0]), settings, nf4)
     trained = {n: p.dtype for n, p in model.named_parameters() if p.requires_grad}
     assert all("lora_" in name for name in trained)
     assert {str(dtype) for dtype in trained.values()} == {"torch.float32"}
@@ -111,7 +110,7 @@ def test_a_diverged_loss_is_an_error(
 ) -> None:
     wild = settings.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30, "epochs": 5})
     with pytest.raises(InputError, match=r"lower train\.learning_rate"):
-        tune(load_model(base, nf4, encoder), encoder, rows[:count], rows[:0], wild, nf4)
+        tune(load_model(base, nf4, encoder), encoder, (rows[:count], rows[:0]), wild, nf4)
 
 
 def test_the_best_weights_are_those_that_are_kept(
@@ -121,13 +120,13 @@ def test_the_best_weights_are_those_that_are_kept(
     wild = settings.model_copy(update={"epochs": 6, "learning_rate": 3e-2, "keep": "best"})
     train, held = rows[:48], rows[48:80]
     model, _, curve = tune(
-        load_model(base, precision, encoder), encoder, train, held, wild, precision
+        load_model(base, precision, encoder), encoder, (train, held), wild, precision
     )
     assert curve["validation_loss"].idxmin() < len(curve) - 1, "it overfits before the end"
     again = settings.model_copy(update={"epochs": 1, "learning_rate": 1e-30})
     untouched = load_model(base, precision, encoder)
     untouched.load_state_dict(model.merge_and_unload().state_dict())
-    *_, after = tune(untouched, encoder, train, held, again, precision)
+    *_, after = tune(untouched, encoder, (train, held), again, precision)
     assert after["validation_loss"].iloc[0] == pytest.approx(curve["validation_loss"].min(), 1e-3)
 
 
@@ -136,7 +135,7 @@ def test_training_stops_when_the_validation_loss_no_longer_falls(
 ) -> None:
     wild = settings.model_copy(update={"epochs": 12, "learning_rate": 3e-2, "patience": 2})
     model = load_model(base, nf4, encoder)
-    *_, curve = tune(model, encoder, rows[:48], rows[48:80], wild, nf4)
+    *_, curve = tune(model, encoder, (rows[:48], rows[48:80]), wild, nf4)
     best = int(curve["validation_loss"].idxmin())
     assert len(curve) == best + 3 < 12
 
@@ -146,14 +145,14 @@ def test_the_best_weights_without_validation_rows_are_refused(
 ) -> None:
     best = settings.model_copy(update={"keep": "best"})
     with pytest.raises(InputError, match=r"need validation rows.*roles\.validation_per_class"):
-        tune(load_model(base, nf4, encoder), encoder, rows[:16], rows[:0], best, nf4)
+        tune(load_model(base, nf4, encoder), encoder, (rows[:16], rows[:0]), best, nf4)
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:
     labels = pd.Series(["a"] * 6 + ["b"] * 3 + ["c"])
     expected = compute_class_weight("balanced", classes=np.array(["a", "b", "c"]), y=labels)
-    assert [class_weights(labels, "balanced")[c] for c in "abc"] == pytest.approx(list(expected))
-    assert set(class_weights(labels, "none").values()) == {1.0}
+    assert [weigh_classes(labels, "balanced")[c] for c in "abc"] == pytest.approx(list(expected))
+    assert set(weigh_classes(labels, "none").values()) == {1.0}
 
 
 def test_out_of_memory_is_an_error_that_says_what_to_lower() -> None:
@@ -161,9 +160,9 @@ def test_out_of_memory_is_an_error_that_says_what_to_lower() -> None:
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
     ):
-        with pytest.raises(InputError, match=r"lower train\.micro_batch_size"), enough_memory():
+        with pytest.raises(InputError, match=r"lower train\.micro_batch_size"), explain_memory():
             raise error
-    with pytest.raises(RuntimeError, match="else"), enough_memory():
+    with pytest.raises(RuntimeError, match="else"), explain_memory():
         raise RuntimeError("something else")
 
 
@@ -174,6 +173,6 @@ def test_the_loss_on_all_text_is_more_than_that_on_the_answer(
     for loss in ("answer", "all"):
         chosen = settings.model_copy(update={"loss": loss, "epochs": 3})
         model = load_model(base, nf4, encoder)
-        _, curve, _ = tune(model, encoder, rows[:32], rows[:0], chosen, nf4)
+        _, curve, _ = tune(model, encoder, (rows[:32], rows[:0]), chosen, nf4)
         last[loss] = curve["train_loss"].iloc[-1]
     assert last["all"] > last["answer"]

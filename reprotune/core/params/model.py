@@ -1,0 +1,171 @@
+"""The sections about models, and about what is said of them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from reprotune.core import paths
+from reprotune.core.params.fields import (
+    Count,
+    Name,
+    Positive,
+    PositiveReal,
+    Probability,
+    Section,
+    Share,
+    refuse,
+)
+
+
+class Model(Section):
+    """The base model and the form in which it is loaded."""
+
+    kind: Literal["builtin", "path", "hub"]
+    location: Name
+    revision: str | None
+    task: Literal["causal", "classification"]
+    quantization: Literal["nf4", "int8", "none"]
+    double_quantization: bool
+    compute_dtype: Literal["float32", "bfloat16", "float16"]
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        elsewhere = self.location != paths.BUILTIN_MODEL.as_posix()
+        refuse(
+            (self.kind == "hub" and not self.revision, "kind hub needs model.revision"),
+            (
+                self.kind == "builtin" and elsewhere,
+                f"kind builtin has the model.location {paths.BUILTIN_MODEL}",
+            ),
+        )
+        return self
+
+
+class Prompt(Section):
+    """How a text is put to a causal model and how its answers are spelt."""
+
+    template: str
+    chat: Literal["auto", "required", "none"]
+    verbalizers: dict[str, Name]
+    max_tokens: Annotated[int, Field(ge=8)]
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        answers = list(self.verbalizers.values())
+        refuse(
+            (self.template.count("{text}") != 1, "template must contain {text} exactly once"),
+            ("{{" in self.template, "template takes single braces: {text}"),
+            (len(set(answers)) < len(answers), "verbalizers must differ from one another"),
+        )
+        return self
+
+
+class Baseline(Section):
+    """The classical baseline and the batches of the zero-shot one."""
+
+    folds: Annotated[int, Field(ge=2)]
+    ngrams: Positive
+    shots: Count
+    batch_size: Positive
+
+
+class Lora(Section):
+    rank: Positive
+    alpha: Positive
+    dropout: Share
+    targets: Literal["all-linear", "attention"]
+
+
+class Train(Section):
+    """How the model is tuned."""
+
+    method: Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
+    seed: int
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    class_weights: Literal["none", "balanced"]
+    loss: Literal["answer", "all"]
+    epochs: PositiveReal
+    keep: Literal["last", "best"]
+    patience: Positive | None
+    learning_rate: PositiveReal
+    lr_scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"]
+    warmup_ratio: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: PositiveReal
+    batch_size: Positive
+    micro_batch_size: Positive | Literal["auto"]
+    processes: Positive
+    accelerate: Name | None
+    tensorboard: bool
+    optimizer: Literal["adamw_torch", "paged_adamw_32bit"]
+    adam_beta2: Share
+    activation_checkpointing: bool
+    unfrozen_layers: Positive | None
+    prompt_tokens: Positive
+    lora: Lora
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        each, left = divmod(self.batch_size, self.processes)
+        micro = self.micro_batch_size
+        refuse(
+            (
+                left > 0,
+                f"batch_size {self.batch_size} must be a multiple of processes {self.processes}",
+            ),
+            (
+                left == 0 and isinstance(micro, int) and each % micro > 0,
+                f"micro_batch_size {micro} must divide batch_size / processes, which is {each}",
+            ),
+            (
+                self.accelerate is not None and self.processes == 1,
+                "accelerate configures several processes; set processes too",
+            ),
+        )
+        return self
+
+
+class Generate(Section):
+    """How many test rows are also answered in words, and how."""
+
+    rows: Count
+    temperature: Annotated[float, Field(ge=0)]
+    tokens: Positive
+
+
+class Predictions(Section):
+    """What the tuned model is asked, and in which batches."""
+
+    batch_size: Positive
+    forgetting_text: Name
+    generate: Generate
+
+
+class Evaluate(Section):
+    """Intervals and lists of the evaluation."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+    errors: Count
+
+
+class Export(Section):
+    """What the merged model is stored as, and how far it may be from the tuned one."""
+
+    dtype: Literal["float32", "bfloat16", "float16"]
+    agreement: Probability
+    log_likelihood_tolerance: PositiveReal
+
+
+class Gate(Section):
+    """When a change is worse than what it replaces."""
+
+    metric: Literal["accuracy", "macro_f1"]
+    tolerance: Share
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    classes: list[str]
+    doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
+
+
+class Compare(Section):
+    gate: Gate
