@@ -118,7 +118,7 @@ def test_a_new_parameter_read_is_noticed(copy: Path) -> None:
     [
         "      - data/splits/test.parquet\n",
         "      - reprotune/export\n",
-        ", export",
+        ", threads",
         "models, ",
     ],
 )
