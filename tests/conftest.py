@@ -1,5 +1,10 @@
 """The repository's parameters, and changed copies of them that pass the same checks."""
 
+import os
+
+# Tiny models: more threads only wait for one another. Before numpy; what tests start inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests import tiny
-
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {
     "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
@@ -31,6 +29,8 @@ def made(root: Path, examples: pd.DataFrame, changes: Mapping[str, str]) -> Path
     for file in ("decisions.csv", "general.txt"):
         shutil.copy(ROOT / "data" / file, root / "data")
     examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
+    from tests import tiny  # torch takes seconds, and not every test has a project
+
     tiny.save(root / "models/source/tiny")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     return root

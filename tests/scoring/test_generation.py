@@ -8,7 +8,7 @@ import pytest
 from reprotune.core.params import Params
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
-from reprotune.scoring.generation import generated, read_answer
+from reprotune.scoring.generation import generate_answers, read_answer
 from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
 
@@ -31,7 +31,7 @@ def test_a_tuned_model_says_what_it_scores_highest(
     train = params.train.model_copy(update={"epochs": 6, "learning_rate": 5e-3})
     model, *_ = tune(model, encoder, (rows[:64], rows[:0]), train, FP32)
     texts = [*rows["text"][:39], "x"]
-    said = generated(model, encoder, texts, 0.0, 1, 1)
+    said = generate_answers(model, encoder, texts, 0.0, 1, 1)
     scores = score_texts(model, encoder, texts, 16, "test")
     best = [encoder.classes[column] for column in scores.argmax(1)]
     read = [read_answer(answer, encoder.verbalizers) for answer in said]
@@ -43,7 +43,8 @@ def test_a_tuned_model_says_what_it_scores_highest(
 def test_sampling_follows_the_seed(base: Path, encoder: PromptEncoder, rows: pd.DataFrame) -> None:
     model = load_model(base, FP32, encoder)
     one, same, other = (
-        generated(model, encoder, rows["text"][:8].tolist(), 1.0, 4, seed) for seed in (1, 1, 2)
+        generate_answers(model, encoder, rows["text"][:8].tolist(), 1.0, 4, seed)
+        for seed in (1, 1, 2)
     )
     assert one == same
     assert one != other

@@ -14,7 +14,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.data.ids import add_ids
 from reprotune.tables import schemas
-from stages import base_model, baseline, evaluate, export, train
+from stages import base_model, baseline, evaluate, export, predictions, train
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     )
     wide = params.export.model_copy(update={"dtype": "float32"})
     params = params.model_copy(update={"model": model, "train": learn, "export": wide})
-    for stage in (base_model, baseline, train, evaluate, export):
+    for stage in (base_model, baseline, train, predictions, evaluate, export):
         stage.run(params)
     baselines = read(paths.BASELINE_METRICS)["baselines"]
     figures = read(paths.EVALUATE_METRICS)
@@ -89,7 +89,7 @@ def test_an_export_that_says_something_else_leaves_the_earlier_one(
     params = params.model_copy(update={"model": model, "train": learn, "export": strict})
     paths.MERGED.mkdir(parents=True)
     (paths.MERGED / "precious").touch()
-    for stage in (base_model, baseline, train, evaluate):
+    for stage in (base_model, baseline, train, predictions, evaluate):
         stage.run(params)
     with pytest.raises(InputError, match=r"log_likelihood_tolerance.*export\.dtype float32"):
         export.run(params)

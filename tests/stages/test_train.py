@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: Params) -> 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for file in ("dvc.yaml", "pins.yaml"):  # by which the checkpoints are named
+        shutil.copy(ROOT / file, tmp_path)
     tiny.save(paths.SOURCE_MODELS / "llama")
     rows = headlines.examples(rows=400, wrong=0, repeated=0, seed=1)
     rows = add_ids(rows[["text", "label"]])

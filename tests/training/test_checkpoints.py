@@ -111,15 +111,3 @@ def test_a_damaged_checkpoint_is_passed_over(
         case "unsealed":
             (last / checkpoints.SEAL).unlink()
     assert run("killed", settings, precision) == undisturbed
-
-
-def test_another_input_or_choice_has_checkpoints_of_its_own(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_text("rows")
-    two.mkdir()
-    (two / "base.json").write_text("{}")
-    name = checkpoints.fingerprint((one, two), "lora", 1)
-    assert name == checkpoints.fingerprint((one, two), "lora", 1)
-    assert name != checkpoints.fingerprint((one, two), "lora", 2)
-    (two / "base.json").write_text("{ }")
-    assert name != checkpoints.fingerprint((one, two), "lora", 1)
