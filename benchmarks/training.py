@@ -37,7 +37,7 @@ def stock(model: PreTrainedModel, encoder: PromptEncoder, rows: pd.DataFrame, pa
     lora = params.train.lora
     data = Dataset.from_dict(
         {
-            "prompt": [encoder.rendered(text) for text in rows["text"]],
+            "prompt": [encoder.render(text) for text in rows["text"]],
             "completion": [encoder.verbalizers[label] for label in rows["label"]],
         }
     )

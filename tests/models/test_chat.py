@@ -33,7 +33,7 @@ def chatting(encoder: PromptEncoder) -> PromptEncoder:
 def test_a_prompt_is_what_the_template_renders(chatting: PromptEncoder) -> None:
     tokenizer = chatting.tokenizer
     ids = chatting.prompt("Net sales rose.")
-    assert tokenizer.decode(ids) == chatting.rendered("Net sales rose.")
+    assert tokenizer.decode(ids) == chatting.render("Net sales rose.")
     assert tokenizer.decode(ids) == "<s>[user] Net sales rose. Positive?\n[assistant]\n"
     assert ids.count(tokenizer.bos_token_id) == 1
 
@@ -66,7 +66,7 @@ def test_an_overlong_text_is_cut_and_the_turns_never(chatting: PromptEncoder) ->
 
 def test_a_template_that_tells_the_date_tells_always_the_same(chatting: PromptEncoder) -> None:
     chatting.tokenizer.chat_template = "{{ strftime_now('%Y-%m-%d') }}" + TEMPLATE
-    assert "26 Jul 2024" in chatting.rendered("x")
+    assert "26 Jul 2024" in chatting.render("x")
 
 
 def test_a_template_that_fails_is_an_error(chatting: PromptEncoder) -> None:

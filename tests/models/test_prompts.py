@@ -94,7 +94,7 @@ def test_examples_come_first_with_their_answers_and_leave_room_for_the_text(
     encoder: PromptEncoder,
 ) -> None:
     few = encoder.show(["Costs {text} rose.", "Sales rose."], ["negative", "positive"])
-    rendered = few.rendered("Nothing changed.")
+    rendered = few.render("Nothing changed.")
     assert rendered == (
         "Costs {text} rose.\nSentiment: negative\n\nSales rose.\nSentiment: positive\n\n"
         "Nothing changed.\nSentiment:"
@@ -102,7 +102,7 @@ def test_examples_come_first_with_their_answers_and_leave_room_for_the_text(
     assert few.answers == encoder.answers
     long = "profit " * 500
     assert len(few.prompt(long)) > len(encoder.prompt(long))
-    assert few.tokens(few.rendered("x"))[:10] == few.prompt(long)[:10]
+    assert few.tokens(few.render("x"))[:10] == few.prompt(long)[:10]
 
 
 def test_a_model_without_absolute_positions_has_no_limit(encoder: PromptEncoder) -> None:
