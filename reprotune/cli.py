@@ -289,7 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         sys.exit(f"reprotune: {error}")
     except typer.TyperException as error:  # of usage
-        print(f"reprotune: {error.format_message()} See reprotune --help.", file=sys.stderr)
+        told = error.format_message().rstrip(".")
+        print(f"reprotune: {told}; see reprotune --help", file=sys.stderr)
         sys.exit(error.exit_code)
     if code:
         sys.exit(code)
