@@ -178,6 +178,16 @@ def test_every_help_fits_a_terminal_and_has_no_markup(tmp_path: Path) -> None:
     assert "--show-completion" in top
 
 
+def test_the_shell_completes_commands(tmp_path: Path) -> None:
+    typed = {"COMP_WORDS": "reprotune pre", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "reprotune"],
+        env=typed | {"_REPROTUNE_COMPLETE": "complete_bash", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["predict", "pretrain"]
+
+
 def test_check_and_doctor_answer_in_json(folder: Path) -> None:
     assert json.loads(reprotune(folder, "check", "--json").stdout) == {"ok": True, "packages": []}
     pins = folder / "pins.yaml"

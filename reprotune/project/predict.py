@@ -9,10 +9,12 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Download
+from reprotune.data.reading.files import READABLE
 from reprotune.project.sniff import readable
 from reprotune.project.terminal import show
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".parquet")
+LINES = {".txt", ".neg", ".pos"}  # in which every line is a text
 
 
 def predict(
@@ -47,28 +49,30 @@ def names_file(argument: str) -> bool:
 def read_table(inputs: Sequence[str], column: str) -> pd.DataFrame:
     """The one file among the arguments, its encoding and delimiter guessed as by init.
 
-    Of a plain text file every line is a text.
+    Raises:
+        InputError: there is more beside it, or it cannot be read, or it lacks the column.
     """
     if len(inputs) > 1:
         name = next(filter(names_file, inputs))
         raise InputError(f"{name} is a file: pass one file and nothing beside it, or texts alone")
     path = Path(inputs[0])
     kind = path.suffix.lower()
-    if kind not in TABLES:
+    if kind not in READABLE:
         raise InputError(
-            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(TABLES)}"
+            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}"
         )
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    is_lines = kind == ".txt"
+    is_lines = kind in LINES
     way = Download.model_construct(
         header=not is_lines, text_column=0 if is_lines else column, label_column=None
     )
     encoding = "utf-8" if kind == ".parquet" else None  # which is no text: nothing to guess
     try:
-        return readable([path], way, encoding, None)[1][0].rename(columns={0: column})
+        _, (table,) = readable([path], way, encoding, None)
     except InputError as error:
         raise InputError(f"{error}; see --text-column") from None
+    return table.rename(columns={0: column}) if is_lines else table
 
 
 def label(table: pd.DataFrame, column: str, model: Path, batch_size: int) -> pd.DataFrame:
