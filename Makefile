@@ -24,10 +24,10 @@ help: ## list these targets
 install: .venv/.installed ## set up .venv, and no more
 
 repro: .venv/.installed ## run the pipeline (only what changed) and end with a summary
-	@$(IN_VENV) python -m reprotune.cli check
+	@$(IN_VENV) python -m reprotune check
 	@rm -f reports/run.json
 	@$(IN_VENV) dvc repro $(ARGS)
-	@$(IN_VENV) python -m reprotune.cli summary
+	@$(IN_VENV) python -m reprotune summary
 
 test: .venv/.installed ## run the tests
 	@$(IN_VENV) python -m pytest $(ARGS)

@@ -5,7 +5,7 @@
 set -uo pipefail
 
 report=reports/comparison
-reprotune compare "$1" HEAD --output "$report"
+python -m reprotune compare "$1" HEAD --output "$report"
 code=$?
 if [ ! -f "$report.md" ]; then
     exit "$code"

@@ -1,5 +1,6 @@
 """Commands whose output goes into the log of a flow as it comes."""
 
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,25 @@ def ask(command: Sequence[str], folder: Path) -> str:
     if done.returncode:
         raise FlowError(f"{command[0]} {command[1]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
+
+
+def ask_reprotune(command: Sequence[str], folder: Path) -> dict[str, Any]:
+    """What a command of reprotune answers with ``--json``, whatever its exit code says.
+
+    Raises:
+        FlowError: it has no answer.
+    """
+    done = subprocess.run(
+        [*LEASH, sys.executable, "-m", "reprotune", *command, "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=build_environment(),
+    )
+    if not done.stdout:
+        raise FlowError(done.stderr.strip())
+    return dict(json.loads(done.stdout))
 
 
 def build_environment() -> dict[str, str]:

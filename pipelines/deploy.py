@@ -1,4 +1,4 @@
-"""Set a Prefect server up for this project, once and again: ``python -m pipelines.deploy``.
+"""Set a Prefect server up for this project, once and again.
 
 The work pool, the deployments of ``prefect.yaml``, and the automation that ends runs whose
 process is gone (they stop sending heartbeats), and so frees the place that they hold.
@@ -108,7 +108,7 @@ def prefect(*command: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m pipelines.deploy", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+        prog="reprotune deploy", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
     parser.add_argument("--type", default="process", help="of a work pool that is new (process)")
     parser.add_argument("--notify", metavar="TYPE/NAME", help="a notification block of the server")

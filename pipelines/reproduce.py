@@ -1,4 +1,4 @@
-"""Rebuild what changed, one Prefect task a stage: ``python -m pipelines.reproduce``."""
+"""Rebuild what changed, one Prefect task a stage."""
 
 import argparse
 import fcntl
@@ -112,15 +112,14 @@ def report(folder: Path) -> str:
     """What changed against the last commit, as ``reprotune compare HEAD`` tells it."""
     target = folder / paths.COMPARISON.with_suffix(".md")
     try:
-        command = [sys.executable, "-m", "reprotune.cli", "compare", "HEAD"]
-        commands.run(command, folder, lambda _: None)
-    except commands.FlowError as error:  # exit codes 1 and 2 are verdicts
-        return target.read_text(encoding="utf-8") if target.is_file() else str(error)
+        commands.ask_reprotune(["compare", "HEAD"], folder)
+    except commands.FlowError as error:
+        return str(error)
     return target.read_text(encoding="utf-8")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.reproduce", description=__doc__)
+    parser = argparse.ArgumentParser(prog="reprotune reproduce", description=__doc__)
     parser.add_argument("--force", action="store_true", help="run every stage, changed or not")
     arguments = parser.parse_args()
     state = reproduce(force=arguments.force, return_state=True)

@@ -1,4 +1,4 @@
-"""Retrain on what is new, and promote what is not worse: ``python -m pipelines.retrain``.
+"""Retrain on what is new, and promote what is not worse.
 
 Everything happens in a clone of its own (``.reprotune/retrain``) that shares the cache of DVC, so
 nobody's working copy is touched. A run that was killed is taken up by the next one.
@@ -9,7 +9,6 @@ import filecmp
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Literal, get_args
@@ -26,12 +25,14 @@ from reprotune.core import paths
 from reprotune.core.params_file import load_params
 from reprotune.project import upstream
 from reprotune.project.profiles import pin
+from reprotune.tables.metrics import Evaluation, parse
 
 CLONE = paths.WORK / "retrain"
 LOCK = paths.WORK / "retrain.lock"
 MESSAGE = "Retrained on data"
 NOTHING = "NothingNew"
 PASSED = "Gate: passed"
+PASSES = {"better", "same"}  # verdicts of a comparison
 Register = Literal["at_once", "on_merge", "never"]
 
 
@@ -61,11 +62,11 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
         pin({source.key: source.newest for source in newer}, folder / paths.PARAMS)
         news += [f"{source.key} {source.newest}" for source in newer]
     if not news:
-        asked = [sys.executable, "-m", "reprotune.cli", "check", "--lock"]
-        found = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False)
-        if found.returncode:
+        stale = commands.ask_reprotune(["check", "--lock"], folder)["stale"]
+        reasons = [f"{stage}: {', '.join(why)}" for stage, why in stale.items()]
+        if reasons:
             head = git(folder, "rev-parse", "HEAD")
-            news = [f"commit {head[:10]} was not run: {found.stderr.strip().splitlines()[-1]}"]
+            news = [f"commit {head[:10]} was not run: {'; '.join(reasons)}"]
     return news
 
 
@@ -93,16 +94,14 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
 
     The report is that of ``reprotune compare``, made by it.
     """
-    command = [sys.executable, "-m", "reprotune.cli", "compare", base, head]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if not done.stdout:
-        raise commands.FlowError(done.stderr.strip())
-    verdict = done.stdout.splitlines()[0]
-    figures = json.loads(git(folder, "show", f"{head}:{paths.EVALUATE_METRICS}"))
-    behind = [name for name, g in figures["gain_over"].items() if g["interval"][0] <= 0]
+    found = commands.ask_reprotune(["compare", base, head], folder)
+    told = str(found["sentence"])
+    where = f"{head}:{paths.EVALUATE_METRICS}"
+    gains = parse(git(folder, "show", where), Evaluation, where).gain_over
+    behind = [name for name, gain in gains.items() if gain.interval[0] <= 0]
     if behind:
-        verdict += f" Not clearly better than the baseline {', '.join(behind)}."
-    return done.returncode == 0 and not behind, verdict
+        told += f" Not clearly better than the baseline {', '.join(behind)}."
+    return found["verdict"] in PASSES and not behind, told
 
 
 def publish(folder: Path, name: str) -> None:
@@ -199,7 +198,7 @@ def was_tried(folder: Path, base: str, name: str, branch: str, promote: Register
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m pipelines.retrain", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+        prog="reprotune retrain", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
     parser.add_argument("--source", default=".", help="a project's folder or a git address")
     parser.add_argument("--branch", default="main")

@@ -1,14 +1,15 @@
-"""The trials of a sweep, several at a time: ``python -m pipelines.sweep sweeps/data-size.yaml``.
+"""The trials of a sweep, several at a time.
 
 On this machine, or with ``--on trial/anywhere`` on every machine whose worker takes from the pool.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import State, flow, task
+from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.deployments import run_deployment
 from prefect.futures import wait
@@ -73,29 +74,30 @@ def sweep(file: Path, deployment: str | None = None) -> State[str]:
     As many at a time as the flow's task runner has workers. A trial that fails is named at the
     end, and the others finish.
     """
-    asked, found, commit = sweeps.prepare(file)
     if deployment:
-        check_reachable(commit)
-        fetch(commit)
-    done = sweeps.list_finished(commit)
-    todo = [trial for trial in found if trial.name not in done]
-    futures = [run_trial.submit(trial, asked.stage, commit, deployment) for trial in todo]
-    wait(futures)
-    failed = [
-        trial.name
-        for trial, future in zip(todo, futures, strict=True)
-        if not future.state.is_completed()
-    ]
-    if deployment:
-        fetch(commit)
-    table, best = sweeps.conclude(file.stem, asked, found, commit)
-    rows = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.to_numpy()]
+        check_reachable(sweeps.check_committed())
+
+    def run_all(trials: Sequence[sweeps.Trial], stage: str, commit: str) -> dict[str, str]:
+        futures = [run_trial.submit(trial, stage, commit, deployment) for trial in trials]
+        wait(futures)
+        ended = {one.name: future.state for one, future in zip(trials, futures, strict=True)}
+        return {name: str(end.message) for name, end in ended.items() if not end.is_completed()}
+
+    found = sweeps.sweep(
+        file, run_all, fetch=fetch if deployment else None, tell=get_run_logger().info
+    )
+    show(found)
+    if found.failure:
+        return Failed(message=found.failure)
+    return Completed(message=f"best: {found.best}")
+
+
+def show(found: sweeps.Outcome) -> None:
+    """The settings as a table in the Prefect UI, and how to take the best one."""
+    names = found.table.columns
+    rows = [dict(zip(names, map(str, row), strict=True)) for row in found.table.to_numpy()]
     create_table_artifact(key="sweep", table=rows)
-    create_markdown_artifact(key="best", markdown=f"`dvc exp apply {best}`")
-    if failed:
-        message = f"{len(failed)} of {len(found)} trials failed: {', '.join(failed)}"
-        return Failed(message=message)
-    return Completed(message=f"best: {best}")
+    create_markdown_artifact(key="best", markdown=f"`dvc exp apply {found.best}`")
 
 
 def main() -> None:

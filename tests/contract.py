@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+import reprotune
 from reprotune.project.pins import DISTRIBUTIONS, GROUPS
 
 ALLOWED = {
@@ -83,6 +84,12 @@ def module_file(root: Path, name: str) -> str | None:
     return None
 
 
+def drop_types(tree: ast.Module) -> ast.Module:
+    """A module without what the type checker alone reads."""
+    body = [n for n in tree.body if getattr(getattr(n, "test", 0), "id", "") != "TYPE_CHECKING"]
+    return ast.Module(body, [])
+
+
 def imports(tree: ast.AST) -> set[str]:
     names = set()
     for node in ast.walk(tree):
@@ -115,7 +122,7 @@ def reached(root: Path, stage: str) -> Source:
             continue
         seen.add(file)
         tree = ast.parse((root / file).read_text())
-        names = imports(tree)
+        names = imports(drop_types(tree) if file in STARTS else tree)
         for name in names:
             parts = name.split(".")
             for length in range(1, len(parts) + 1):  # a package's __init__ is executed too
@@ -176,6 +183,9 @@ def hidden_ways(tree: ast.AST, file: str) -> set[str]:
             node.level or node.module == "reprotune.core.paths"
         ):
             found.add(f"{file}: from {'.' * node.level}{node.module or ''} import")
+        elif isinstance(node, ast.ImportFrom) and node.module == "reprotune":
+            if lazy := {alias.name for alias in node.names} & set(reprotune.__all__):
+                found.add(f"{file}: from reprotune import {', '.join(sorted(lazy))}")
         elif isinstance(node, ast.Name) and node.id == "importlib":
             found.add(f"{file}: importlib")
         elif isinstance(node, ast.Name) and node.id == "params" and id(node) not in chained:

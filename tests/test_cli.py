@@ -1,5 +1,6 @@
 """The front door, as a person uses it: real commands in a folder of their own."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,10 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reprotune import __version__
 from reprotune.builtin import headlines
-from reprotune.export.merging import save_classifier, save_merged
-from reprotune.models.prompts import PromptEncoder
-from reprotune.models.tokenizer import load_tokenizer
+from reprotune.cli import repeat_options
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,7 +21,7 @@ CLASSES = list(headlines.CLASSES)
 
 def reprotune(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "reprotune.cli", *arguments],
+        [sys.executable, "-m", "reprotune", *arguments],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
@@ -40,14 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tiny.save(tmp_path_factory.mktemp("base"))
-    target = tmp_path_factory.mktemp("merged")
-    encoder = PromptEncoder(
-        tiny.tokenizer(), "{text}\nSentiment:", {c: f" {c}" for c in CLASSES}, 64
-    )
-    save_merged(tiny.model(), load_tokenizer(base), "float32", target)
-    save_classifier(encoder, target)
-    return target
+    return tiny.export(tmp_path_factory.mktemp("merged"))
 
 
 def test_check_accepts_the_builtin_parameters(folder: Path) -> None:
@@ -103,7 +96,7 @@ def test_predict_gives_a_label_and_a_probability_for_each_class(
     assert row[-4] in CLASSES
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "TSV", "jsonl", "parquet", "PARQUET"])
 def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
     exported: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -111,6 +104,8 @@ def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
     file = tmp_path / f"in.{kind}"
     if kind == "csv":
         table.to_csv(file, index=False)
+    elif kind.lower() == "tsv":
+        table.to_csv(file, index=False, sep="\t")
     elif kind == "jsonl":
         table.to_json(file, orient="records", lines=True)
     else:
@@ -128,7 +123,10 @@ def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
     ("arguments", "message"),
     [
         (["absent.csv"], "absent.csv: no such file"),
+        (["absent.TSV"], "absent.TSV: no such file"),
         (["in.csv"], "it has ['title']"),
+        (["in.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
+        (["in.csv", "a text"], "in.csv is a file: pass one file"),
         (["a text", "--model", "absent"], "absent: no exported model here"),
     ],
 )
@@ -136,7 +134,97 @@ def test_predict_says_what_is_wrong(
     exported: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "in.csv").write_text("title\nx\n")
+    (tmp_path / "in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
     result = reprotune(tmp_path, "predict", "--model", str(exported), *arguments)
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_predict_writes_plain_texts_and_the_lines_of_a_file_too(
+    exported: Path, tmp_path: Path
+) -> None:
+    texts = ["Net sales rose, by 5 %", "Costs; too"]
+    (tmp_path / "in.txt").write_text("\n".join(texts) + "\n")
+    for number, given in enumerate((["in.txt"], texts)):
+        arguments = ["--model", str(exported), "--output", f"{number}.csv", "--batch-size", "1"]
+        result = reprotune(tmp_path, "predict", *given, *arguments)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == ""
+    tables = [pd.read_csv(tmp_path / f"{number}.csv") for number in range(2)]
+    pd.testing.assert_frame_equal(*tables)
+    assert tables[0]["text"].tolist() == texts
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    assert reprotune(tmp_path, "--version").stdout == f"reprotune {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["predict", "--batch", "2", "x"], ["nonsense"], []])
+def test_wrong_usage_ends_with_2_and_a_line(tmp_path: Path, arguments: list[str]) -> None:
+    result = reprotune(tmp_path, *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(r"reprotune: .*; see reprotune --help\n", result.stderr)
+
+
+def test_every_help_fits_a_terminal_and_has_no_markup(tmp_path: Path) -> None:
+    top = reprotune(tmp_path, "--help").stdout
+    commands = re.findall(r"^  (\w+)  ", top.partition("Commands:")[2], re.MULTILINE)
+    assert len(commands) == 14
+    flows = {"reproduce", "retrain", "deploy"}  # which Prefect's imports make slow to ask
+    for text in [top, *(reprotune(tmp_path, c, "--help").stdout for c in {*commands} - flows)]:
+        assert text and "`" not in text and "..." not in text.partition("Commands:")[2]
+        assert max(map(len, text.splitlines())) <= 80
+    assert "--show-completion" in top
+
+
+def test_the_shell_completes_commands(tmp_path: Path) -> None:
+    typed = {"COMP_WORDS": "reprotune pre", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "reprotune"],
+        env=typed | {"_REPROTUNE_COMPLETE": "complete_bash", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["predict", "pretrain"]
+
+
+def test_check_and_doctor_answer_in_json(folder: Path) -> None:
+    assert json.loads(reprotune(folder, "check", "--json").stdout) == {"ok": True, "packages": []}
+    pins = folder / "pins.yaml"
+    pins.write_text(re.sub('trl: ".*"', 'trl: "0.1"', pins.read_text()))
+    result = reprotune(folder, "check", "--json")
+    told = json.loads(result.stdout)
+    assert result.returncode == 1 and not told["ok"]
+    assert re.fullmatch(r"trl \S+ \(pinned 0\.1\)", told["packages"][0])
+    result = reprotune(folder, "doctor", "--json")
+    told = json.loads(result.stdout)
+    assert result.returncode == 1 and not told["ok"], "no repository here"
+    assert set(told["findings"][0]) == {"level", "what", "detail"}
+    (folder / "params.yaml").unlink()
+    result = reprotune(folder, "check", "--json")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("reprotune: params.yaml: no such file")
+
+
+def test_an_option_takes_several_values_at_once() -> None:
+    given = ["init", "a", "b", "--classes", "no", "yes", "--model", "m", "--classes"]
+    written = ["init", "a", "b", "--classes", "no", "--classes", "yes", "--model", "m", "--classes"]
+    assert repeat_options(given) == written
+    assert repeat_options(["predict", "--data", "a", "b"]) == ["predict", "--data", "a", "b"]
+
+
+@pytest.mark.parametrize("arguments", [["retrain"], ["sweep", "a.yaml", "--workers", "2"]])
+def test_flows_without_prefect_say_what_to_install(tmp_path: Path, arguments: list[str]) -> None:
+    code = "import sys; sys.modules['prefect'] = None; from reprotune import cli; cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.endswith("flows need: pip install 'reprotune[flows]'\n")
+
+
+def test_a_flow_has_its_own_options_and_exit_code(tmp_path: Path) -> None:
+    result = reprotune(tmp_path, "deploy", "--help")
+    assert result.returncode == 0 and "--notify TYPE/NAME" in result.stdout
+    assert reprotune(tmp_path, "deploy", "--nonsense").returncode == 2

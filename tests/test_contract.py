@@ -150,6 +150,7 @@ def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:
     [
         "from .download import fetch",
         "from reprotune.core.paths import FINDINGS",
+        "from reprotune import Classifier",
         "import statsmodels",
         "everything = params",
         "importlib.import_module(name)",

@@ -25,8 +25,10 @@ from transformers import (
     set_seed,
 )
 
-from reprotune.builtin import news
+from reprotune.builtin import headlines, news
 from reprotune.builtin.pretraining import ModelSettings, build_model, train_tokenizer
+from reprotune.export.merging import save_classifier, save_merged
+from reprotune.models.prompts import PromptEncoder
 
 SETTINGS = ModelSettings(hidden_size=64, intermediate_size=128, layers=2, heads=1, context=256)
 
@@ -113,6 +115,14 @@ def mixtral() -> MixtralForCausalLM:
 
 
 ARCHITECTURES = {"bert": bert, "gpt2": gpt2, "llama": model}
+
+
+def export(folder: Path) -> Path:
+    """A merged model for the classes of the built-in headlines, as the stage export leaves it."""
+    verbalizers = {name: f" {name}" for name in headlines.CLASSES}
+    save_merged(model(), tokenizer(), "float32", folder)
+    save_classifier(PromptEncoder(tokenizer(), "{text}\nSentiment:", verbalizers, 64), folder)
+    return folder
 
 
 def save(folder: Path, made: PreTrainedModel | None = None) -> Path:

@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
 
-from reprotune.comparison import plots, statistics
+from reprotune.comparison import plots, revision, statistics
 from reprotune.comparison.changes import background, count_doubted
 from reprotune.comparison.report import Data, Report, Section, code
 from reprotune.comparison.revision import WORKSPACE, Snapshot
@@ -29,6 +31,15 @@ WORDS = {
 }
 
 
+class Verdict(StrEnum):
+    """What a change did to the model, as far as the test rows can tell."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+    NONE = "none"  # not comparable
+
+
 @dataclass(frozen=True)
 class Result:
     """The report, and what a gate makes of it: better, same, worse or none."""
@@ -39,6 +50,36 @@ class Result:
     @property
     def exit_code(self) -> int:
         return CODES[self.kind]
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(self.kind)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its figures, as plain text."""
+        return self.report.verdict.replace("**", "")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "verdict": str(self.verdict),
+            "sentence": self.sentence,
+            "exit_code": self.exit_code,
+        }
+
+
+def compare_revisions(base: str | None = None, head: str = WORKSPACE) -> Result:
+    """Compare two revisions or experiments of the project in this folder.
+
+    Several on a side, with commas between them, are runs that differ in their seed. Without a
+    base it is the commit at which HEAD left main.
+
+    Raises:
+        InputError: there is no such revision, or no gate to judge by.
+    """
+    names = base or revision.default_base()
+    bases, heads = ([revision.snapshot(n) for n in some.split(",")] for some in (names, head))
+    return compare(bases, heads, *read_gate(heads[0], bases[0]))
 
 
 def points(value: float) -> str:

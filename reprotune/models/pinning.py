@@ -68,7 +68,7 @@ def local(location: str, folder: Path) -> Path:
         raise InputError(f"model.location {location}: must lie under {folder}; copy it there")
     path = folder / path.resolve().relative_to(folder.resolve())
     if not path.is_dir():
-        present = sorted(p.name for p in folder.iterdir() if p.is_dir())
+        present = sorted(p.name for p in folder.glob("*") if p.is_dir())
         raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")
     return path
 

@@ -7,7 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -201,6 +201,67 @@ def conclude(
     same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
     chosen = trial_table[same].sort_values(asked.select, kind="stable")
     return table, str(chosen["trial"].iloc[-1])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep found: settings from best to worst, the best trial, and trials that failed."""
+
+    select: str  # the figure that decides
+    table: pd.DataFrame
+    best: str
+    trials: int
+    failed: dict[str, str]  # name: why
+
+    @property
+    def failure(self) -> str:
+        """Which trials failed, in a sentence; empty if none did."""
+        names = ", ".join(self.failed)
+        return f"{len(self.failed)} of {self.trials} trials failed: {names}" if names else ""
+
+
+Runner = Callable[[Sequence[Trial], str, str], dict[str, str]]  # trials, stage, commit: failures
+
+
+def sweep(
+    file: Path,
+    run_all: Runner,
+    fetch: Callable[[str], object] | None = None,
+    tell: Callable[[str], object] = print,
+) -> Outcome:
+    """Run the trials that are not finished yet, and choose the best setting of all.
+
+    ``run_all`` knows where and how many at a time; a trial that fails does not end the others.
+    ``fetch`` brings the experiments from a commit that were made elsewhere.
+
+    Raises:
+        InputError: the file is wrong, something is not committed, or no trial is finished.
+    """
+    asked, found, commit = prepare(file)
+    if fetch:
+        fetch(commit)
+    done = list_finished(commit)
+    for trial in found:
+        if trial.name in done:
+            tell(f"{trial.name}: {', '.join(trial.changes)} (finished before)")
+    failed = run_all([one for one in found if one.name not in done], asked.stage, commit)
+    if fetch:
+        fetch(commit)
+    table, best = conclude(file.stem, asked, found, commit)
+    return Outcome(asked.select, table, best, len(found), failed)
+
+
+def run_in_turn(trials: Sequence[Trial], stage: str, _: str) -> dict[str, str]:
+    """Run trials here, one after the other, and say which; why some failed, by their names."""
+    failed = {}
+    for number, trial in enumerate(trials, start=1):
+        print(f"{number}/{len(trials)} {trial.name}: {', '.join(trial.changes)}", flush=True)
+        try:
+            run(trial, stage)
+        except InputError as error:
+            failed[trial.name] = str(error)
+            print(error)
+    return failed
 
 
 def check(found: Sequence[Trial]) -> None:

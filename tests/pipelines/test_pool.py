@@ -174,7 +174,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     assert Path("model.txt").read_text() == "text 0.82"
     run("git", "checkout", "-q", ".")
     dvc("exp", "remove", "-q", "-A")
-    run(sys.executable, "-m", "reprotune.cli", "sweep", "sweep.yaml")
+    run(sys.executable, "-m", "reprotune", "sweep", "sweep.yaml")
     pd.testing.assert_frame_equal(far, pd.read_csv(paths.SWEEPS / "sweep-trials.csv"))
 
     while state(prefect_server, "lost") != "CRASHED":

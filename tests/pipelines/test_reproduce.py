@@ -224,12 +224,12 @@ def test_two_workers_find_what_one_finds(repository: Path) -> None:
     paths.SOURCE_DATA.mkdir(parents=True)
     (paths.SOURCE_DATA / "own.csv").write_text("text")
     write(repository / "sweep.yaml")
-    done = flow("pipelines.sweep", "sweep.yaml", "--workers", "2")
+    done = flow("reprotune", "sweep", "sweep.yaml", "--workers", "2")
     assert done.returncode == 0, done.stderr[-3000:]
     two = pd.read_csv(paths.SWEEPS / "sweep-trials.csv")
     assert len(two) == 4
     run(sys.executable, "-m", "dvc", "exp", "remove", "-A")
-    assert flow("reprotune.cli", "sweep", "sweep.yaml").returncode == 0
+    assert flow("reprotune", "sweep", "sweep.yaml").returncode == 0
     pd.testing.assert_frame_equal(two, pd.read_csv(paths.SWEEPS / "sweep-trials.csv"))
     found = sweeps.list_trials("sweep", sweeps.load_sweep(repository / "sweep.yaml"))
     assert f"best: {found[3].name}" in done.stdout

@@ -36,8 +36,9 @@ write_run(float(text.split()[0]), seed=int(float(text.split()[0]) * 100))
 pathlib.Path("dvc.lock").unlink()
 for name, content in keep.items():
     pathlib.Path(name).write_bytes(content)
-gain = {{"tfidf": {{"accuracy": 0.1, "interval": [0.05, 0.15]}}}}
-pathlib.Path("metrics/evaluate.json").write_text(json.dumps({{"gain_over": gain}}))
+figures = json.loads(pathlib.Path({root!r}, "metrics/evaluate.json").read_text())
+figures["gain_over"] = {{"tfidf": figures["gain_over"]["tfidf"] | {{"interval": [0.05, 0.15]}}}}
+pathlib.Path("metrics/evaluate.json").write_text(json.dumps(figures))
 pathlib.Path("model.txt").write_text(text)
 """
 DAG = """
@@ -133,7 +134,7 @@ def test_new_rows_become_a_branch_that_a_fresh_clone_can_use(
     assert Path("model.txt").read_text() == "0.87"
     assert "up to date" in run(sys.executable, "-m", "dvc", "status")
     base = run("git", "rev-parse", "origin/main")
-    command = [sys.executable, "-m", "reprotune.cli", "compare", base, branch]
+    command = [sys.executable, "-m", "reprotune", "compare", base, branch]
     subprocess.run(command, check=True, capture_output=True)
     mine = paths.COMPARISON.with_suffix(".md").read_text()
     assert mine == (project / CLONE / paths.COMPARISON.with_suffix(".md")).read_text()

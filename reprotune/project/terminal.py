@@ -1,0 +1,38 @@
+"""Tables on a terminal, and in what a terminal's output is piped into."""
+
+import sys
+
+import pandas as pd
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+CLASSES = 5  # whose probabilities fit into a terminal
+WIDTH = 140  # characters of a line in a pipe or a log
+
+
+def put(what: RenderableType, width: int = WIDTH) -> None:
+    """Print a table or text; where no terminal says how wide it is, in lines of ``width``."""
+    Console(width=None if sys.stdout.isatty() else width).print(what)
+
+
+def show(table: pd.DataFrame) -> None:
+    """Print a frame; of many classes the three most probable ones."""
+    scores = table.select_dtypes("number")
+    if len(scores.columns) > CLASSES:
+        ranked = scores.apply(rank, axis=1, result_type="expand")
+        table = table.drop(columns=scores.columns).join(ranked)
+    grid = Table(box=None, header_style="bold")
+    for column in table:
+        is_word = column in {"text", "predicted"}
+        grid.add_column(escape(str(column)), justify="left" if is_word else "right")
+    for row in table.itertuples(index=False):
+        grid.add_row(*(f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row))
+    put(grid)
+
+
+def rank(row: pd.Series) -> dict[str, str]:
+    """The three most probable classes, in words."""
+    top = row.astype(float).nlargest(3)
+    shown = [f"{name} {value:.3f}" for name, value in top.items()]
+    return dict(zip(("first", "second", "third"), shown, strict=True))

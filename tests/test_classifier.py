@@ -1,0 +1,104 @@
+"""The Python API: an exported folder as an object, and a package that is cheap to import."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import reprotune
+from reprotune import Classifier, InputError
+from tests import tiny
+
+TEXTS = ["Net sales rose.", "", "Costs, too, and by much more than in the year before."]
+IMPORT = """
+import os, sys, threading
+before = dict(os.environ)
+import reprotune
+assert dict(os.environ) == before, "it sets environment variables"
+assert threading.active_count() == 1
+heavy = {"torch", "pandas", "numpy", "transformers", "pydantic", "typer", "rich"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.export(tmp_path_factory.mktemp("merged"))
+
+
+@pytest.fixture(scope="module")
+def classifier(exported: Path) -> Classifier:
+    return Classifier.load(exported)
+
+
+def test_import_is_cheap_and_changes_nothing() -> None:
+    subprocess.run([sys.executable, "-c", IMPORT], check=True)
+
+
+def test_the_public_names_are_there_and_no_others() -> None:
+    assert set(dir(reprotune)) == {"Classifier", "InputError", "__version__", "compare"}
+    for name in reprotune.__all__:
+        assert getattr(reprotune, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        reprotune.nonsense  # type: ignore[attr-defined] # noqa: B018
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (Path(reprotune.__file__).parent / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("kind", [list, tuple, pd.Series, np.array, iter])
+def test_whatever_holds_texts_is_labelled(classifier: Classifier, kind: Any) -> None:
+    shares = classifier.predict_proba(kind(TEXTS), batch_size=2)
+    assert shares.shape == (3, 3)
+    assert shares.sum(axis=1) == pytest.approx(1)
+    expected = np.array(classifier.classes)[shares.argmax(axis=1)]
+    assert classifier.predict(kind(TEXTS)).tolist() == expected.tolist()
+
+
+def test_no_texts_give_no_rows(classifier: Classifier) -> None:
+    assert classifier.predict([]).shape == (0,)
+    assert classifier.predict_proba([]).shape == (0, 3)
+    assert list(classifier.label([])) == ["predicted", *classifier.classes]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("one text", "pass a list"),
+        (["a", None], r"texts\[1\] is None"),
+        (pd.Series([np.nan, "a"]), r"texts\[0\] is nan"),
+        ([1], r"texts\[0\] is 1"),
+        (pd.DataFrame({"text": ["a"]}), "pass one column"),
+        ({"text": ["a"]}, "pass one column"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(
+    classifier: Classifier, texts: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        classifier.predict(texts)
+
+
+def test_no_text_at_once_is_refused(classifier: Classifier) -> None:
+    with pytest.raises(InputError, match="batch_size is 0"):
+        classifier.predict(["a"], batch_size=0)
+
+
+def test_it_loads_from_anywhere(exported: Path, tmp_path: Path) -> None:
+    code = "import reprotune, sys; print(reprotune.Classifier.load(sys.argv[1]).predict(['a'])[0])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(exported)],
+        cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() in Classifier.load(exported).classes
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no exported model here"):
+        Classifier.load(tmp_path)
