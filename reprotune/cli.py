@@ -122,18 +122,15 @@ def sweep(args: argparse.Namespace) -> None:
 
 def compare(args: argparse.Namespace) -> None:
     """Write the report of a change; the exit code is 0 (pass), 1 (worse) or 2 (not comparable)."""
-    from reprotune.comparison import revision
     from reprotune.comparison.report import html, markdown
-    from reprotune.comparison.verdict import compare, read_gate
+    from reprotune.comparison.verdict import compare_revisions
     from reprotune.core.io import whole_file
 
-    names = args.base or revision.default_base()
-    bases, heads = ([revision.snapshot(n) for n in some.split(",")] for some in (names, args.head))
-    result = compare(bases, heads, *read_gate(heads[0], bases[0]))
+    result = compare_revisions(args.base, args.head)
     for suffix, text in ((".md", markdown(result.report)), (".html", html(result.report))):
         with whole_file(args.output.with_suffix(suffix)) as partial:
             partial.write_text(text, encoding="utf-8")
-    print(result.report.verdict.replace("**", ""))
+    print(result.sentence)
     print(f"{args.output.with_suffix('.md')}, {args.output.with_suffix('.html')}")
     sys.exit(result.exit_code)
 
