@@ -17,7 +17,7 @@ from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.archives import divide
-from reprotune.data.reading.files import inside
+from reprotune.data.reading.files import locate
 
 Changes = dict[str, dict[str, object]]  # section: parameter: value
 
@@ -76,7 +76,7 @@ def replace_files(download: dict[str, object], data: Sequence[str], name: str) -
             f"{[entry['location'] for entry in entries]}"
         )
     for entry, location in zip(entries, data, strict=True):
-        inside(Path(divide(location)[0]), paths.SOURCE_DATA)
+        locate(Path(divide(location)[0]), paths.SOURCE_DATA)
         entry |= {"location": location, "sha256": None}
     download |= {"kind": "file", "repository": None, "revision": None}
 
