@@ -35,11 +35,8 @@ SHOWN = 10  # rows named in a message
 class Site:
     """The report for people, and the folder of the store behind it."""
 
-    docs: Path = paths.DATA_DOCS
-    work: Path = paths.WORK
-
-
-DEFAULT = Site()
+    docs: Path
+    work: Path
 
 
 def require(
@@ -48,7 +45,8 @@ def require(
     classes: Sequence[str],
     limits: Expectations,
     where: Path,
-    site: Site = DEFAULT,
+    docs: Path = paths.DATA_DOCS,  # the contract sees a path here, not as a field of Site
+    work: Path = paths.WORK,
 ) -> None:
     """Check a table, add it to the report, and print what is only a warning.
 
@@ -57,6 +55,7 @@ def require(
     Raises:
         InputError: names every broken rule, its parameter and the rows.
     """
+    site = Site(docs, work)
     if rows.empty:
         forget(name, site)
         if name in WHOLE:

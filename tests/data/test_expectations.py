@@ -58,8 +58,7 @@ class Report:
 
     def require(self, rows: pd.DataFrame, name: str = "raw", **more: Any) -> None:
         settings = {"classes": CLASSES, "limits": limits(), "where": Path("own.csv")} | more
-        site = expectations.Site(self.docs, self.work)
-        expectations.require(rows, name, **settings, site=site)
+        expectations.require(rows, name, **settings, docs=self.docs, work=self.work)
 
     def page(self, name: str) -> str:
         """The one page with a result of this table, to which the front page links."""
