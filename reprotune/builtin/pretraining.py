@@ -111,7 +111,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
 
 
-def token_ids(
+def encode_texts(
     texts: Iterator[str], tokenizer: PreTrainedTokenizerFast, count: int, chunk: int = 20_000
 ) -> np.ndarray:
     """The first ``count`` token ids of the texts, each between BOS and EOS."""
@@ -141,7 +141,7 @@ def build_model(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast) -> 
     )
 
 
-def training_arguments(settings: Settings, work: str) -> TrainingArguments:
+def set_arguments(settings: Settings, work: str) -> TrainingArguments:
     training = settings.training
     return TrainingArguments(
         output_dir=work,
@@ -171,12 +171,12 @@ def pretrain(settings: Settings, texts: Iterator[str], target: Path) -> float:
     set_seed(settings.seed)
     sample = itertools.islice(texts, settings.tokenizer.items)
     tokenizer = train_tokenizer(sample, settings.tokenizer.vocabulary)
-    ids = token_ids(texts, tokenizer, settings.training.tokens)
+    ids = encode_texts(texts, tokenizer, settings.training.tokens)
     model = build_model(settings.model, tokenizer)
     with tempfile.TemporaryDirectory() as work:
         trainer = Trainer(
             model=model,
-            args=training_arguments(settings, work),
+            args=set_arguments(settings, work),
             train_dataset=Blocks(ids, settings.training.block),
         )
         trainer.train()

@@ -3,68 +3,64 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from reprotune.comparison import statistics
+from reprotune.comparison.lock import File, Stage, read_pins, read_stages
 from reprotune.comparison.report import Data, Section, code
-from reprotune.comparison.revision import Snapshot
+from reprotune.comparison.revision import Revision
 from reprotune.core import paths
+from reprotune.core.costs import read_costs
+from reprotune.tables import metrics
 
 
-def background(base: Snapshot, head: Snapshot) -> list[Section]:
+def describe_changes(base: Revision, head: Revision) -> list[Section]:
     """Everything that differs between the two runs but the predictions."""
     return [
-        *params_section(base, head),
-        *data_sections(base, head),
-        *pins_section(base, head),
-        *stages_section(base, head),
-        *cost_section(base, head),
+        *compare_params(base, head),
+        *compare_data(base, head),
+        *compare_pins(base, head),
+        *compare_stages(base, head),
+        *compare_costs(base, head),
     ]
 
 
-def params_section(base: Snapshot, head: Snapshot) -> list[Section]:
+def compare_params(base: Revision, head: Revision) -> list[Section]:
     rows = [
-        [Data(key), *(Data(show(s.params[key])) if key in s.params else "" for s in (base, head))]
+        [Data(key), *(format_value(s.params[key]) if key in s.params else "" for s in (base, head))]
         for key in sorted({*base.params, *head.params})
         if base.params.get(key, ...) != head.params.get(key, ...)
     ]
-    return [list_rows("Parameters", ("", "before", "after"), rows)] if rows else []
+    return tabulate("Parameters", rows)
 
 
-def show(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def format_value(value: object) -> Data:
+    return Data(json.dumps(value, ensure_ascii=False))
 
 
-def list_rows(
-    title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], most: int = 50
-) -> Section:
+def tabulate(title: str, rows: Sequence[Sequence[str]], most: int = 50) -> list[Section]:
+    """A section of names with their values before and after; none without rows."""
     more = [f"{len(rows)} in all; the first {most}."] if len(rows) > most else []
-    return Section(title, more, headers, rows[:most])
+    return [Section(title, more, ("", "before", "after"), rows[:most])] if rows else []
 
 
-def data_sections(base: Snapshot, head: Snapshot) -> list[Section]:
-    old, new = base.table(paths.ROWS), head.table(paths.ROWS)
+def compare_data(base: Revision, head: Revision) -> list[Section]:
+    old, new = base.read_table(paths.ROWS), head.read_table(paths.ROWS)
     if old is None or new is None:
         return []
     sections = []
     changes = statistics.diff_rows(old, new)
     rows = [
-        [name, str(len(found)), Data(examples(found))]
+        [name, str(len(found)), quote_examples(found)]
         for name, found in changes.items()
         if len(found)
     ]
-    notes = []
-    if decided := decisions(base, head):
-        notes.append(f"Decisions added since: {decided}.")
-    was, now = count_doubted(base), count_doubted(head)
-    if was is not None and now is not None and was != now:
-        notes.append(f"Labels that the audit doubts: {100 * was:.1f} % → {100 * now:.1f} %.")
+    notes = describe_labels(base, head)
     if rows or notes:
         sections.append(Section("Data", notes, ("rows", "number", "for example"), rows))
-        sections.append(shares(old, new))
+        sections.append(compare_shares(old, new))
     if base.predictions is not None and head.predictions is not None and len(changes["added"]):
         figures = statistics.measure_drift(base.predictions, head.predictions)
         told = [[name, f"{value:.3g}"] for name, value in figures.items()]
@@ -72,14 +68,27 @@ def data_sections(base: Snapshot, head: Snapshot) -> list[Section]:
     return sections
 
 
-def count_doubted(snap: Snapshot) -> float | None:
+def describe_labels(base: Revision, head: Revision) -> list[str]:
+    """What people decided, and what the audit doubts, since."""
+    notes = []
+    if decided := count_decisions(base, head):
+        notes.append(f"Decisions added since: {decided}.")
+    was, now = measure_doubt(base), measure_doubt(head)
+    if was is not None and now is not None and was != now:
+        notes.append(f"Labels that the audit doubts: {100 * was:.1f} % → {100 * now:.1f} %.")
+    return notes
+
+
+def measure_doubt(revision: Revision) -> float | None:
     """Share of all labels that the audit doubts; None if that is not known."""
-    found = snap.json(paths.AUDIT_METRICS).get("findings", {}).get("label")
-    rows = snap.json(paths.DOWNLOAD_METRICS).get("rows")
-    return found / rows if found is not None and rows else None
+    audit = revision.read_figures(paths.AUDIT_METRICS, metrics.Audit)
+    known = revision.read_figures(paths.DOWNLOAD_METRICS, metrics.Rows)
+    if audit is None or known is None or "label" not in audit.findings or not known.rows:
+        return None
+    return audit.findings["label"] / known.rows
 
 
-def examples(rows: pd.DataFrame) -> str:
+def quote_examples(rows: pd.DataFrame) -> Data:
     """A few rows as id: label and role, before → after."""
     told = []
     for item in rows.head(3).itertuples():
@@ -87,15 +96,15 @@ def examples(rows: pd.DataFrame) -> str:
         after = f"{item.label_head} {item.role_head}"
         parts = [part for part in (before, after) if "nan" not in part]
         told.append(f"{item.id}: {' → '.join(parts)}")
-    return "; ".join(told)
+    return Data("; ".join(told))
 
 
-def decisions(base: Snapshot, head: Snapshot) -> str:
+def count_decisions(base: Revision, head: Revision) -> str:
     """How many decisions each reviewer added."""
     where = [
         Path(str(s.params.get("curate.decisions", "data/decisions.csv"))) for s in (base, head)
     ]
-    old, new = base.table(where[0]), head.table(where[1])
+    old, new = base.read_table(where[0]), head.read_table(where[1])
     if new is None or "reviewer" not in new:
         return ""
     known = set() if old is None else set(old.astype("str").agg("|".join, axis=1))
@@ -106,7 +115,7 @@ def decisions(base: Snapshot, head: Snapshot) -> str:
     )
 
 
-def shares(old: pd.DataFrame, new: pd.DataFrame) -> Section:
+def compare_shares(old: pd.DataFrame, new: pd.DataFrame) -> Section:
     """Rows by role and share of each class."""
     rows = []
     for role in ("train", "validation", "test"):
@@ -120,59 +129,53 @@ def shares(old: pd.DataFrame, new: pd.DataFrame) -> Section:
     return Section("Rows and class shares", [], ("role", "before", "after", "class", "share"), rows)
 
 
-def pins_section(base: Snapshot, head: Snapshot) -> list[Section]:
-    pins = Path("pins.yaml")
-    old, new = base.yaml(pins), head.yaml(pins)
+def compare_pins(base: Revision, head: Revision) -> list[Section]:
+    old, new = read_pins(base), read_pins(head)
     rows = [
-        [Data(name), Data(str(old.get(name, "none"))), Data(str(new.get(name, "none")))]
+        [Data(name), Data(old.get(name, "none")), Data(new.get(name, "none"))]
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
-    return [list_rows("Packages", ("", "before", "after"), rows)] if rows else []
+    return tabulate("Packages", rows)
 
 
-def stages_section(base: Snapshot, head: Snapshot) -> list[Section]:
+def compare_stages(base: Revision, head: Revision) -> list[Section]:
     """The stages whose record in the lock changed, and what of it."""
-    lock = Path("dvc.lock")
-    old, new = (snap.yaml(lock).get("stages", {}) for snap in (base, head))
-    rows = []
-    for name, record in new.items():
+    old, new = read_stages(base), read_stages(head)
+    rows: list[list[str]] = []
+    for name, now in new.items():
         was = old.get(name)
         if was is None:
             rows.append([Data(name), "new", ""])
-        elif why := [*name_differences(was, record, "deps"), *changed_params(was, record)]:
-            outs = "yes" if name_differences(was, record, "outs") else "no"
+        elif why := [*diff_files(was.deps, now.deps), *diff_params(was, now)]:
+            outs = "yes" if diff_files(was.outs, now.outs) else "no"
             rows.append([Data(name), outs, Data(", ".join(why))])
     headers = ("stage", "outputs changed", "because of")
     return [Section("Stages that ran again", [], headers, rows)] if rows else []
 
 
-def name_differences(old: dict[str, Any], new: dict[str, Any], key: str) -> list[str]:
+def diff_files(old: Sequence[File], new: Sequence[File]) -> list[str]:
     """Paths whose hash changed, appeared or went."""
-    was, now = (
-        {item["path"]: item.get("md5") for item in side.get(key, [])} for side in (old, new)
-    )
+    was, now = ({file.path: file.md5 for file in side} for side in (old, new))
     return [path for path in sorted({*was, *now}) if was.get(path) != now.get(path)]
 
 
-def changed_params(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    was, now = (
-        {name: value for file in side.get("params", {}).values() for name, value in file.items()}
-        for side in (old, new)
-    )
+def diff_params(old: Stage, new: Stage) -> list[str]:
+    """Parameters whose value changed, appeared or went."""
+    was, now = old.values, new.values
     return [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
 
 
-def cost_section(base: Snapshot, head: Snapshot) -> list[Section]:
+def compare_costs(base: Revision, head: Revision) -> list[Section]:
     """Size of the export on both sides; seconds and memory of the run that was made here."""
     rows = []
-    sizes = [snap.json(paths.EXPORT_METRICS).get("bytes") for snap in (base, head)]
-    if all(sizes):
-        rows.append(["size of the export, MB", *(f"{size / 1e6:.1f}" for size in sizes if size)])
-    costs = head.json(paths.RUN) if head.commit is None else {}
+    exports = [side.read_figures(paths.EXPORT_METRICS, metrics.Export) for side in (base, head)]
+    sizes = [export.bytes for export in exports if export is not None]
+    if len(sizes) == len(exports):
+        rows.append(["size of the export, MB", *(f"{size / 1e6:.1f}" for size in sizes)])
+    costs = read_costs().values() if head.commit is None else []
     if costs:
-        seconds = sum(cost["seconds"] for cost in costs.values())
-        peak = max(cost["peak_mib"] for cost in costs.values())
+        seconds, peak = sum(cost.seconds for cost in costs), max(cost.peak_mib for cost in costs)
         rows.append([f"seconds of {len(costs)} stages, on this machine", "", f"{seconds:.0f}"])
         rows.append(["peak memory, MiB", "", f"{peak}"])
-    return [Section("Cost", [], ("", "before", "after"), rows)] if rows else []
+    return tabulate("Cost", rows)

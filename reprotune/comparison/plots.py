@@ -29,7 +29,7 @@ STYLE: Any = {
 }
 
 
-def losses(axes: Axes, folder: Path) -> None:
+def draw_losses(axes: Axes, folder: Path) -> None:
     for file, name in ((paths.TRAIN_CURVE, "training"), (paths.VALIDATION_CURVE, "validation")):
         if (folder / file).is_file():
             table = pd.read_csv(folder / file, sep="\t")
@@ -43,7 +43,7 @@ def losses(axes: Axes, folder: Path) -> None:
     axes.legend()
 
 
-def confusion(axes: Axes, folder: Path) -> None:
+def draw_confusion(axes: Axes, folder: Path) -> None:
     said = pd.read_csv(folder / paths.CONFUSION, dtype="str", keep_default_na=False)
     names = sorted(set(said["label"]) | set(said["predicted"]))
     counts = pd.crosstab(said["label"], said["predicted"])
@@ -52,13 +52,13 @@ def confusion(axes: Axes, folder: Path) -> None:
     axes.set_title(f"Confusion matrix ({len(said)} test rows)")
 
 
-def confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> Figure:
+def draw_confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> Figure:
     """How many more (red: fewer) rows fall into each cell; the same rows in both tables."""
     two = [pd.crosstab(t["label"], t["predicted"]) for t in (old, new)]
     before, after = (t.reindex(index=names, columns=names, fill_value=0).to_numpy() for t in two)
     change = after - before
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size(len(names)), layout="constrained")
+        figure = Figure(figsize=choose_size(len(names)), layout="constrained")
         axes = figure.subplots()
         most = max(1, int(abs(change).max()))
         axes.imshow(change, cmap="RdBu", vmin=-most, vmax=most)
@@ -74,14 +74,14 @@ def confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> 
         return figure
 
 
-def size(classes: int) -> tuple[float, float]:
+def choose_size(classes: int) -> tuple[float, float]:
     return (7, 7) if classes > MOST_NUMBERS else (4.8, 3.8)
 
 
 def label_axes(axes: Axes, names: list[str]) -> None:
     places = range(len(names))
-    axes.set_xticks(places, [short(n) for n in names], rotation=45, ha="right")
-    axes.set_yticks(places, [short(n) for n in names])
+    axes.set_xticks(places, [shorten(n) for n in names], rotation=45, ha="right")
+    axes.set_yticks(places, [shorten(n) for n in names])
     axes.set(xlabel="predicted", ylabel="label")
 
 
@@ -99,24 +99,24 @@ def draw_matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
             )  # fmt: skip
 
 
-def short(name: str) -> str:
+def shorten(name: str) -> str:
     """A name that fits an axis, and is no formula."""
     name = name if len(name) <= 20 else f"{name[:19]}…"
     return name.replace("$", r"\$")
 
 
-def classwise(axes: Axes, folder: Path) -> None:
+def draw_classes(axes: Axes, folder: Path) -> None:
     table = pd.read_csv(folder / paths.CLASSWISE, dtype={"class": "str"}, keep_default_na=False)
     places = np.arange(len(table))
     for number, key in enumerate(("precision", "recall", "f1")):
         axes.barh(places + (number - 1) * 0.27, table[key], height=0.25, label=key)
-    axes.set_yticks(places, [short(name) for name in table["class"]])
+    axes.set_yticks(places, [shorten(name) for name in table["class"]])
     axes.invert_yaxis()
     axes.set(title="Each class", xlim=(0, 1))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 
 
-def reliability(axes: Axes, folder: Path) -> None:
+def draw_reliability(axes: Axes, folder: Path) -> None:
     table = pd.read_csv(folder / paths.RELIABILITY)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
     area = 300 * table["rows"] / table["rows"].sum()
@@ -127,8 +127,8 @@ def reliability(axes: Axes, folder: Path) -> None:
     )  # fmt: skip
 
 
-def roc(axes: Axes, folder: Path) -> None:
-    curves_by_class(axes, folder / paths.ROC)
+def draw_roc(axes: Axes, folder: Path) -> None:
+    draw_curves(axes, folder / paths.ROC)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
     axes.set(
         title="ROC of each class against the rest",
@@ -136,35 +136,35 @@ def roc(axes: Axes, folder: Path) -> None:
     )  # fmt: skip
 
 
-def precision_recall(axes: Axes, folder: Path) -> None:
-    curves_by_class(axes, folder / paths.PRECISION_RECALL)
+def draw_precision_recall(axes: Axes, folder: Path) -> None:
+    draw_curves(axes, folder / paths.PRECISION_RECALL)
     axes.set(
         title="Precision and recall of each class", xlabel="recall", ylabel="precision",
         ylim=(0, 1.02),
     )  # fmt: skip
 
 
-def curves_by_class(axes: Axes, file: Path) -> None:
+def draw_curves(axes: Axes, file: Path) -> None:
     table = pd.read_csv(file, dtype={"class": "str"}, keep_default_na=False)
     groups = table.groupby("class", sort=False)
     for name, part in groups:
-        axes.plot(part.iloc[:, 1], part.iloc[:, 2], linewidth=1.2, label=short(str(name)))
+        axes.plot(part.iloc[:, 1], part.iloc[:, 2], linewidth=1.2, label=shorten(str(name)))
     if groups.ngroups <= MOST_NUMBERS:
         axes.legend()
 
 
 Draw = Callable[[Axes, Path], None]
 PICTURES: dict[str, tuple[Draw, Path]] = {  # and a file that each needs
-    "learning_curve": (losses, paths.TRAIN_CURVE),
-    "confusion": (confusion, paths.CONFUSION),
-    "classes": (classwise, paths.CLASSWISE),
-    "reliability": (reliability, paths.RELIABILITY),
-    "roc": (roc, paths.ROC),
-    "precision_recall": (precision_recall, paths.PRECISION_RECALL),
+    "learning_curve": (draw_losses, paths.TRAIN_CURVE),
+    "confusion": (draw_confusion, paths.CONFUSION),
+    "classes": (draw_classes, paths.CLASSWISE),
+    "reliability": (draw_reliability, paths.RELIABILITY),
+    "roc": (draw_roc, paths.ROC),
+    "precision_recall": (draw_precision_recall, paths.PRECISION_RECALL),
 }
 
 
-def pictures(folder: Path = Path()) -> Iterator[tuple[str, Figure]]:
+def draw_pictures(folder: Path = Path()) -> Iterator[tuple[str, Figure]]:
     """A figure of everything that a project's folder has the data of, by name."""
     for name, (draw, needed) in PICTURES.items():
         if (folder / needed).is_file():
@@ -173,17 +173,17 @@ def pictures(folder: Path = Path()) -> Iterator[tuple[str, Figure]]:
                 classes = len((folder / paths.CLASSWISE).read_text().splitlines()) - 1
             with mpl.rc_context(STYLE):
                 figure = Figure(
-                    figsize=size(classes if name in ("confusion", "classes") else 1),
+                    figsize=choose_size(classes if name in ("confusion", "classes") else 1),
                     layout="constrained",
                 )
                 draw(figure.subplots(), folder)
                 yield name, figure
 
 
-def sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figure:
+def draw_sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figure:
     """The figure that was selected on, over the first parameter; a line for each other setting.
 
-    ``table`` is that of ``settings.summary``; bars are the spread over seeds.
+    ``table`` is that of ``seeds.summarize``; bars are the spread over seeds.
     """
     first, *others = parameters
     with mpl.rc_context(STYLE):
@@ -212,13 +212,13 @@ def save(target: Path, folder: Path = Path()) -> list[Path]:
     """Write the pictures as PNG; returns their files."""
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in pictures(folder):
+    for name, figure in draw_pictures(folder):
         figure.savefig(target / f"{name}.png")
         written.append(target / f"{name}.png")
     return written
 
 
-def svg(figure: Figure) -> str:
+def render_svg(figure: Figure) -> str:
     """A figure for an HTML page, without date and with text that can be searched and read aloud."""
     buffer = StringIO()
     with mpl.rc_context(STYLE):

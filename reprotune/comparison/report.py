@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from html import escape
 
 MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
@@ -56,11 +57,20 @@ class Section:
     pictures: Sequence[tuple[str, str]] = ()
 
 
+class Verdict(StrEnum):
+    """What a gate makes of a change; the page colours it by its value."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+    NONE = "none"  # not comparable
+
+
 @dataclass(frozen=True)
 class Report:
     title: str
-    kind: str  # better | worse | same | none
-    verdict: str
+    kind: Verdict
+    verdict: str  # the sentence, its first words in bold
     sections: Sequence[Section] = field(default=())
 
 
@@ -90,8 +100,8 @@ def markdown(report: Report) -> str:
             continue
         lines = [f"### {section.title}", "", *[f"{note}\n" for note in section.notes]]
         if section.rows:
-            lines += [line(section.headers), "|" + "---|" * len(section.headers)]
-            lines += [line(row) for row in section.rows]
+            lines += [join_cells(section.headers), "|" + "---|" * len(section.headers)]
+            lines += [join_cells(row) for row in section.rows]
         part = "\n".join(lines) + "\n"
         if sum(map(len, parts)) + len(part) > MOST_CHARACTERS:
             left_out.append(section.title)
@@ -102,35 +112,39 @@ def markdown(report: Report) -> str:
     return "\n".join(parts)
 
 
-def line(cells: Sequence[str]) -> str:
+def join_cells(cells: Sequence[str]) -> str:
     return "| " + " | ".join(code(c) if isinstance(c, Data) else c for c in cells) + " |"
 
 
 def html(report: Report) -> str:
     """One page that needs nothing else, and in which nothing runs."""
-    body = [f"<h1>{plain(report.title)}</h1>"]
-    body.append(f'<p class="verdict {report.kind}">{plain(report.verdict)}</p>')
+    body = [f"<h1>{render_text(report.title)}</h1>"]
+    body.append(f'<p class="verdict {report.kind}">{render_text(report.verdict)}</p>')
     for section in report.sections:
-        body.append(f"<h2>{plain(section.title)}</h2>")
-        body += [f"<p>{plain(note)}</p>" for note in section.notes]
+        body.append(f"<h2>{render_text(section.title)}</h2>")
+        body += [f"<p>{render_text(note)}</p>" for note in section.notes]
         if section.rows:
-            head = "".join(f"<th>{plain(name)}</th>" for name in section.headers)
-            rows = ["".join(f"<td>{cell(c)}</td>" for c in row) for row in section.rows]
+            head = "".join(f"<th>{render_text(name)}</th>" for name in section.headers)
+            rows = ["".join(f"<td>{render_cell(c)}</td>" for c in row) for row in section.rows]
             body.append(f"<table><tr>{head}</tr>")
             body += [f"<tr>{row}</tr>" for row in rows]
             body.append("</table>")
         body += [
-            f"<figure>{svg}<figcaption>{plain(name)}</figcaption></figure>"
+            f"<figure>{svg}<figcaption>{render_text(name)}</figcaption></figure>"
             for name, svg in section.pictures
         ]
     return PAGE.format(title=escape(report.title), style=STYLE, body="\n".join(body))
 
 
-def cell(text: str) -> str:
-    return f'<code dir="auto">{escape(cut(text))}</code>' if isinstance(text, Data) else plain(text)
+def render_cell(text: str) -> str:
+    return (
+        f'<code dir="auto">{escape(cut(text))}</code>'
+        if isinstance(text, Data)
+        else render_text(text)
+    )
 
 
-def plain(text: str) -> str:
+def render_text(text: str) -> str:
     """Our own words: escaped, with **bold** and `code` as Markdown has them."""
     text = escape(text, quote=False)
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)

@@ -1,19 +1,18 @@
 """What git holds of a run: a revision, an experiment, or the files as they lie here."""
 
-import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from ruamel.yaml import YAML
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.tables import metrics
 
 WORKSPACE = "workspace"
 TEXT = {"id", "text", "label", "predicted", "predictor", "role", "class", "action", "reviewer"}
@@ -35,26 +34,26 @@ def run(*command: str) -> bytes:
     return done.stdout
 
 
-def has(*command: str) -> bool:
+def succeeds(*command: str) -> bool:
     return subprocess.run(["git", *command], capture_output=True, check=False).returncode == 0
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Revision:
     """The tracked files of a run; ``commit`` is None for the workspace."""
 
     name: str
     commit: str | None
 
-    def bytes(self, path: Path) -> bytes | None:
+    def read_bytes(self, path: Path) -> bytes | None:
         """A file of this project's folder, or None."""
         if self.commit is None:
             return path.read_bytes() if path.is_file() else None
         here = f"{self.commit}:./{path.as_posix()}"
-        return run("show", here) if has("cat-file", "-e", here) else None
+        return run("show", here) if succeeds("cat-file", "-e", here) else None
 
-    def table(self, path: Path) -> pd.DataFrame | None:
-        found = self.bytes(path)
+    def read_table(self, path: Path) -> pd.DataFrame | None:
+        found = self.read_bytes(path)
         if not found:
             return None
         separator = "\t" if path.suffix == ".tsv" else ","
@@ -62,52 +61,59 @@ class Snapshot:
             BytesIO(found), sep=separator, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=False
         )
 
-    def json(self, path: Path) -> dict[str, Any]:
-        return dict(json.loads(self.bytes(path) or b"{}"))
+    def read_figures(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
+        """A metrics file; None if there is none, or one that another version wrote."""
+        found = self.read_bytes(path) or b""
+        try:
+            return metrics.parse(found.decode(errors="replace"), kind, path)
+        except InputError:
+            return None
 
-    def yaml(self, path: Path) -> dict[str, Any]:
-        return dict(YAML(typ="safe", pure=True).load((self.bytes(path) or b"{}").decode()) or {})
+    def read_yaml(self, path: Path) -> dict[str, object]:
+        found = (self.read_bytes(path) or b"{}").decode()
+        return dict(YAML(typ="safe", pure=True).load(found) or {})
 
     @cached_property
-    def params(self) -> dict[str, Any]:
-        return flat(self.yaml(paths.PARAMS))
+    def params(self) -> dict[str, object]:
+        """The parameters by their dotted names."""
+        return flat(self.read_yaml(paths.PARAMS))
 
     @cached_property
     def predictions(self) -> pd.DataFrame | None:
-        return self.table(paths.PREDICTIONS)
+        return self.read_table(paths.PREDICTIONS)
 
-    def save(self, folder: Path) -> None:
+    def save_plotted(self, folder: Path) -> None:
         """Write the data of the plots under ``folder``, for the pictures."""
         for path in (*paths.PLOTTED, paths.TRAIN_CURVE, paths.VALIDATION_CURVE):
-            found = self.bytes(path)
+            found = self.read_bytes(path)
             if found is not None:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(found)
 
 
-def flat(tree: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+def flat(tree: Mapping[str, object], start: str = "") -> dict[str, object]:
     """Dotted names of the leaves."""
-    leaves: dict[str, Any] = {}
+    leaves: dict[str, object] = {}
     for key, value in tree.items():
         name = f"{start}{key}"
         leaves |= flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
     return leaves
 
 
-def snapshot(name: str) -> Snapshot:
+def read_revision(name: str) -> Revision:
     """A revision, the name of an experiment, or ``workspace``.
 
     Raises:
         InputError: git knows no such name.
     """
     if name == WORKSPACE:
-        return Snapshot(name, None)
+        return Revision(name, None)
     experiments = git("for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
     named = [reference for reference in experiments if reference.split("/")[-1] == name]
     for candidate in (name, f"origin/{name}", *named):
-        if has("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"):
+        if succeeds("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"):
             commit = git("rev-parse", f"{candidate}^{{commit}}").strip()
-            return Snapshot(name, commit)
+            return Revision(name, commit)
     hint = "; this clone is shallow: git fetch --unshallow" if is_shallow() else ""
     raise InputError(f"{name!r} is no revision and no experiment of this repository{hint}")
 
@@ -116,15 +122,15 @@ def is_shallow() -> bool:
     return git("rev-parse", "--is-shallow-repository").strip() == "true"
 
 
-def default_base() -> str:
+def find_base() -> str:
     """The commit at which this branch left main.
 
     Raises:
         InputError: there is none; what to fetch.
     """
     for main in ("main", "master", "origin/main", "origin/master"):
-        if has("rev-parse", "--verify", "--quiet", main):
-            if has("merge-base", main, "HEAD"):
+        if succeeds("rev-parse", "--verify", "--quiet", main):
+            if succeeds("merge-base", main, "HEAD"):
                 return git("merge-base", main, "HEAD").strip()
             fetch = "git fetch --unshallow origin" if is_shallow() else "git fetch origin"
             raise InputError(f"HEAD and {main} have no common commit here; {fetch}")

@@ -1,8 +1,7 @@
 """Whether one model is better than another on the same rows, and where."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,17 @@ class Change:
     def difference(self) -> float:
         return self.head - self.base
 
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "base": self.base,
+            "head": self.head,
+            "difference": self.difference,
+            "interval": list(self.interval),
+            "p_value": self.p_value,
+            "p_corrected": self.corrected,
+        }
+
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction for several tests (1979)."""
@@ -42,7 +52,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def correct(changes: Sequence[Change]) -> list[Change]:
     values = holm([change.p_value for change in changes])
-    return [Change(**{**vars(c), "corrected": v}) for c, v in zip(changes, values, strict=True)]
+    return [replace(c, corrected=v) for c, v in zip(changes, values, strict=True)]
 
 
 def is_right(table: pd.DataFrame) -> np.ndarray:
@@ -145,7 +155,9 @@ def compare_over_seeds(
     return Change("accuracy", before, after, interval, p_value, p_value)
 
 
-def find_flips(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+def find_flips(
+    base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]
+) -> dict[str, pd.DataFrame]:
     """Rows that only one side gets right, the surest of ``head`` first: fixed and broken."""
     was, now = is_right(base), is_right(head)
     table = head[["id", "text", "label"]].assign(

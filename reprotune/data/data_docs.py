@@ -4,12 +4,12 @@ As they come, the pages load styles and scripts from eight hosts, and a logo who
 id of the project; without a network the first page is empty.
 """
 
-import json
 import re
 from html import escape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
+
+from pydantic import BaseModel
 
 from reprotune.core.io import whole_file
 
@@ -48,6 +48,24 @@ shown as it was when its stage last ran.</p>
 """
 
 
+class Rule(BaseModel):
+    """A rule as it was stored; ``meta`` has its parameter and what it says."""
+
+    meta: dict[str, str]
+    severity: str
+
+
+class Checked(BaseModel):
+    success: bool
+    expectation_config: Rule
+
+
+class Stored(BaseModel):
+    """The stored result of one table."""
+
+    results: list[Checked]
+
+
 def detach(docs: Path, results: Path) -> None:
     """Make every page static, and write a first page from the stored ``results``."""
     for page in docs.rglob("*.html"):
@@ -56,22 +74,23 @@ def detach(docs: Path, results: Path) -> None:
             text = text.replace("</head>", f"{STYLE}</head>", 1)
         with whole_file(page) as partial:
             partial.write_text(text, encoding="utf-8")
-    rows = [row(name, docs, results) for name in TABLES if (results / name).is_dir()]
+    rows = [format_row(name, docs, results) for name in TABLES if (results / name).is_dir()]
     with whole_file(docs / "index.html") as partial:
         partial.write_text(PAGE.format(style=STYLE, rows="\n".join(rows)), encoding="utf-8")
 
 
-def row(name: str, docs: Path, results: Path) -> str:
+def format_row(name: str, docs: Path, results: Path) -> str:
     """One line of the first page."""
-    result: dict[str, Any] = json.loads(next((results / name).rglob("*.json")).read_text("utf-8"))
+    text = next((results / name).rglob("*.json")).read_text("utf-8")
+    checked = Stored.model_validate_json(text).results
     page = next((docs / "validations" / name).rglob("*.html")).relative_to(docs).as_posix()
-    configs = [r["expectation_config"] for r in result["results"] if not r["success"]]
+    rules = [one.expectation_config for one in checked if not one.success]
     broken = "<br>".join(
-        f"{escape(c['meta']['parameter'])}: {escape(c['meta']['rule'])}" for c in configs
+        f"{escape(rule.meta['parameter'])}: {escape(rule.meta['rule'])}" for rule in rules
     )
-    mark = min((c["severity"] for c in configs), default="ok")  # critical comes before warning
-    kept = len(result["results"]) - len(configs)
+    mark = min((rule.severity for rule in rules), default="ok")  # critical comes before warning
+    kept = len(checked) - len(rules)
     return (
         f'<tr><td class="mark {mark}"></td><td><a href="{quote(page)}">{name}</a></td>'
-        f"<td>{kept} of {len(result['results'])}</td><td>{broken}</td></tr>"
+        f"<td>{kept} of {len(checked)}</td><td>{broken}</td></tr>"
     )

@@ -21,21 +21,21 @@ NEIGHBOURS = 64  # of its bucket, with which a text is compared at most
 SHINGLE = 2
 
 
-def shingles(text: str) -> set[str]:
+def split_shingles(text: str) -> set[str]:
     """The word pairs of a text; a text of one word is its own shingle."""
     words = normalize(text).split()
     pairs = {" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
     return pairs or {" ".join(words)}
 
 
-def band_rows(threshold: float) -> int:
+def choose_width(threshold: float) -> int:
     """Signature rows in a band: the most that keep the probability of a miss below ``MISSED``."""
     sizes = range(1, PERMUTATIONS // 4)
     kept = [r for r in sizes if (1 - threshold**r) ** (PERMUTATIONS // r) <= MISSED]
     return max(kept, default=1)
 
 
-def candidates(sets: Sequence[frozenset[str]], threshold: float, seed: int) -> np.ndarray:
+def find_candidates(sets: Sequence[frozenset[str]], threshold: float, seed: int) -> np.ndarray:
     """Pairs of rows that share a band of their signatures; shape (pairs, 2).
 
     In a bucket a row is paired with its ``NEIGHBOURS`` next ones: the number of pairs grows with
@@ -43,7 +43,7 @@ def candidates(sets: Sequence[frozenset[str]], threshold: float, seed: int) -> n
     """
     digests = RMinHash.digest_matrix_from_token_sets([sorted(s) for s in sets], PERMUTATIONS, seed)
     matrix = pd.DataFrame(np.array(digests.to_rows(), dtype=np.uint32))
-    width = band_rows(threshold)
+    width = choose_width(threshold)
     pairs = [np.empty((0, 2), dtype=np.int64)]
     for start in range(0, PERMUTATIONS - width + 1, width):
         band = [matrix[start + i] for i in range(width)]
@@ -68,9 +68,9 @@ def near_duplicate_groups(texts: Iterable[str], threshold: float, seed: int) -> 
     are in one group, directly or through others.
     """
     unique: dict[frozenset[str], int] = {}
-    row_set = [unique.setdefault(frozenset(shingles(text)), len(unique)) for text in texts]
+    row_set = [unique.setdefault(frozenset(split_shingles(text)), len(unique)) for text in texts]
     sets = list(unique)
-    pairs = candidates(sets, threshold, seed)
+    pairs = find_candidates(sets, threshold, seed)
     close = np.array([jaccard(sets[a], sets[b]) >= threshold for a, b in pairs], dtype=bool)
     left, right = pairs[close].T
     graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(len(sets), len(sets)))

@@ -7,6 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -32,44 +33,55 @@ ADAPTED, FULL = 8, 16  # bytes a parameter: export holds it twice in fp32; Adam 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
-MARKS = {"ok": "[green]ok[/]", "warn": "[yellow]warning[/]", "stop": "[red]stop[/]"}
 TIMEOUT = 10  # seconds
 
 
-class Finding(NamedTuple):
-    """What one check found: ``level`` is ok, warn (it will run) or stop (it will not)."""
+class Level(StrEnum):
+    """Whether a run would start."""
 
-    level: str
+    OK = "ok"
+    WARN = "warn"  # it will, but
+    STOP = "stop"
+
+
+OK, WARN, STOP = Level
+MARKS = {OK: "[green]ok[/]", WARN: "[yellow]warning[/]", STOP: "[red]stop[/]"}
+
+
+class Finding(NamedTuple):
+    """What one check found."""
+
+    level: Level
     what: str
     detail: str
 
 
 def examine() -> list[Finding]:
     """Every check that can be made: without parameters or a model, some cannot."""
-    found = [packages(), dvc()]
+    found = [check_packages(), check_dvc()]
     try:
         params = load_params()
     except InputError as error:
-        return [*found, Finding("stop", "parameters", str(error))]
-    found.append(Finding("ok", "parameters", f"{paths.PARAMS} is in order"))
-    found += each([data, online, model], params)
-    if found[-1].level != "stop":  # these ask for the size of the model
-        found += each([memory, device, disk], params)
+        return [*found, Finding(STOP, "parameters", str(error))]
+    found.append(Finding(OK, "parameters", f"{paths.PARAMS} is in order"))
+    found += run_checks([check_data, check_hub, check_model], params)
+    if found[-1].level != STOP:  # these ask for the size of the model
+        found += run_checks([check_memory, check_device, check_disk], params)
     return found
 
 
-def each(checks: list[Callable[[Params], Finding]], params: Params) -> Iterator[Finding]:
+def run_checks(checks: list[Callable[[Params], Finding]], params: Params) -> Iterator[Finding]:
     for check in checks:
         try:
             yield check(params)
         except InputError as error:
-            yield Finding("stop", check.__name__, str(error))
+            yield Finding(STOP, check.__name__.removeprefix("check_"), str(error))
 
 
-def packages(lock: Path = pins.LOCK) -> Finding:
+def check_packages(lock: Path = pins.LOCK) -> Finding:
     """The installed packages against the lock."""
     if not lock.is_file():
-        return Finding("stop", "packages", f"{lock}: no such file; run this in the repository")
+        return Finding(STOP, "packages", f"{lock}: no such file; run this in the repository")
     lines = (line.split("#")[0].strip() for line in lock.read_text(encoding="utf-8").splitlines())
     wrong = []
     for pin in map(Requirement, filter(None, lines)):
@@ -82,34 +94,34 @@ def packages(lock: Path = pins.LOCK) -> Finding:
             wrong.append(f"{pin} ({installed} is installed)")
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        return Finding("stop", "packages", f"{', '.join(wrong[:5])}{more}; run make")
-    return Finding("ok", "packages", f"all as in {lock.name}")
+        return Finding(STOP, "packages", f"{', '.join(wrong[:5])}{more}; run make")
+    return Finding(OK, "packages", f"all as in {lock.name}")
 
 
-def dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
+def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
     """Git, DVC and the files that they leave when they are killed."""
     if absent := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
-        return Finding("stop", "dvc", f"{absent[0]} is not on the PATH; source .venv/bin/activate "
+        return Finding(STOP, "dvc", f"{absent[0]} is not on the PATH; source .venv/bin/activate "
                        "has dvc, the system's packages have git")  # fmt: skip
     git = subprocess.run(["git", "rev-parse"], capture_output=True, check=False).returncode == 0
     if not git or not root.is_dir():
-        return Finding("stop", "dvc", "this folder is no git repository with DVC; clone one, or "
+        return Finding(STOP, "dvc", "this folder is no git repository with DVC; clone one, or "
                        "run git init && dvc init")  # fmt: skip
     try:
         if lock.is_file():
             YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError):
-        return Finding("stop", "dvc", f"{lock} is damaged; git checkout -- {lock}")
+        return Finding(STOP, "dvc", f"{lock} is damaged; git checkout -- {lock}")
     held = root / "tmp/rwlock"
     try:
         holders = json.loads(held.read_text() or "{}") if held.is_file() else {}
     except ValueError:
-        return Finding("stop", "dvc", f"{held} is damaged; if no dvc is running, remove it")
+        return Finding(STOP, "dvc", f"{held} is damaged; if no dvc is running, remove it")
     numbers = {entry["pid"] for entry in find_holders(holders)}
     if running := sorted(n for n in numbers if psutil.pid_exists(n)):
-        return Finding("stop", "dvc", f"process {running[0]} holds {held}; wait for it, or remove "
+        return Finding(STOP, "dvc", f"process {running[0]} holds {held}; wait for it, or remove "
                        "the file if that is no dvc")  # fmt: skip
-    return Finding("ok", "dvc", "repository and lock are whole, nothing else runs")
+    return Finding(OK, "dvc", "repository and lock are whole, nothing else runs")
 
 
 def find_holders(tree: object) -> Iterator[dict[str, int]]:
@@ -124,7 +136,7 @@ def find_holders(tree: object) -> Iterator[dict[str, int]]:
             yield from find_holders(value)
 
 
-def data(params: Params) -> Finding:
+def check_data(params: Params) -> Finding:
     """The source files, read as `download` reads them, and the decisions."""
     from reprotune.data.curation import read_decisions
     from reprotune.data.reading.files import read_files
@@ -133,55 +145,56 @@ def data(params: Params) -> Finding:
     rows = params.download.builtin.rows
     if params.download.kind != "builtin":
         rows = len(read_files(params.download, paths.SOURCE_DATA))
-    return Finding("ok", "data", f"{rows} rows ({params.download.kind}), {decisions} decisions")
+    return Finding(OK, "data", f"{rows} rows ({params.download.kind}), {decisions} decisions")
 
 
-def model(params: Params) -> Finding:
+def check_model(params: Params) -> Finding:
     """The base model and its tokenizer; of a model of the Hub what the Hub says of it."""
     from reprotune.models.pinning import Place, check_task, needed, resolve
     from reprotune.models.tokenizer import load_tokenizer
 
     if params.model.kind == "hub":
-        repository = at_hub(params)
+        repository = name_repository(params)
         missing = [e for e in needed(repository) if hub.find_cached(repository, e.name) is None]
         fetched = f"{sum(e.size for e in missing) / GIB:.1f} GiB of it are to be fetched"
-        return Finding("ok", "model", f"{repository}, about {size(params) / 1e6:.0f} M parameters; "
-                       f"{fetched}")  # fmt: skip
+        about = f"about {count_parameters(params) / 1e6:.0f} M parameters"
+        return Finding(OK, "model", f"{repository}, {about}; {fetched}")
     folder = resolve(Place(params.model.kind, params.model.location), paths.SOURCE_MODELS)
     check_task(folder, params.model.task)
     load_tokenizer(folder)
-    return Finding("ok", "model", f"{folder}, {size(params) / 1e6:.1f} M parameters")
+    return Finding(OK, "model", f"{folder}, {count_parameters(params) / 1e6:.1f} M parameters")
 
 
-def at_hub(params: Params) -> Repository:
+def name_repository(params: Params) -> Repository:
     return Repository(params.model.location, "model", str(params.model.revision))
 
 
-def size(params: Params) -> int:
+def count_parameters(params: Params) -> int:
     """Parameters of the base model, from the headers of its files or, at the Hub, their size."""
     from reprotune.models.pinning import local, needed, parameter_count, weight_files
 
     if params.model.kind == "hub":  # mostly two bytes each
-        entries = needed(at_hub(params))
+        entries = needed(name_repository(params))
         return sum(e.size for e in entries if Path(e.name).suffix in (".safetensors", ".bin")) // 2
     folder = local(params.model.location, paths.SOURCE_MODELS)
     return sum(parameter_count(folder / name) for name in weight_files(folder))
 
 
-def memory(params: Params) -> Finding:
+def check_memory(params: Params) -> Finding:
     """Main memory against a rough estimate for the hungriest stage."""
-    need = PROGRAM + size(params) * (FULL if params.train.method == "full" else ADAPTED) / GIB
+    each = FULL if params.train.method == "full" else ADAPTED
+    need = PROGRAM + count_parameters(params) * each / GIB
     total = psutil.virtual_memory().total
     if CGROUP.is_file() and (limit := CGROUP.read_text().strip()).isdecimal():
         total = min(total, int(limit))
     free = min(psutil.virtual_memory().available, total) / GIB
     detail = f"about {need:.1f} GiB are needed, {free:.1f} of {total / GIB:.1f} GiB are free"
     if need > total / GIB:
-        return Finding("stop", "memory", f"{detail}; use a smaller base model")
-    return Finding("warn" if need > free else "ok", "memory", detail)
+        return Finding(STOP, "memory", f"{detail}; use a smaller base model")
+    return Finding(WARN if need > free else OK, "memory", detail)
 
 
-def device(params: Params) -> Finding:
+def check_device(params: Params) -> Finding:
     """GPU or CPU, and whether the number format suits it."""
     import torch
 
@@ -190,18 +203,18 @@ def device(params: Params) -> Finding:
         name, (free, total) = torch.cuda.get_device_name(), torch.cuda.mem_get_info()
         detail = f"{name}, {free / GIB:.1f} of {total / GIB:.1f} GiB are free"
         if dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            return Finding("stop", "device", f"{detail}; it has no bfloat16: use float16")
-        return Finding("ok", "device", detail)
+            return Finding(STOP, "device", f"{detail}; it has no bfloat16: use float16")
+        return Finding(OK, "device", detail)
     detail = f"no GPU: {os.cpu_count()} CPU cores, {params.threads} threads"
     if dtype != "float32":
-        return Finding("warn", "device", f"{detail}; model.compute_dtype {dtype} can be 20 times "
+        return Finding(WARN, "device", f"{detail}; model.compute_dtype {dtype} can be 20 times "
                        "slower than float32 here")  # fmt: skip
-    if size(params) > 5e8:
-        return Finding("warn", "device", f"{detail}; training such a model takes days")
-    return Finding("ok", "device", detail)
+    if count_parameters(params) > 5e8:
+        return Finding(WARN, "device", f"{detail}; training such a model takes days")
+    return Finding(OK, "device", detail)
 
 
-def disk(params: Params) -> Finding:
+def check_disk(params: Params) -> Finding:
     """DVC's cache: writable, and with room for what a run adds."""
     cache = DVC / "cache"
     if shutil.which("dvc"):  # otherwise said above
@@ -209,34 +222,34 @@ def disk(params: Params) -> Finding:
             ["dvc", "cache", "dir"], capture_output=True, text=True, check=False
         )
         if result.returncode:
-            return Finding("stop", "disk", f"dvc cache dir: {result.stderr.strip()}")
+            return Finding(STOP, "disk", f"dvc cache dir: {result.stderr.strip()}")
         cache = Path(result.stdout.strip())
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if not os.access(place, os.W_OK):
-        return Finding("stop", "disk", f"{place} is not writable, and DVC's cache lies there")
-    need = 0.2 + 2 * 4 * size(params) / GIB  # the export, there and in the cache
+        return Finding(STOP, "disk", f"{place} is not writable, and DVC's cache lies there")
+    need = 0.2 + 2 * 4 * count_parameters(params) / GIB  # the export, there and in the cache
     free = shutil.disk_usage(place).free / GIB
     detail = f"about {need:.1f} GiB are needed, {free:.1f} GiB are free at {place}"
-    return Finding("ok" if free > need else "stop", "disk", detail)
+    return Finding(OK if free > need else STOP, "disk", detail)
 
 
-def online(params: Params) -> Finding:
+def check_hub(params: Params) -> Finding:
     """Whether the hub answers, if it is needed."""
     if "hub" not in (params.download.kind, params.model.kind):
-        return Finding("ok", "hub", "not needed")
+        return Finding(OK, "hub", "not needed")
     return reach(hub.endpoint())
 
 
 def reach(endpoint: str) -> Finding:
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        return Finding("stop", "hub", "HF_HUB_OFFLINE is set, but the parameters name the hub")
+        return Finding(STOP, "hub", "HF_HUB_OFFLINE is set, but the parameters name the hub")
     try:
         with urllib.request.urlopen(endpoint, timeout=TIMEOUT):
-            return Finding("ok", "hub", f"{endpoint} answers")
+            return Finding(OK, "hub", f"{endpoint} answers")
     except urllib.error.HTTPError as error:
-        return Finding("ok", "hub", f"{endpoint} answers ({error.code})")
+        return Finding(OK, "hub", f"{endpoint} answers ({error.code})")
     except (OSError, ValueError) as error:
-        return Finding("stop", "hub", f"{endpoint} does not answer: {error}; see proxy and "
+        return Finding(STOP, "hub", f"{endpoint} does not answer: {error}; see proxy and "
                        "HF_ENDPOINT, or use files and a model folder of your own")  # fmt: skip
 
 

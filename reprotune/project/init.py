@@ -2,38 +2,23 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
-from tokenizers import Tokenizer
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-from reprotune.core.params import Download, SourceFile
+from reprotune.core.params import Download, Params, Roles, SourceFile
 from reprotune.core.params_file import load_params
 from reprotune.project import profiles
-from reprotune.project.dry_run import group_rows, rehearse
+from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.sniff import Look, look, readable
-
-ROWS = 6000  # training rows of a first run, about
-LENGTHS = (64, 128, 256, 512, 1024)  # tokens
-LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
-PARTS = ("test", "validation", "train")
-CHARACTERS = 2.5  # of a token, at least, mostly
-EVEN = 0.25  # share of the rows that balanced classes must keep
-TESTED = 5000  # test rows of a first run, at most about
-READ = 400_000  # tokens that a first training reads, about: minutes on two cores
-SHOTS = 3  # examples of the few-shot baseline, where there is room for them
-SAMPLE = 1000  # texts whose tokens are counted
-ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
 
 
 @dataclass(frozen=True)
@@ -53,10 +38,10 @@ class Wanted:
 
 def init(
     wanted: Wanted, target: Path = paths.PARAMS, folder: Path = paths.SOURCE_DATA
-) -> tuple[Look, Download, dict[str, Any]]:
+) -> tuple[Look, Download, Params]:
     """Copy the files into ``folder`` and write the parameters that fit them.
 
-    Returns what was seen, how it is read, and the parameters that were set.
+    Returns what was seen, how it is read, and the parameters.
 
     Raises:
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
@@ -67,21 +52,27 @@ def init(
     trial = describe_reading(entries, wanted.text, wanted.label)
     way, tables = readable(paths_, trial, wanted.encoding, wanted.delimiter)
     seen = look(way, paths_, tables)
-    sections, parts = splits(seen, paths_[0])
-    rarest = int(parts["train"]["label"].value_counts().min())
-    changes = {
-        "download": download_section(way, seen),
-        "expectations": expectations(parts),
-        **sections,
-        "audit": {"folds": max(2, min(5, rarest))},
-        **learner(seen, wanted.model, len(parts["train"])),
-    }
-    changes["baseline"]["folds"] = max(2, min(5, rarest))
+    changes = choose_settings(way, seen, wanted.model, paths_[0])
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
-        profiles.write(changes, target)
-    return seen, way, changes
+        params = profiles.write(changes, target)
+    return seen, way, params
+
+
+def choose_settings(way: Download, seen: Look, model: str | None, where: Path) -> profiles.Changes:
+    """What differs from the built-in parameters, by sections."""
+    sections, parts = choose_split(seen, where)
+    training = choose_training(seen, model, len(parts["train"]))
+    folds = max(2, min(5, int(parts["train"]["label"].value_counts().min())))
+    training["baseline"]["folds"] = folds
+    return {
+        "download": describe_download(way, seen),
+        "expectations": set_limits(parts),
+        "audit": {"folds": folds},
+        **sections,
+        **training,
+    }
 
 
 def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
@@ -146,7 +137,8 @@ def describe_reading(entries: list[SourceFile], text: str | None, label: str | N
     )
 
 
-def download_section(way: Download, seen: Look) -> dict[str, Any]:
+def describe_download(way: Download, seen: Look) -> dict[str, object]:
+    """The section ``download``."""
     keys = ("kind", "encoding", "delimiter", "header", "text_column", "label_column")
     return {key: getattr(way, key) for key in keys} | {
         "files": [file.model_dump() for file in way.files],
@@ -154,131 +146,9 @@ def download_section(way: Download, seen: Look) -> dict[str, Any]:
     }
 
 
-def expectations(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """Limits that these tables keep with room to spare, and that other data may not."""
-    counts = [len(tables[name]) for name in ("raw", "curated")]
-    shares = pd.DataFrame(
-        {name: table["label"].value_counts(normalize=True) for name, table in tables.items()}
-    )
-    shares = shares.drop(columns="validation").fillna(0)  # which takes what is left
-    repeated = max(table["text"].duplicated(keep=False).mean() for table in tables.values())
-    return {
-        "rows": {"least": min(counts) // 2, "most": max(counts) * 10},
-        "class_share": {
-            "least": round(float(shares.to_numpy().min()) / 2, 4),
-            "most": round(min(1.0, 1.5 * float(shares.to_numpy().max())), 4),
-        },
-        "characters": {"least": 1, "most": 2 * int(tables["raw"]["text"].str.len().max())},
-        "repeated": {"most": round(min(0.99, 2 * float(repeated) + 0.01), 4)},
-    }
-
-
-def splits(seen: Look, where: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """The sections ``roles`` and ``curate`` that this data allows, and the tables they make.
-
-    Raises:
-        InputError: no split has all classes in training and test.
-    """
-    known = load_params(paths.PROFILES / "builtin.yaml")
-    rows = group_rows(
-        seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed
-    )
-    for sections in candidates(rows):
-        roles = known.roles.model_copy(update=sections["roles"])
-        curate = known.curate.model_copy(update=sections.get("curate", {}))
-        try:
-            return sections, rehearse(rows, roles, curate, list(seen.classes.index))
-        except InputError as error:
-            reason = error
-    raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")
-
-
-def candidates(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Ways to split, the best first: near-duplicates can make a class smaller than it looks."""
-    keys = ("test_share", "validation_share", *(f"{part}_per_class" for part in PARTS))
-    roles: dict[str, Any] = {"strategy": "hashed"} | dict.fromkeys(keys)
-    if rows["split"].notna().any():
-        kept = dict.fromkeys(("duplicates", "conflicts"), "keep")
-        yield {"roles": roles | {"strategy": "published"}, "curate": kept}
-        return
-    counts = rows["label"].value_counts()
-    rarest, classes = int(counts.min()), len(counts)
-    if rarest * classes >= EVEN * len(rows):
-        for size in (rarest * share // 10 for share in (10, 9, 8, 6, 4)):
-            test, validation = min(300, size // 5), min(50, size // 10)
-            train = min(size - test - validation, ROWS // classes)
-            if test and train:
-                yield {"roles": roles | dict(zip(keys[2:], (test, validation, train), strict=True))}
-    for share in (min(0.2, TESTED / len(rows)), 0.1, 0.05):
-        both = {"test_share": round(share, 4), "validation_share": round(share / 2, 4)}
-        yield {"roles": roles | both}
-
-
-def learner(seen: Look, model: str | None, rows: int) -> dict[str, Any]:
-    """The base model, the task that it can do, how it is asked, and for how long it learns."""
-    folder, task, limit, epochs = paths.BUILTIN_MODEL, "causal", 256, 5
-    changes: dict[str, Any] = {}
-    if model:
-        folder, task, limit, size = base(model)
-        changes["model"] = {"kind": "path", "location": folder.as_posix(), "task": task}
-        changes["export"] = {"dtype": "float32" if size < LARGE else "float16"}
-    names = sorted(seen.classes.index)
-    lengths = tokens(seen.rows["text"], folder)
-    room = 16 + int(tokens(pd.Series(names), folder).max())
-    length = next((n for n in LENGTHS if n >= lengths.quantile(0.99) + room), LENGTHS[-1])
-    length = min(length, limit)
-    passes = READ / (rows * float(lengths.clip(upper=length).mean()))
-    changes["train"] = {"fraction": min(1.0, round(2 * passes, 4))}
-    if task == "classification":
-        epochs = 8
-        changes["train"]["learning_rate"] = ENCODER_RATE
-    changes["train"]["epochs"] = max(1, min(epochs, round(passes)))
-    shots = SHOTS if SHOTS * (lengths.max() + room) + length <= limit else 0
-    changes["baseline"] = {"shots": shots}
-    changes["prompt"] = {
-        "template": "{text}\nLabel:",
-        "verbalizers": {Quoted(name): f" {name}" for name in names},
-        "max_tokens": length,
-    }
-    return changes
-
-
-def tokens(texts: pd.Series, folder: Path) -> pd.Series:
-    """About how many tokens a sample of the texts has for the model of a folder."""
-    sample = texts.sample(min(len(texts), SAMPLE), random_state=1)
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        return sample.str.len() / CHARACTERS
-    tokenizer = Tokenizer.from_file(str(file))
-    return sample.map(lambda text: len(tokenizer.encode(text).ids))
-
-
-def base(model: str) -> tuple[Path, str, int, int]:
-    """The folder of a base model, the task it can do, its context in tokens, its parameters."""
-    from transformers import AutoConfig  # takes seconds
-
-    from reprotune.models.encoders import context
-    from reprotune.models.pinning import (
-        Place,
-        parameter_count,
-        read_config,
-        resolve,
-        tasks,
-        weight_files,
-    )
-
-    folder = resolve(Place("path", model), paths.SOURCE_MODELS)
-    able = tasks(read_config(folder))
-    if not able:
-        raise InputError(f"{folder}: transformers has no text classifier for this model")
-    limit = context(AutoConfig.from_pretrained(str(folder), trust_remote_code=False))
-    size = sum(parameter_count(folder / name) for name in weight_files(folder))
-    return folder, able[0], limit or LENGTHS[-1], size
-
-
-def report(seen: Look, way: Download, changes: dict[str, Any]) -> Table:
+def report(seen: Look, way: Download, params: Params) -> Table:
     """What was seen, for a person to check."""
-    lengths, roles = seen.rows["text"].str.len(), changes["roles"]
+    lengths = seen.rows["text"].str.len()
     header = "a header row" if way.header else "no header row"
     lines = {
         "read as": f"{way.encoding}, delimiter {way.delimiter!r}, {header}",
@@ -288,17 +158,8 @@ def report(seen: Look, way: Download, changes: dict[str, Any]) -> Table:
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
         "one class": "; ".join(" = ".join(map(repr, same)) for same in seen.spellings),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
+        "split": describe_split(seen, params.roles),
     }
-    if roles["test_share"]:
-        test, validation = roles["test_share"], roles["validation_share"]
-        lines["split"] = (
-            f"of each class: test {test:.0%}, validation {validation:.0%}, train the rest"
-        )
-    elif roles["strategy"] == "published":
-        lines["split"] = f"as published: {', '.join(seen.rows['split'].unique())}"
-    else:
-        counts = ", ".join(f"{part} {roles[f'{part}_per_class']}" for part in PARTS)
-        lines["split"] = f"rows a class: {counts}"
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -306,3 +167,13 @@ def report(seen: Look, way: Download, changes: dict[str, Any]) -> Table:
         if line:
             table.add_row(name, escape(line))
     return table
+
+
+def describe_split(seen: Look, roles: Roles) -> str:
+    if roles.test_share:
+        shares = f"test {roles.test_share:.0%}, validation {roles.validation_share:.0%}"
+        return f"of each class: {shares}, train the rest"
+    if roles.strategy == "published":
+        return f"as published: {', '.join(seen.rows['split'].unique())}"
+    test, validation = roles.test_per_class, roles.validation_per_class
+    return f"rows a class: test {test}, validation {validation}, train {roles.train_per_class}"

@@ -31,14 +31,14 @@ NUMERIC = tuple(name for group in GROUPS.values() for name in group)
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # import name -> name in the lock, where they differ
 
 
-def locked_versions(lock: str) -> dict[str, str]:
+def list_locked(lock: str) -> dict[str, str]:
     """Return name -> version for every `name==version` line of a lock file's text."""
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, flags=re.MULTILINE))
 
 
 def render(lock: str) -> str:
     """Return the text of `pins.yaml`; raises KeyError for a numeric package not in the lock."""
-    versions = locked_versions(lock)
+    versions = list_locked(lock)
     lines = ["# Generated from requirements.lock by `python -m reprotune.project.pins`."]
     for group, names in GROUPS.items():
         lines.append(f"{group}:")
@@ -46,7 +46,7 @@ def render(lock: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def installed_version(name: str) -> str:
+def find_installed(name: str) -> str:
     """The version without its build (``2.13.0+cpu`` is ``2.13.0``)."""
     return importlib.metadata.version(DISTRIBUTIONS.get(name, name)).split("+")[0]
 
@@ -57,7 +57,7 @@ def differences(folder: Path = Path()) -> list[str]:
     return [
         f"{name} {installed} (pinned {version})"
         for name, version in pins
-        if (installed := installed_version(name)) != version
+        if (installed := find_installed(name)) != version
     ]
 
 

@@ -14,9 +14,12 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
+from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.archives import divide
-from reprotune.data.reading.files import inside
+from reprotune.data.reading.files import locate
+
+Changes = dict[str, dict[str, object]]  # section: parameter: value
 
 BUILTIN = "builtin"  # the one that is complete
 WHOLE = {"labels", "verbalizers"}  # mappings that a profile replaces, not extends
@@ -32,7 +35,7 @@ EDITOR.preserve_quotes = True
 EDITOR.representer.add_representer(type(None), spell_null)
 
 
-def available(folder: Path = paths.PROFILES) -> list[str]:
+def list_profiles(folder: Path = paths.PROFILES) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.yaml"))
 
 
@@ -48,15 +51,14 @@ def use(
     Where it names a branch or tag of the Hub, the parameter file gets its commit. ``model`` is a
     local folder in place of its base model, ``data`` are local files in place of its own.
     """
-    if name not in available(folder):
-        raise InputError(f"no profile {name!r}; there are {', '.join(available(folder))}")
+    if name not in list_profiles(folder):
+        raise InputError(f"no profile {name!r}; there are {', '.join(list_profiles(folder))}")
     file = folder / f"{name}.yaml"
-    changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
+    changes: Changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
     if model:
         changes.setdefault("model", {}).update(kind="path", location=model, revision=None)
     if data:
-        replace_files(changes.get("download", {}).get("files", []), data, name)
-        changes["download"].update(kind="file", repository=None, revision=None)
+        replace_files(changes.setdefault("download", {}), data, name)
     if any(section.get("kind") == "hub" for section in changes.values()):
         from reprotune.project.upstream import resolve
 
@@ -64,27 +66,31 @@ def use(
     write(changes, target, f"profile {name}", folder)
 
 
-def replace_files(entries: list[dict[str, Any]], data: Sequence[str], name: str) -> None:
+def replace_files(download: dict[str, object], data: Sequence[str], name: str) -> None:
+    """Put local files in place of those of a profile's section ``download``."""
+    entries = download.get("files", [])
+    assert isinstance(entries, list)
     if len(entries) != len(data):
         raise InputError(
             f"profile {name} reads {len(entries)} files, --data names {len(data)}: one for each of "
             f"{[entry['location'] for entry in entries]}"
         )
     for entry, location in zip(entries, data, strict=True):
-        inside(Path(divide(location)[0]), paths.SOURCE_DATA)
+        locate(Path(divide(location)[0]), paths.SOURCE_DATA)
         entry |= {"location": location, "sha256": None}
+    download |= {"kind": "file", "repository": None, "revision": None}
 
 
 def write(
-    changes: dict[str, Any],
+    changes: Changes,
     target: Path = paths.PARAMS,
     origin: str = "init",
     folder: Path = paths.PROFILES,
-) -> None:
+) -> Params:
     """Write the built-in parameters with these changes, checked, to the parameter file."""
     values = EDITOR.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
     overlay(values, changes, origin)
-    save(values, target, tidy=True)
+    return save(values, target, tidy=True)
 
 
 def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
@@ -99,20 +105,20 @@ def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
         section: Any = tree
         try:
             for part in sections:
-                section = section[place(section, part)]
-            section[place(section, last)]  # must be there
-            section[place(section, last)] = value
+                section = section[find_place(section, part)]
+            section[find_place(section, last)]  # must be there
+            section[find_place(section, last)] = value
         except (KeyError, IndexError, TypeError, ValueError):
             raise InputError(f"{name} is no parameter of {paths.PARAMS}") from None
     save(tree, target)
 
 
-def place(section: Any, part: str) -> str | int:
+def find_place(section: Any, part: str) -> str | int:
     """A part of a dotted name, as its section has it."""
     return int(part) if isinstance(section, list) else part
 
 
-def save(values: CommentedMap, target: Path, tidy: bool = False) -> None:
+def save(values: CommentedMap, target: Path, tidy: bool = False) -> Params:
     """Write parameters if they pass the checks.
 
     ``tidy``: a mapping that was replaced took the blank line after it along, which is put back.
@@ -125,12 +131,12 @@ def save(values: CommentedMap, target: Path, tidy: bool = False) -> None:
     with whole_file(target) as partial:
         partial.write_text(text, encoding="utf-8")
         try:
-            load_params(partial)
+            return load_params(partial)
         except InputError as error:
             raise InputError(str(error).replace(str(partial), str(target))) from None
 
 
-def overlay(values: CommentedMap, changes: dict[str, Any], origin: str) -> None:
+def overlay(values: CommentedMap, changes: Mapping[str, object], origin: str) -> None:
     """Replace values in place, key by key; a key that is no parameter is refused."""
     for key, value in changes.items():
         if key not in values:

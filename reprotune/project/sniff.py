@@ -11,7 +11,7 @@ from reprotune.core.params import Download
 from reprotune.core.params.data import RESERVED
 from reprotune.data.ids import normalize
 from reprotune.data.reading.charset import guess_encoding
-from reprotune.data.reading.files import check_texts, column, load
+from reprotune.data.reading.files import check_texts, find_column, read_table
 
 DELIMITERS = (",", ";", "\t", "|", "@")
 FEWEST = 10  # texts of a class that can be learnt and tested at all
@@ -72,7 +72,7 @@ def readable(
     for mark in [read_delimiter(delimiter)] if delimiter else DELIMITERS:
         for way in list_ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
             try:
-                tables = [load(path.read_bytes(), str(path), way) for path in files]
+                tables = [read_table(path.read_bytes(), str(path), way) for path in files]
                 labels = [check_columns(*pair, way) for pair in zip(tables, files, strict=True)]
             except InputError as error:
                 failures.append((top.count(mark), error))
@@ -103,10 +103,10 @@ def list_ways(trial: Download) -> list[Download]:
 
 def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
     """The column of the labels, if there is one."""
-    text = column(table, way.text_column, str(path), "text_column")
+    text = find_column(table, way.text_column, str(path), "text_column")
     if way.label_column is None:
         return text[:0]
-    return column(table, way.label_column, str(path), "label_column").astype("str")
+    return find_column(table, way.label_column, str(path), "label_column").astype("str")
 
 
 def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -> Look:

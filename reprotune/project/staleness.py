@@ -1,17 +1,26 @@
 """Whether ``dvc.lock`` belongs to the parameters, the code and the sources beside it."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
+from pydantic import BaseModel, Field, TypeAdapter
 
-from reprotune.core import paths
+from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
 
 GONE = {"deleted", "not in cache"}  # of outputs: a clone without the cache has none
+SOURCES = {paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()}
+
+
+class Changed(BaseModel):
+    """Files of a stage whose state is another; of a file of parameters a state for each name."""
+
+    deps: dict[str, str | dict[str, object]] = Field({}, alias="changed deps")
+    outs: dict[str, str] = Field({}, alias="changed outs")
+
+
+Status = dict[str, list[Changed | str]]  # stage: what changed
 
 
 def find_stale() -> dict[str, list[str]]:
@@ -20,48 +29,48 @@ def find_stale() -> dict[str, list[str]]:
     Raises:
         InputError: DVC cannot read the pipeline.
     """
+    outputs = list_outputs()
+    stages = {
+        stage: [reason for change in changes for reason in explain_change(change, outputs)]
+        for stage, changes in read_status().items()
+    }
+    return {stage: reasons for stage, reasons in stages.items() if reasons}
+
+
+def read_status() -> Status:
+    """What ``dvc status`` says of the stages that changed.
+
+    Raises:
+        InputError: DVC cannot read the pipeline.
+    """
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"dvc status: {done.stderr.strip()}")
-    outputs = list_outputs()
-    found = {}
-    for stage, changes in json.loads(done.stdout or "{}").items():
-        reasons = [reason for change in changes for reason in explain_change(change, outputs)]
-        if reasons:
-            found[stage] = reasons
-    return found
+    return TypeAdapter(Status).validate_json(done.stdout or "{}")
 
 
-def explain_change(change: Any, outputs: set[str]) -> list[str]:
+def explain_change(change: Changed | str, outputs: set[str]) -> list[str]:
     """What one entry of DVC's answer says of parameters, code and sources."""
     if isinstance(change, str):
         return ["its command"] if change == "changed command" else [change]
     reasons = []
-    for path, state in change.get("changed deps", {}).items():
+    for path, state in change.deps.items():
         if isinstance(state, dict):  # parameters, by name
             reasons += [f"{path}: {name}" for name in state]
         elif path not in outputs and not (path in SOURCES and is_elsewhere(Path(path))):
             reasons.append(path)
-    for path, state in change.get("changed outs", {}).items():
+    for path, state in change.outs.items():
         if state not in GONE:
             reasons.append(f"{path} is not what the stage made")
     return reasons
 
 
-SOURCES = {paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()}
-
-
 def list_outputs() -> set[str]:
     """The outputs of all stages."""
-    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml").read_text("utf-8"))["stages"]
-    entries = [
-        entry
-        for stage in stages.values()
-        for key in ("outs", "metrics", "plots")
-        for entry in stage.get(key, [])
-    ]
-    return {next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries}
+    stages = dvc.read_yaml(dvc.FILE)["stages"]
+    kinds = ("outs", "metrics", "plots")
+    return {path for stage in stages.values() for path in dvc.entries(stage, *kinds)}
 
 
 def is_elsewhere(folder: Path) -> bool:

@@ -1,84 +1,105 @@
 """The table at the end of a run: what ran, what it found and where the files are."""
 
-import json
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel
 from rich.table import Table
 
 from reprotune.core import paths
+from reprotune.core.costs import read_costs
+from reprotune.core.errors import InputError
+from reprotune.tables import metrics
 
-OUTPUTS = {  # stage: the file or folder that a person would open
-    "download": paths.RAW,
-    "base_model": paths.BASE,
-    "roles": paths.ROLES,
-    "audit": paths.REVIEW,
-    "curate": paths.QUARANTINE,
-    "split": paths.ROWS,
-    "baseline": paths.BASELINE_PREDICTIONS,
-    "train": paths.TRAIN_CURVE,
-    "evaluate": paths.PREDICTIONS,
-    "export": paths.MERGED,
+STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a person would open
+    "download": (metrics.Download, paths.RAW),
+    "base_model": (metrics.BaseModelFigures, paths.BASE),
+    "roles": (metrics.Roles, paths.ROLES),
+    "audit": (metrics.Audit, paths.REVIEW),
+    "curate": (metrics.Curate, paths.QUARANTINE),
+    "split": (metrics.Split, paths.ROWS),
+    "baseline": (metrics.Baselines, paths.BASELINE_PREDICTIONS),
+    "train": (metrics.Train, paths.TRAIN_CURVE),
+    "predictions": (metrics.Predictions, paths.PREDICTIONS),
+    "evaluate": (metrics.Evaluation, paths.ERRORS),
+    "export": (metrics.Export, paths.MERGED),
 }
 
 
-def describe_finding(stage: str, figures: dict[str, Any]) -> str:  # noqa: PLR0911 (one a stage)
-    """The one line that a stage's metrics come down to."""
-    match stage:
-        case "download":
-            return f"{figures['rows']} examples of {len(figures['classes'])} classes"
-        case "base_model":
-            return f"{figures['architecture']}, {figures['parameters'] / 1e6:.1f} M parameters"
-        case "roles":
-            near = figures["near_duplicates"]
-            return f"{near['groups']} near-duplicate groups, leaked: {figures['leaked_test_rows']}"
-        case "audit":
-            counts = figures["findings"]
-            return ", ".join(f"{n} {issue}" for issue, n in sorted(counts.items())) or "nothing"
-        case "curate":
-            return f"{figures['kept']} kept, {sum(figures['quarantined'].values())} quarantined"
-        case "split":
-            return ", ".join(
-                f"{part} {sum(figures[part].values())}" for part in ("train", "validation", "test")
-            )
-        case "baseline":
-            parts = figures["baselines"].items()
-            return ", ".join(f"{name} {score['accuracy']:.3f}" for name, score in parts)
-        case "train":
-            losses = (f"{name} {loss:.3f}" for name, loss in figures["loss"].items())
-            return f"{figures['rows']} rows, {', '.join(losses)}"
-        case "evaluate":
-            return accuracies(figures)
-        case _:
-            return f"{figures['agreement']:.1%} agree with the tuned model"
+def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
+    """The one line that a stage's figures come down to."""
+    match found:
+        case metrics.Download():
+            return f"{found.rows} examples of {len(found.classes)} classes"
+        case metrics.BaseModelFigures():
+            return f"{found.architecture}, {found.parameters / 1e6:.1f} M parameters"
+        case metrics.Roles():
+            groups = found.near_duplicates.groups
+            return f"{groups} near-duplicate groups, leaked: {found.leaked_test_rows}"
+        case metrics.Audit():
+            counts = sorted(found.findings.items())
+            return ", ".join(f"{n} {issue}" for issue, n in counts) or "nothing"
+        case metrics.Curate():
+            return f"{found.kept} kept, {sum(found.quarantined.values())} quarantined"
+        case metrics.Split():
+            parts = {"train": found.train, "validation": found.validation, "test": found.test}
+            return ", ".join(f"{part} {sum(rows.values())}" for part, rows in parts.items())
+        case metrics.Baselines():
+            scores = found.baselines.items()
+            return ", ".join(f"{name} {score.accuracy:.3f}" for name, score in scores)
+        case metrics.Train():
+            losses = (f"{name} {loss:.3f}" for name, loss in found.loss.items())
+            return f"{found.rows} rows, {', '.join(losses)}"
+        case metrics.Predictions():
+            return describe_predictions(found)
+        case metrics.Evaluation():
+            return describe_accuracy(found)
+        case metrics.Export():
+            return f"{found.agreement:.1%} agree with the tuned model"
+    raise TypeError(f"no stage has {type(found).__name__}")
 
 
-def accuracies(figures: dict[str, Any]) -> str:
-    low, high = figures["test"]["interval"]["accuracy"]
-    text = f"accuracy {figures['test']['accuracy']:.3f} ({low:.3f} to {high:.3f})"
-    if "reference" in figures:
-        text += f", against the truth {figures['reference']['accuracy']:.3f}"
-    if figures["gain_over"]["majority"]["interval"][0] <= 0:
+def describe_predictions(found: metrics.Predictions) -> str:
+    text = f"{found.texts_cut} test texts cut"
+    if loss := found.forgetting:
+        text += f", loss on general text {loss.before:.2f} → {loss.after:.2f}"
+    if answers := found.generated:
+        text += f", accuracy in words {answers.accuracy:.3f}"
+    return text
+
+
+def describe_accuracy(found: metrics.Evaluation) -> str:
+    text = f"accuracy {found.test.accuracy:.3f}"
+    if found.test.interval:
+        low, high = found.test.interval.accuracy
+        text += f" ({low:.3f} to {high:.3f})"
+    if found.reference:
+        text += f", against the truth {found.reference.accuracy:.3f}"
+    if (gain := found.gain_over.get("majority")) and gain.interval[0] <= 0:
         text += "; no better than guessing: another base model, more epochs?"
     return text
 
 
-def summarize(metrics: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN) -> Table:
+def read_finding(file: Path, kind: type[BaseModel]) -> str:
+    """The line of a metrics file, or why there is none."""
+    if not file.exists():
+        return "not run yet"
+    try:
+        return describe_finding(metrics.read(file, kind))
+    except InputError:
+        return "of another version; dvc repro"
+
+
+def summarize(folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN) -> Table:
     """One row a stage; stages without a cost in ``reports/run.json`` did not run this time."""
-    costs = json.loads(run.read_text()) if run.exists() else {}
+    costs = read_costs(run)
     table = Table(title="reprotune", title_justify="left")
     for name in ("stage", "seconds", "MiB"):
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     table.add_column("result")
     table.add_column("look at", no_wrap=True)
-    for stage, output in OUTPUTS.items():
-        file = metrics / f"{stage}.json"
-        result = (
-            describe_finding(stage, json.loads(file.read_text()))
-            if file.exists()
-            else "not run yet"
-        )
+    for stage, (kind, output) in STAGES.items():
         cost = costs.get(stage)
-        spent = (f"{cost['seconds']:.1f}", str(cost["peak_mib"])) if cost else ("unchanged", "")
-        table.add_row(stage, *spent, result, output.as_posix())
+        spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else ("unchanged", "")
+        found = read_finding(folder / f"{stage}.json", kind)
+        table.add_row(stage, *spent, found, output.as_posix())
     return table

@@ -7,10 +7,10 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import pandas as pd
 from pydantic import Field, ValidationError, model_validator
@@ -26,6 +26,7 @@ from reprotune.core.params_file import explain
 from reprotune.project.profiles import pin
 
 SHOWN = 12  # lines of a failed trial
+Setting = float | int | str | bool | None
 
 
 class Sweep(Section):
@@ -34,7 +35,7 @@ class Sweep(Section):
     search: Literal["grid", "random"]
     trials: Positive | None
     seed: int
-    parameters: dict[str, list[float | int | str | bool | None]]
+    parameters: dict[str, list[Setting]]
     seeds: list[int] = Field(min_length=1)
     stage: Literal["evaluate", "export"]
     select: str
@@ -60,12 +61,12 @@ class Trial:
     """One experiment: what it is called and what it changes."""
 
     name: str
-    values: dict[str, Any]
+    values: dict[str, Setting]
     seed: int
 
     @property
     def changes(self) -> list[str]:
-        values = self.values | {"train.seed": self.seed}
+        values: dict[str, Setting] = self.values | {"train.seed": self.seed}
         return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 
@@ -146,10 +147,14 @@ def run(trial: Trial, stage: str) -> None:
 def read_figures(reference: str, names: Sequence[str]) -> dict[str, float]:
     """Figures of an experiment's ``metrics/evaluate.json`` by dotted names."""
     values = flat(json.loads(git("show", f"{reference}:{paths.EVALUATE_METRICS}")))
-    for name in names:
-        if not isinstance(values.get(name), int | float):
-            raise InputError(f"{name} is no figure of {paths.EVALUATE_METRICS}")
-    return {name: float(values[name]) for name in names}
+    return {name: pick_figure(values, name) for name in names}
+
+
+def pick_figure(values: Mapping[str, object], name: str) -> float:
+    value = values.get(name)
+    if not isinstance(value, int | float):
+        raise InputError(f"{name} is no figure of {paths.EVALUATE_METRICS}")
+    return float(value)
 
 
 def read_results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> pd.DataFrame:
@@ -197,7 +202,7 @@ def conclude(
     for suffix, frame in (("", table), ("-trials", trial_table)):
         with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
             frame.to_csv(partial, index=False, float_format="%.6f")
-    plots.sweep(table, parameters, asked.select).savefig(paths.SWEEPS / f"{name}.png")
+    plots.draw_sweep(table, parameters, asked.select).savefig(paths.SWEEPS / f"{name}.png")
     same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
     chosen = trial_table[same].sort_values(asked.select, kind="stable")
     return table, str(chosen["trial"].iloc[-1])

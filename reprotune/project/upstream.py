@@ -1,7 +1,7 @@
 """The revisions that the parameters pin, and whether their sources have newer ones."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -39,7 +39,7 @@ def list_sources(params: Params) -> Iterator[Source]:
     elif download.kind == "url":
         for number, file in enumerate(download.files):
             key = f"download.files.{number}.sha256"
-            yield Source(key, file.location, str(file.sha256), http.current(file.location))
+            yield Source(key, file.location, str(file.sha256), http.hash_current(file.location))
     if model.kind == "hub":
         repository = Repository(model.location, "model", BRANCH)
         yield Source(
@@ -47,16 +47,18 @@ def list_sources(params: Params) -> Iterator[Source]:
         )
 
 
-def resolve(changes: dict[str, Any]) -> None:
+def resolve(changes: dict[str, dict[str, object]]) -> None:
     """Replace branches and tags of the Hub by the commits that they are now, in place."""
     download, model = changes.get("download", {}), changes.get("model", {})
-    data = Repository(
-        str(download.get("repository")), "dataset", download.get("revision") or BRANCH
-    )
-    base = Repository(str(model.get("location")), "model", model.get("revision") or BRANCH)
+    data = Repository(str(download.get("repository")), "dataset", name_revision(download))
+    base = Repository(str(model.get("location")), "model", name_revision(model))
     for section, repository in ((download, data), (model, base)):
         if section.get("kind") == "hub" and not COMMIT.fullmatch(repository.revision):
             section["revision"] = hub.find_newest(repository)
+
+
+def name_revision(section: dict[str, object]) -> str:
+    return str(section.get("revision") or BRANCH)
 
 
 def table(found: list[Source]) -> Table:

@@ -36,7 +36,7 @@ def fetch(url: str, sha256: str, folder: Path) -> Path:
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 if attempt == ATTEMPTS:
                     raise
-    if (actual := digest(partial)) != sha256:
+    if (actual := hash_file(partial)) != sha256:
         page = partial.open("rb").read(512).lstrip().lower().startswith((b"<!doctype", b"<html"))
         partial.unlink()
         raise InputError(
@@ -62,7 +62,7 @@ def append(url: str, partial: Path) -> None:
                 file.write(block)
 
 
-def current(url: str) -> str:
+def hash_current(url: str) -> str:
     """The sha256 of what the address holds now."""
     check_address(url)
     value = hashlib.sha256()
@@ -73,7 +73,7 @@ def current(url: str) -> str:
     return value.hexdigest()
 
 
-def digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -108,12 +108,12 @@ def explain(url: str) -> Iterator[None]:
         ) from None
     except requests.RequestException as error:
         raise InputError(
-            f"{url}: cannot be fetched ({type(error).__name__}: {reason(error)}); try again, what "
-            "has arrived is kept"
+            f"{url}: cannot be fetched ({type(error).__name__}: {find_cause(error)}); try again, "
+            "what has arrived is kept"
         ) from None
 
 
-def reason(error: BaseException) -> str:
+def find_cause(error: BaseException) -> str:
     """The innermost cause, which says it plainest."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error

@@ -177,19 +177,19 @@ def explain(repository: Repository) -> Iterator[None]:
             f"your token is refused: {LOGIN}" if status in (401, 403) else "try again later"
         )
     except HFValidationError as error:
-        message = f"no name of a repository: {plain(error)}"
+        message = f"no name of a repository: {redact(error)}"
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HTTPError, XetDownloadError) as error:
         message = (
-            f"{endpoint()} cannot be reached ({plain(error)}); try again, what has arrived is kept"
+            f"{endpoint()} cannot be reached ({redact(error)}); try again, what has arrived is kept"
         )
     except OSError as error:
-        message = f"a download failed ({plain(error)}); try again, what has arrived is kept"
+        message = f"a download failed ({redact(error)}); try again, what has arrived is kept"
     else:
         return
     raise InputError(f"{repository}: {message}")
 
 
-def plain(error: Exception) -> str:
+def redact(error: Exception) -> str:
     """The first line of an error, without the token."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     token = get_token()

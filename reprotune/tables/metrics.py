@@ -28,10 +28,15 @@ class Characters(Figures):
     median: float
 
 
-class Download(Figures):
-    """``metrics/download.json``."""
+class Rows(Figures):
+    """What every version of ``metrics/download.json`` has."""
 
     rows: int
+
+
+class Download(Rows):
+    """``metrics/download.json``."""
+
     left_out: int  # rows whose raw label is mapped to null
     classes: dict[str, int]  # rows of each
     characters: Characters

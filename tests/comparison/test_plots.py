@@ -23,7 +23,9 @@ def test_a_run_has_six_pictures_that_are_not_blank(tmp_path: Path) -> None:
 
 
 def test_the_same_data_are_the_same_bytes() -> None:
-    one, two = ([plots.svg(figure) for _, figure in plots.pictures(ROOT)] for _ in range(2))
+    one, two = (
+        [plots.render_svg(figure) for _, figure in plots.draw_pictures(ROOT)] for _ in range(2)
+    )
     assert one == two
 
 

@@ -14,8 +14,19 @@ import pytest
 from ruamel.yaml import YAML
 
 from reprotune import cli
-from reprotune.comparison.report import MOST_CHARACTERS, Data, Report, Section, code, html, markdown
+from reprotune.comparison.report import (
+    MOST_CHARACTERS,
+    Data,
+    Report,
+    Section,
+    Verdict,
+    code,
+    html,
+    markdown,
+)
+from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
+from reprotune.tables import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = [
@@ -27,6 +38,10 @@ HOSTILE = [
     "```\nfence\n```",
     "",
 ]
+
+EXPORT = metrics.Export(
+    agreement=1.0, log_likelihood_change=0.0, log_likelihood_change_max=0.0, rows=900, bytes=0
+)
 
 
 def git(*command: str) -> str:
@@ -57,14 +72,14 @@ def write_run(accuracy: float, seed: int = 1, rows: int = 900, **changes: Any) -
     table.to_csv(paths.PREDICTIONS, index=False)
     table[["label", "predicted"]].to_csv(paths.CONFUSION, index=False)
     table[["id", "label"]].assign(role="test").to_csv(paths.ROWS, index=False)
-    paths.EXPORT_METRICS.write_text(json.dumps({"bytes": 1_000_000}))
+    metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"bytes": 1_000_000 * seed}))
     tree = YAML(typ="safe", pure=True).load((ROOT / "profiles/builtin.yaml").read_text())
     for key, value in changes.items():
         section, name = key.split("__")
         tree[section][name] = value
     with paths.PARAMS.open("w") as file:
         YAML(typ="safe", pure=True).dump(tree, file)
-    Path("pins.yaml").write_text(f"torch: 2.13.{seed}\n")
+    Path("pins.yaml").write_text(f"models:\n  torch: 2.13.{seed}\n")
     deps = [{"path": "stages/train.py", "md5": f"{seed}"}]
     lock = {"stages": {"train": {"cmd": "x", "deps": deps, "outs": [{"path": "m", "md5": "1"}]}}}
     Path("dvc.lock").write_text(json.dumps(lock))
@@ -95,16 +110,21 @@ def compare(*arguments: str) -> tuple[int, str]:
 
 
 def write_audit(doubted: int) -> None:
-    paths.AUDIT_METRICS.write_text(json.dumps({"findings": {"label": doubted}}))
-    paths.DOWNLOAD_METRICS.write_text(json.dumps({"rows": 1000}))
+    metrics.write(paths.AUDIT_METRICS, metrics.Audit(findings={"label": doubted}))
+    characters = metrics.Characters(median=70)
+    found = metrics.Download(rows=1000, left_out=0, classes={"a": 1000}, characters=characters)
+    metrics.write(paths.DOWNLOAD_METRICS, found)
 
 
+@pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize(("after", "exit_code"), [(250, 1), (210, 0)])
 def test_many_more_doubtful_labels_close_the_gate(
-    repository: Path, after: int, exit_code: int
+    repository: Path, after: int, exit_code: int, older: bool
 ) -> None:
     git("checkout", "-q", "main")
     write_audit(170)
+    if older:  # before left_out was counted
+        paths.DOWNLOAD_METRICS.write_text(json.dumps({"rows": 1000, "classes": {"a": 1000}}))
     commit("an audit")
     git("checkout", "-qb", "new-labels")
     write_run(0.87, 2)
@@ -135,6 +155,75 @@ def test_the_verdict_is_right_and_so_is_the_exit_code(
     assert "| `train.learning_rate` | `0.001` | `0.0005` |" in text
     assert "| `torch` | `2.13.1` | `2.13.2` |" in text
     assert "| `train` | no | `stages/train.py` |" in text
+    assert "| size of the export, MB | 1.0 | 2.0 |" in text
+
+
+def test_a_result_says_as_json_what_the_report_says(repository: Path) -> None:
+    write_run(0.87, 2)
+    result = compare_revisions("main")
+    said = json.loads(json.dumps(result.as_json()))
+    assert (said["verdict"], said["exit_code"], said["rows"]) == ("better", 0, 900)
+    assert said["sentence"] == result.sentence
+    assert said["sentence"].startswith("Better: accuracy 0.")
+    assert said["base"] == [{"name": "main", "commit": git("rev-parse", "main")}]
+    assert said["head"] == [{"name": "workspace", "commit": None}]
+    names = [change["name"] for change in said["metrics"]]
+    assert names == ["accuracy", "macro-F1", "log loss"]
+    assert [change["name"] for change in said["classes"]] == ["negative", "neutral", "positive"]
+    accuracy = said["metrics"][0]
+    low, high = accuracy["interval"]
+    assert accuracy["difference"] == pytest.approx(accuracy["head"] - accuracy["base"])
+    assert low < accuracy["difference"] < high
+    assert accuracy["p_value"] <= accuracy["p_corrected"] < 0.05
+
+
+def test_runs_that_cannot_be_compared_have_a_sentence_and_no_figures(repository: Path) -> None:
+    paths.PREDICTIONS.unlink()
+    result = compare_revisions()
+    assert (result.verdict, result.exit_code) == (Verdict.NONE, 2)
+    assert result.sentence.startswith("Not comparable: workspace has no reports/predictions")
+    assert (result.rows, result.changes, result.as_json()["classes"]) == (0, [], [])
+
+
+@pytest.mark.parametrize("written", ["{}", '{"size": 3}', "[]", "", "no JSON", '{"bytes": "many"}'])
+def test_figures_of_another_version_are_unknown_and_no_hindrance(
+    repository: Path, written: str
+) -> None:
+    git("checkout", "-q", "main")
+    for file in (paths.AUDIT_METRICS, paths.DOWNLOAD_METRICS, paths.EXPORT_METRICS):
+        file.write_text(written)
+    paths.EVALUATE_METRICS.write_text(written)
+    commit("another version")
+    git("checkout", "-qb", "this-version")
+    write_run(0.87, 2)
+    write_audit(250)
+    ended, text = compare()
+    assert ended == 0 and "**Better**" in text
+    assert "Labels that the audit doubts" not in text and "size of the export" not in text
+
+
+def test_packages_are_compared_by_name_whether_grouped_or_not(repository: Path) -> None:
+    git("checkout", "-q", "main")
+    Path("pins.yaml").write_text("torch: 2.13.1\nnumpy: 2.4.6\nrensa: 0.5.0\n")
+    commit("before the groups")
+    git("checkout", "-qb", "groups")
+    groups = "tables:\n  numpy: 2.4.6\nmodels:\n  torch: 2.13.2\n  trl: 1.16.0\n"
+    Path("pins.yaml").write_text(groups)
+    packages = compare()[1].partition("### Packages")[2].partition("###")[0]
+    rows = [line for line in packages.splitlines() if line.startswith("| `")]
+    assert rows == [
+        "| `rensa` | `0.5.0` | `none` |",
+        "| `torch` | `2.13.1` | `2.13.2` |",
+        "| `trl` | `none` | `1.16.0` |",
+    ]
+
+
+def test_a_lock_of_another_form_is_no_hindrance(repository: Path) -> None:
+    git("checkout", "-q", "main")
+    Path("dvc.lock").write_text("stages: [train]\n")
+    commit("another form")
+    write_run(0.87, 2)
+    assert "| `train` | new |" in compare("HEAD")[1]
 
 
 def test_a_gate_is_that_of_the_base_and_tolerance_lets_through(repository: Path) -> None:
@@ -293,7 +382,7 @@ def test_a_code_span_holds_any_text(text: str) -> None:
 def test_a_report_too_long_for_a_comment_says_what_it_leaves_out() -> None:
     rows = [[Data("x" * 200)]] * 500
     sections = [Section("Short", ["a note"]), Section("Long", [], [""], rows)]
-    report = Report("title", "same", "verdict", sections)
+    report = Report("title", Verdict.SAME, "verdict", sections)
     text = markdown(report)
     assert len(text) < 65_536
     assert "a note" in text and "in the HTML page: Long" in text

@@ -6,11 +6,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reprotune.data.duplicates import jaccard, near_duplicate_groups, normalize, shingles
+from reprotune.data.duplicates import jaccard, near_duplicate_groups, normalize, split_shingles
 
 
 def brute_force(texts: list[str], threshold: float) -> list[int]:
-    sets = [shingles(text) for text in texts]
+    sets = [split_shingles(text) for text in texts]
     group = list(range(len(texts)))
     for a, b in combinations(range(len(texts)), 2):
         if jaccard(sets[a], sets[b]) >= threshold:
@@ -56,7 +56,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
 def test_a_chain_of_near_duplicates_is_one_group() -> None:
     words = [str(n) for n in range(40)]
     texts = [" ".join(words[i : i + 30]) for i in range(0, 9, 3)]
-    assert jaccard(shingles(texts[0]), shingles(texts[2])) < 0.8
+    assert jaccard(split_shingles(texts[0]), split_shingles(texts[2])) < 0.8
     assert len(partition(near_duplicate_groups(texts, 0.8, seed=1))) == 1
 
 

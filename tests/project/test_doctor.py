@@ -61,31 +61,31 @@ def test_wrong_parameters_are_told_once(project: Path) -> None:
 def test_packages_that_are_not_those_of_the_lock_stop(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text("# why\nnumpy==0.1\nabsent-thing==1\nold==1 ; python_version < '3'\n")
-    found = doctor.packages(lock)
+    found = doctor.check_packages(lock)
     assert found.level == "stop"
     assert "numpy==0.1" in found.detail
     assert "absent-thing==1 (nothing is installed)" in found.detail
     assert "old" not in found.detail
-    assert doctor.packages(pins.LOCK).level == "ok"
+    assert doctor.check_packages(pins.LOCK).level == "ok"
 
 
 def test_damaged_files_of_a_killed_run_are_named(project: Path) -> None:
     (project / "dvc.lock").write_text("stages:\n  a: [1,\n")
-    assert "dvc.lock is damaged" in doctor.dvc().detail
+    assert "dvc.lock is damaged" in doctor.check_dvc().detail
     (project / "dvc.lock").unlink()
     held = project / ".dvc/tmp/rwlock"
     held.parent.mkdir()
     held.write_text('{"a": ')
-    assert "rwlock is damaged" in doctor.dvc().detail
+    assert "rwlock is damaged" in doctor.check_dvc().detail
     held.write_text(json.dumps({"a": {"write": {"pid": os.getpid(), "cmd": "dvc repro"}}}))
-    assert f"process {os.getpid()} holds" in doctor.dvc().detail
+    assert f"process {os.getpid()} holds" in doctor.check_dvc().detail
     held.write_text(json.dumps({"a": {"read": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}}))
-    assert doctor.dvc().level == "ok"
+    assert doctor.check_dvc().level == "ok"
 
 
 def test_a_folder_without_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert doctor.dvc().level == "stop"
+    assert doctor.check_dvc().level == "stop"
 
 
 def test_a_source_file_that_cannot_be_read_stops(
@@ -93,22 +93,24 @@ def test_a_source_file_that_cannot_be_read_stops(
 ) -> None:
     entry = {"location": "gone.csv", "sha256": None, "label": None, "split": None}
     params = changed({"download.kind": "file", "download.files": [entry]})
-    assert next(iter(doctor.each([doctor.data], params))).detail.startswith("data/source/gone.csv")
+    assert next(iter(doctor.run_checks([doctor.check_data], params))).detail.startswith(
+        "data/source/gone.csv"
+    )
 
 
 def test_a_model_that_does_not_fit_the_memory_stops(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert doctor.memory(params).level == "ok"
-    monkeypatch.setattr(doctor, "size", lambda _: 10**13)
-    assert doctor.memory(params).level == "stop"
-    assert doctor.disk(params).level == "stop"
+    assert doctor.check_memory(params).level == "ok"
+    monkeypatch.setattr(doctor, "count_parameters", lambda _: 10**13)
+    assert doctor.check_memory(params).level == "stop"
+    assert doctor.check_disk(params).level == "stop"
 
 
 def test_a_slow_number_format_is_a_warning(
     project: Path, changed: Callable[[dict[str, Any]], Params]
 ) -> None:
-    found = doctor.device(changed({"model.compute_dtype": "bfloat16"}))
+    found = doctor.check_device(changed({"model.compute_dtype": "bfloat16"}))
     assert found.level in ("warn", "ok")
     assert ("no GPU" in found.detail) == (found.level == "warn")
 

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
-from reprotune.project.profiles import available, pin, use
+from reprotune.project.profiles import list_profiles, pin, use
 from tests import hub
 from tests.hub import Repo, commit
 
@@ -18,7 +18,7 @@ PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 GPT2 = "tweet-sentiment-gpt2"
 
 
-@pytest.mark.parametrize("profile", available(PROFILES))
+@pytest.mark.parametrize("profile", list_profiles(PROFILES))
 def test_every_profile_is_valid_and_keeps_the_comments(
     profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

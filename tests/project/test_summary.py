@@ -1,17 +1,59 @@
-"""The table at the end of a run says when a model has learnt nothing."""
+"""The table at the end of a run says what every stage found, and when a model learnt nothing."""
 
-from typing import Any
+import io
+import shutil
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from reprotune.project.summary import accuracies
+from reprotune.core import dvc, paths
+from reprotune.project.summary import STAGES, describe_accuracy, describe_predictions, summarize
+from reprotune.tables import metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ROOT / "metrics"
+GENERATED = metrics.Generated(rows=50, accuracy=0.9, unreadable=0.02)
 
 
-def figures(low: float) -> dict[str, Any]:
-    test = {"accuracy": 0.5, "interval": {"accuracy": [0.4, 0.6]}}
-    return {"test": test, "gain_over": {"majority": {"accuracy": 0.0, "interval": [low, 0.1]}}}
+def show(folder: Path) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summarize(folder, folder / "run.json"))
+    return console.export_text()
 
 
 @pytest.mark.parametrize(("low", "told"), [(-0.02, True), (0.0, True), (0.01, False)])
 def test_a_model_that_is_no_better_than_the_majority_is_told_apart(low: float, told: bool) -> None:
-    assert ("no better than guessing" in accuracies(figures(low))) == told
+    figures = metrics.read(ROOT / paths.EVALUATE_METRICS, metrics.Evaluation)
+    gain = figures.gain_over["majority"].model_copy(update={"interval": (low, 0.1)})
+    figures = figures.model_copy(update={"gain_over": {"majority": gain}})
+    assert ("no better than guessing" in describe_accuracy(figures)) == told
+
+
+def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
+    assert list(STAGES) == list(dvc.read_yaml(ROOT / dvc.FILE)["stages"])
+    shutil.copytree(FIGURES, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "run.json").write_text('{"train": {"seconds": 12.34, "peak_mib": 800}}')
+    shown = show(tmp_path)
+    assert "not run yet" not in shown and "of another version" not in shown
+    assert "loss on general text" in shown and "12.3" in shown
+    (tmp_path / "train.json").write_text('{"rows": 900}')
+    (tmp_path / "export.json").unlink()
+    shown = show(tmp_path)
+    assert shown.count("of another version; dvc repro") == shown.count("not run yet") == 1
+
+
+@pytest.mark.parametrize(
+    ("forgetting", "generated", "expected"),
+    [
+        (None, None, "3 test texts cut"),
+        ((1.923, 3.545), None, "3 test texts cut, loss on general text 1.92 → 3.54"),
+        (None, GENERATED, "3 test texts cut, accuracy in words 0.900"),
+    ],
+)
+def test_predictions_come_down_to_what_was_cut_and_forgotten(
+    forgetting: tuple[float, float] | None, generated: metrics.Generated | None, expected: str
+) -> None:
+    losses = forgetting and metrics.Forgetting(before=forgetting[0], after=forgetting[1])
+    found = metrics.Predictions(texts_cut=3, forgetting=losses, generated=generated)
+    assert describe_predictions(found) == expected

@@ -166,6 +166,6 @@ def test_a_second_parameter_is_a_line_each() -> None:
     ]
     table = seeds.summarize(pd.DataFrame(rows), ["a.rate", "rank"], "fit")
     assert (table["beyond_spread"][1:] == "one seed").all()
-    (axes,) = plots.sweep(table, ["a.rate", "rank"], "fit").axes
+    (axes,) = plots.draw_sweep(table, ["a.rate", "rank"], "fit").axes
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["rank 4", "rank 8"]

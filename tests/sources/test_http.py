@@ -99,4 +99,4 @@ def test_a_page_that_is_not_there_is_named(stand_in: Hub, tmp_path: Path) -> Non
 
 
 def test_the_hash_of_what_an_address_holds_now(stand_in: Hub) -> None:
-    assert http.current(at(stand_in)) == HASH
+    assert http.hash_current(at(stand_in)) == HASH

@@ -120,7 +120,7 @@ def test_the_token_is_in_no_message(stand_in: Hub, monkeypatch: pytest.MonkeyPat
         ours.fetch(dataset(stand_in, gated=True), ["big.csv"])
     assert TOKEN not in str(caught.value)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    assert TOKEN not in ours.plain(OSError(f"header {TOKEN} refused"))
+    assert TOKEN not in ours.redact(OSError(f"header {TOKEN} refused"))
 
 
 def test_a_branch_is_resolved_and_a_newer_commit_is_seen(stand_in: Hub) -> None:

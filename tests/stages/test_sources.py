@@ -185,7 +185,7 @@ def test_doctor_asks_the_hub_and_fetches_no_weights(
     stand_in: Hub, changed: Changed, tmp_path: Path
 ) -> None:
     served_model(stand_in, tiny.save(tmp_path / "tiny"))
-    finding = doctor.model(changed(FROM_HUB))
+    finding = doctor.check_model(changed(FROM_HUB))
     assert finding.level == "ok"
     assert "are to be fetched" in finding.detail
     assert not any("resolve" in path for _, path, _ in stand_in.requests)

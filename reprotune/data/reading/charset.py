@@ -36,7 +36,7 @@ def decode(raw: bytes, path: str, encoding: str) -> str:
         raise InputError(
             f"download.encoding: {encoding!r} is no encoding that Python knows"
         ) from None
-    if (mark := byte_order_mark(raw)) not in (None, name.removesuffix("-sig")) and not marked:
+    if (mark := find_mark(raw)) not in (None, name.removesuffix("-sig")) and not marked:
         raise InputError(
             f"{path}: starts with the byte-order mark of {mark}; set download.encoding: {mark}"
         )
@@ -62,7 +62,7 @@ def decode(raw: bytes, path: str, encoding: str) -> str:
     return text
 
 
-def byte_order_mark(raw: bytes) -> str | None:
+def find_mark(raw: bytes) -> str | None:
     """The encoding whose byte-order mark comes first, if any."""
     return next((name for mark, name in MARKS.items() if raw.startswith(mark)), None)
 
@@ -77,7 +77,7 @@ def is_utf8(raw: bytes) -> bool:
 
 def guess_encoding(raw: bytes) -> str:
     """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
-    if mark := byte_order_mark(raw):
+    if mark := find_mark(raw):
         return mark
     if is_utf8(raw):
         return "utf-8"

@@ -35,14 +35,14 @@ def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> pd.
 
 
 def read_file(download: Download, file: SourceFile, folder: Path, work: Path) -> pd.DataFrame:
-    path, raw = contents(download, file, folder, work)
-    frame = load(raw, path, download)
-    texts = column(frame, download.text_column, path, "text_column").astype("str")
+    path, raw = read_contents(download, file, folder, work)
+    frame = read_table(raw, path, download)
+    texts = find_column(frame, download.text_column, path, "text_column").astype("str")
     if file.label is not None:
         labels = pd.Series(file.label, index=frame.index)
     else:
         assert download.label_column is not None
-        labels = column(frame, download.label_column, path, "label_column").astype("str")
+        labels = find_column(frame, download.label_column, path, "label_column").astype("str")
         labels = labels.fillna("").str.strip()
     check_labels(labels, download.labels, path)
     table = pd.DataFrame({"text": texts, "label": labels.map(download.labels), "split": file.split})
@@ -50,7 +50,9 @@ def read_file(download: Download, file: SourceFile, folder: Path, work: Path) ->
     return table
 
 
-def contents(download: Download, file: SourceFile, folder: Path, work: Path) -> tuple[str, bytes]:
+def read_contents(
+    download: Download, file: SourceFile, folder: Path, work: Path
+) -> tuple[str, bytes]:
     """A file's name for messages, and its bytes: out of a zip archive, if it lies in one."""
     location, member = divide(file.location)
     where = location
@@ -61,7 +63,7 @@ def contents(download: Download, file: SourceFile, folder: Path, work: Path) -> 
         path = hub.fetch(repository, [location])[location]
         where = f"{repository.name}/{location}"
     else:
-        path = inside(Path(location), folder)
+        path = locate(Path(location), folder)
         where = str(path)
     raw = path.read_bytes()
     check_hash(raw, file.sha256, where)
@@ -106,7 +108,7 @@ def check_hash(raw: bytes, expected: str | None, path: str) -> None:
         )
 
 
-def inside(location: Path, folder: Path) -> Path:
+def locate(location: Path, folder: Path) -> Path:
     """The path of a source file; it must exist and lie in the tracked folder."""
     path = location if location.is_relative_to(folder) else folder / location
     if not path.resolve().is_relative_to(folder.resolve()):
@@ -117,7 +119,7 @@ def inside(location: Path, folder: Path) -> Path:
     return path
 
 
-def load(raw: bytes, path: str, download: Download) -> pd.DataFrame:
+def read_table(raw: bytes, path: str, download: Download) -> pd.DataFrame:
     """The file as a table of its own columns; the kind is told by the name's ending."""
     kind = PurePosixPath(urlsplit(path).path).suffix.lower()
     if kind not in READABLE:
@@ -128,7 +130,7 @@ def load(raw: bytes, path: str, download: Download) -> pd.DataFrame:
         if kind == ".parquet":
             return pd.read_parquet(io.BytesIO(raw))
         text = decode(raw, path, download.encoding)
-        rows = json_rows(text) if kind == ".jsonl" else delimited(text, download, kind)
+        rows = parse_jsonl(text) if kind == ".jsonl" else parse_delimited(text, download, kind)
     except InputError:
         raise
     except (ValueError, OSError) as error:
@@ -136,14 +138,14 @@ def load(raw: bytes, path: str, download: Download) -> pd.DataFrame:
     return rows
 
 
-def lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     """Rows of a text file: other separators that Unicode knows are part of the text."""
     return re.split(r"\r\n|\n|\r", text)
 
 
-def json_rows(text: str) -> pd.DataFrame:
+def parse_jsonl(text: str) -> pd.DataFrame:
     rows = []
-    for number, line in enumerate(lines(text), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
@@ -159,15 +161,15 @@ def json_rows(text: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
+def parse_delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
     """CSV with quotes, lines cut at the last delimiter (``sentence@label``), or whole lines."""
     quoted = kind in (".csv", ".tsv")
     if download.label_column is None and not quoted:
-        rows = [(n, [line]) for n, line in enumerate(lines(text), start=1) if line.strip()]
+        rows = [(n, [line]) for n, line in enumerate(split_lines(text), start=1) if line.strip()]
     elif quoted or download.delimiter in ",;\t":
-        rows = list(csv_rows(text, download.delimiter))
+        rows = list(parse_csv(text, download.delimiter))
     else:
-        cut = (line.rsplit(download.delimiter, 1) for line in lines(text))
+        cut = (line.rsplit(download.delimiter, 1) for line in split_lines(text))
         rows = [(n, row) for n, row in enumerate(cut, start=1) if any(map(str.strip, row))]
     names: list[str] | list[int] = list(range(len(rows[0][1]))) if rows else []
     if download.header and rows:
@@ -191,7 +193,7 @@ def delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
     return pd.DataFrame([row for _, row in rows], columns=names)
 
 
-def csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def parse_csv(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line in which each begins; quoted fields may hold line breaks."""
     csv.field_size_limit(sys.maxsize)  # expectations.characters limits the texts, with a reason
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -211,7 +213,7 @@ def csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             yield line, row
 
 
-def column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
+def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
     if name not in frame.columns:
         found = list(frame.columns)
         hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""

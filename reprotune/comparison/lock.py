@@ -1,0 +1,53 @@
+"""What ``dvc.lock`` and ``pins.yaml`` say of a revision, whichever version wrote them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from reprotune.comparison.revision import Revision
+
+LOCK = Path("dvc.lock")
+PINS = Path("pins.yaml")
+
+
+class File(BaseModel):
+    path: str
+    md5: str | None = None
+
+
+class Stage(BaseModel):
+    """What DVC notes of a stage when it ran."""
+
+    deps: list[File] = []
+    outs: list[File] = []
+    params: dict[str, dict[str, object]] = {}  # file: name: value
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The parameters of all files by name."""
+        return {name: value for file in self.params.values() for name, value in file.items()}
+
+
+class Lock(BaseModel):
+    stages: dict[str, Stage] = {}
+
+
+def read_stages(revision: Revision) -> dict[str, Stage]:
+    """The stages of the lock; none if it has another form."""
+    try:
+        return Lock.model_validate(revision.read_yaml(LOCK)).stages
+    except ValidationError:
+        return {}
+
+
+def read_pins(revision: Revision) -> dict[str, str]:
+    """The version of each package; older commits have them without groups."""
+    return dict(list_versions(revision.read_yaml(PINS)))
+
+
+def list_versions(tree: Mapping[str, object]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in tree.items():
+        found += list_versions(value) if isinstance(value, dict) else [(name, str(value))]
+    return found

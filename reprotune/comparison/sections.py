@@ -1,0 +1,96 @@
+"""The sections of a report that tell of predictions: figures, classes, flips and pictures."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from reprotune.comparison import plots, statistics
+from reprotune.comparison.pairing import Pairs
+from reprotune.comparison.report import Data, Section
+from reprotune.comparison.revision import Revision
+from reprotune.comparison.statistics import Change
+from reprotune.core import paths
+from reprotune.core.params import Gate
+
+LIST = 10  # texts of a kind
+PRIMARY = {"accuracy": "accuracy", "macro_f1": "macro-F1"}  # compare.gate.metric: its figure
+
+
+def format_points(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def format_p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def tabulate_metrics(changes: Sequence[Change], gate: Gate) -> Section:
+    interval = f"{100 * gate.confidence:g} % interval"
+    note = (
+        f"The verdict rests on {PRIMARY[gate.metric]} (`compare.gate` in {paths.PARAMS}); the last "
+        f"column corrects for looking at {len(changes)} figures (Holm)."
+    )
+    headers = ("", "before", "after", "change", interval, "p", "p corrected")
+    return Section("Metrics", [note], headers, [list_cells(change) for change in changes])
+
+
+def tabulate_recalls(recalls: Sequence[Change]) -> Section:
+    headers = ("class", "recall before", "after", "change", "interval", "p", "p corrected")
+    rows = [[Data(change.name), *list_cells(change)[1:]] for change in recalls]
+    return Section("Each class", [], headers, rows)
+
+
+def list_cells(change: Change) -> list[str]:
+    low, high = change.interval
+    return [
+        change.name, f"{change.base:.3f}", f"{change.head:.3f}",
+        f"{change.difference:+.3f}", f"{low:+.3f} to {high:+.3f}",
+        *(format_p_value(p).removeprefix("= ") for p in (change.p_value, change.corrected)),
+    ]  # fmt: skip
+
+
+def score_apart(pairs: Pairs) -> list[Section]:
+    """Test rows that one side alone has, scored apart."""
+    found = [
+        [f"only {name}", str(len(rows)), f"{statistics.is_right(rows).mean():.3f}"]
+        for name, rows in pairs.alone.items()
+        if len(rows)
+    ]
+    note = "They count in no figure above."
+    headers = ("", "rows", "accuracy")
+    return [Section("Test rows of one side alone", [note], headers, found)] if found else []
+
+
+def list_flips(pairs: Pairs) -> list[Section]:
+    """The rows that one side alone gets right."""
+    sections = []
+    headers = ("confidence", "label", "before", "after", "text")
+    flips = statistics.find_flips(pairs.base, pairs.head, pairs.classes)
+    for name, rows in flips.items():
+        shown = [
+            [f"{item.confidence:.2f}", *map(Data, (item.label, item.before, item.after, item.text))]
+            for item in rows.head(LIST).itertuples()
+        ]
+        more = f"The {LIST} that the new model is surest of." if len(rows) > LIST else ""
+        note = f"{len(rows)} of {len(pairs.head)} rows. {more}".strip()
+        sections.append(Section(f"Flips: {name}", [note], headers, shown))
+    return sections
+
+
+def draw_both(base: Revision, head: Revision, pairs: Pairs) -> Section:
+    """Both sides' pictures, and the difference of the confusion matrices on the shared rows."""
+    before, after = draw_side("before", base), draw_side("after", head)
+    found = [side[name] for name in plots.PICTURES for side in (before, after) if name in side]
+    change = plots.draw_confusion_change(pairs.base, pairs.head, pairs.classes)
+    found.append(("confusion, after minus before", plots.render_svg(change)))
+    return Section("Pictures", pictures=found)
+
+
+def draw_side(name: str, revision: Revision) -> dict[str, tuple[str, str]]:
+    """The pictures of one run, each with its caption."""
+    with tempfile.TemporaryDirectory() as work:
+        revision.save_plotted(Path(work))
+        return {
+            picture: (f"{picture.replace('_', ' ')}, {name}", plots.render_svg(figure))
+            for picture, figure in plots.draw_pictures(Path(work))
+        }

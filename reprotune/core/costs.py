@@ -1,0 +1,27 @@
+"""What each stage cost when it last ran here."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reprotune.core import paths
+
+
+class Cost(BaseModel):
+    """An entry of ``reports/run.json``."""
+
+    seconds: float
+    peak_mib: int  # memory
+
+
+COSTS = TypeAdapter(dict[str, Cost])
+
+
+def read_costs(path: Path = paths.RUN) -> dict[str, Cost]:
+    """The cost of each stage; of none if there is no such file, or a damaged one."""
+    if not path.is_file():
+        return {}
+    try:
+        return COSTS.validate_json(path.read_bytes())
+    except ValidationError:  # it is in no commit, and the next run writes it again
+        return {}

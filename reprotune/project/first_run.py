@@ -1,0 +1,167 @@
+"""The settings of a first run: a split, limits and a training that a person's data allows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
+from tokenizers import Tokenizer
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params_file import load_params
+from reprotune.project.dry_run import group_rows, rehearse
+from reprotune.project.profiles import Changes
+from reprotune.project.sniff import Look
+
+ROWS = 6000  # training rows of a first run, about
+LENGTHS = (64, 128, 256, 512, 1024)  # tokens
+LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
+COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
+CHARACTERS = 2.5  # of a token, at least, mostly
+EVEN = 0.25  # share of the rows that balanced classes must keep
+TESTED = 5000  # test rows of a first run, at most about
+READ = 400_000  # tokens that a first training reads, about: minutes on two cores
+SHOTS = 3  # examples of the few-shot baseline, where there is room for them
+SAMPLE = 1000  # texts whose tokens are counted
+ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
+EPOCHS = {"causal": 5, "classification": 8}  # at most
+
+
+class Learner(NamedTuple):
+    """What a first run must know of its base model."""
+
+    folder: Path
+    task: str  # as model.task
+    context: int  # tokens
+    parameters: int = 0  # of the built-in one nobody asks
+
+
+BUILTIN = Learner(paths.BUILTIN_MODEL, "causal", 256)
+
+
+def choose_split(seen: Look, where: Path) -> tuple[Changes, dict[str, pd.DataFrame]]:
+    """The sections ``roles`` and ``curate`` that this data allows, and the tables they make.
+
+    Raises:
+        InputError: no split has all classes in training and test.
+    """
+    known = load_params(paths.PROFILES / "builtin.yaml")
+    rows = group_rows(
+        seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed
+    )
+    for sections in list_splits(rows):
+        roles = known.roles.model_copy(update=sections["roles"])
+        curate = known.curate.model_copy(update=sections.get("curate", {}))
+        try:
+            return sections, rehearse(rows, roles, curate, list(seen.classes.index))
+        except InputError as error:
+            reason = error
+    raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")
+
+
+def list_splits(rows: pd.DataFrame) -> Iterator[Changes]:
+    """Ways to split, the best first: near-duplicates can make a class smaller than it looks."""
+    roles: dict[str, object] = {"strategy": "hashed"}
+    roles |= dict.fromkeys(("test_share", "validation_share", *COUNTS))
+    if rows["split"].notna().any():
+        kept: dict[str, object] = {"duplicates": "keep", "conflicts": "keep"}
+        yield {"roles": roles | {"strategy": "published"}, "curate": kept}
+        return
+    counts = rows["label"].value_counts()
+    rarest, classes = int(counts.min()), len(counts)
+    if rarest * classes >= EVEN * len(rows):
+        for size in (rarest * share // 10 for share in (10, 9, 8, 6, 4)):
+            test, validation = min(300, size // 5), min(50, size // 10)
+            train = min(size - test - validation, ROWS // classes)
+            if test and train:
+                yield {"roles": roles | dict(zip(COUNTS, (test, validation, train), strict=True))}
+    for share in (min(0.2, TESTED / len(rows)), 0.1, 0.05):
+        both = {"test_share": round(share, 4), "validation_share": round(share / 2, 4)}
+        yield {"roles": roles | both}
+
+
+def set_limits(tables: dict[str, pd.DataFrame]) -> dict[str, object]:
+    """The section ``expectations``: what these tables keep with room, and others may not."""
+    counts = [len(tables[name]) for name in ("raw", "curated")]
+    shares = pd.DataFrame(
+        {name: table["label"].value_counts(normalize=True) for name, table in tables.items()}
+    )
+    shares = shares.drop(columns="validation").fillna(0)  # which takes what is left
+    repeated = max(table["text"].duplicated(keep=False).mean() for table in tables.values())
+    return {
+        "rows": {"min": min(counts) // 2, "max": max(counts) * 10},
+        "class_share": {
+            "min": round(float(shares.to_numpy().min()) / 2, 4),
+            "max": round(min(1.0, 1.5 * float(shares.to_numpy().max())), 4),
+        },
+        "characters": {"min": 1, "max": 2 * int(tables["raw"]["text"].str.len().max())},
+        "repeated": {"max": round(min(0.99, 2 * float(repeated) + 0.01), 4)},
+    }
+
+
+def choose_training(seen: Look, model: str | None, rows: int) -> Changes:
+    """The base model, the task that it can do, how it is asked, and for how long it learns."""
+    learner = describe_model(model) if model else BUILTIN
+    names = sorted(seen.classes.index)
+    lengths = count_tokens(seen.rows["text"], learner.folder)
+    room = 16 + int(count_tokens(pd.Series(names), learner.folder).max())
+    length = next((n for n in LENGTHS if n >= lengths.quantile(0.99) + room), LENGTHS[-1])
+    length = min(length, learner.context)
+    passes = READ / (rows * float(lengths.clip(upper=length).mean()))
+    shots = SHOTS if SHOTS * (lengths.max() + room) + length <= learner.context else 0
+    prompt = {
+        "template": "{text}\nLabel:",
+        "verbalizers": {Quoted(name): f" {name}" for name in names},
+        "max_tokens": length,
+    }
+    common: Changes = {"baseline": {"shots": shots}, "prompt": prompt}
+    return common | set_duration(learner.task, passes) | (name_model(learner) if model else {})
+
+
+def set_duration(task: str, passes: float) -> Changes:
+    """The section ``train`` for a training that reads its rows about ``passes`` times."""
+    epochs = max(1, min(EPOCHS[task], round(passes)))
+    train: dict[str, object] = {"fraction": min(1.0, round(2 * passes, 4)), "epochs": epochs}
+    return {"train": train | ({"learning_rate": ENCODER_RATE} if task != "causal" else {})}
+
+
+def name_model(learner: Learner) -> Changes:
+    """The sections ``model`` and ``export`` for a model of one's own."""
+    folder, task = learner.folder.as_posix(), learner.task
+    return {
+        "model": {"kind": "path", "location": folder, "task": task},
+        "export": {"dtype": "float32" if learner.parameters < LARGE else "float16"},
+    }
+
+
+def count_tokens(texts: pd.Series, folder: Path) -> pd.Series:
+    """About how many tokens a sample of the texts has for the model of a folder."""
+    sample = texts.sample(min(len(texts), SAMPLE), random_state=1)
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return sample.str.len() / CHARACTERS
+    tokenizer = Tokenizer.from_file(str(file))
+    return sample.map(lambda text: len(tokenizer.encode(text).ids))
+
+
+def describe_model(model: str) -> Learner:
+    """What a folder of ``models/source`` holds.
+
+    Raises:
+        InputError: there is none, or a model that cannot classify.
+    """
+    from transformers import AutoConfig  # takes seconds
+
+    from reprotune.models import pinning
+    from reprotune.models.encoders import context
+
+    folder = pinning.resolve(pinning.Place("path", model), paths.SOURCE_MODELS)
+    able = pinning.tasks(pinning.read_config(folder))
+    if not able:
+        raise InputError(f"{folder}: transformers has no text classifier for this model")
+    limit = context(AutoConfig.from_pretrained(str(folder), trust_remote_code=False))
+    weights = (folder / name for name in pinning.weight_files(folder))
+    size = sum(pinning.parameter_count(file) for file in weights)
+    return Learner(folder, able[0], limit or LENGTHS[-1], size)
