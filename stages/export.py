@@ -15,9 +15,8 @@ from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
-from reprotune.tables import schemas
+from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
-from reprotune.tables.metrics import Evaluation
 
 
 def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -54,7 +53,7 @@ def run(
     test: Path = paths.TEST,
     base: Path = paths.BASE,
     tuned: Path = paths.TUNED,
-    evaluation: Path = paths.EVALUATE_METRICS,
+    predicted: Path = paths.PREDICTIONS,
     merged: Path = paths.MERGED,
     metrics: Path = paths.EXPORT_METRICS,
 ) -> None:
@@ -68,10 +67,11 @@ def run(
         model, asking = merge(opened, tuned)
         save_merged(model, asking.tokenizer, params.export.dtype, partial)
         save_classifier(asking, partial)
+        del model  # no two in memory at once
         after = score_texts(*load_classifier(partial), texts, size, "merged")
         figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
         require(figures, params.export)
-        write_card(partial, params.model.task, classes, records.read(evaluation, Evaluation).test)
+        write_card(partial, params.model.task, classes, predictions.read(predicted))
     bytes_ = sum(file.stat().st_size for file in merged.iterdir())
     records.write(metrics, records.Export(**figures, rows=len(rows), bytes=bytes_))
 

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,14 +132,6 @@ def test_a_removed_dependency_is_noticed(copy: Path, line: str) -> None:
     assert len(contract.problems(copy, "export")) == 1
 
 
-def test_export_lists_the_figures_that_its_card_shows() -> None:
-    entry = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["export"]
-    file = "metrics/evaluate.json"
-    listed = next(item[file] for item in entry["params"] if file in item)
-    shown = set(re.findall(r"\btest\.\w+", (ROOT / "reprotune/export/model_card.py").read_text()))
-    assert set(listed) == shown
-
-
 def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:
     edit(copy / "dvc.yaml", "      - ${curate.decisions}\n", "")
     assert contract.problems(copy, "curate") == [
@@ -159,3 +153,11 @@ def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:
 def test_a_way_around_the_parsing_is_noticed(copy: Path, line: str) -> None:
     edit(copy / "stages/split.py", "def run(", f"{line}\n\n\ndef run(")
     assert any("split" in problem for problem in contract.problems(copy, "split"))
+
+
+def test_what_an_editor_or_python_leaves_in_a_room_is_no_dependency() -> None:
+    left = [".heads.py.swp", "heads.py~", "heads.py.orig", "__pycache__/heads.pyc", ".DS_Store"]
+    asked = ["reprotune/models/heads.py", *(f"reprotune/models/{name}" for name in left)]
+    command = [sys.executable, "-m", "dvc", "check-ignore", *asked]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == asked[1:]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from scipy.stats import binomtest
-
-from reprotune.tables.metrics import Scores
+from sklearn.metrics import f1_score, recall_score
 
 CARD = """\
 ---
@@ -45,24 +45,28 @@ def plain(name: str) -> str:
     return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", name)
 
 
-def write_card(folder: Path, task: str, classes: Sequence[str], test: Scores) -> None:
-    """Write ``README.md`` from the figures of ``metrics/evaluate.json``.
+def write_card(folder: Path, task: str, classes: Sequence[str], table: pd.DataFrame) -> None:
+    """Write ``README.md``; ``table`` are the predictions of the test rows: label and predicted.
 
-    Of these, the ones that no parameter of ``evaluate`` moves: else each would merge again.
+    Not from ``metrics/evaluate.json``: else each parameter of ``evaluate`` would merge again.
     """
-    hits = round(test.accuracy * test.rows)
-    interval = binomtest(hits, test.rows).proportion_ci(CONFIDENCE, method="wilson")
-    recall = "\n".join(f"| {plain(name)} | {test.recall[name]:.3f} |" for name in classes)
+    label, predicted = table["label"], table["predicted"]
+    hits = int((label == predicted).sum())
+    interval = binomtest(hits, len(table)).proportion_ci(CONFIDENCE, method="wilson")
+    found = recall_score(label, predicted, labels=list(classes), average=None, zero_division=0)
+    recall = "\n".join(
+        f"| {plain(name)} | {value:.3f} |" for name, value in zip(classes, found, strict=True)
+    )
     card = CARD.format(
         pipeline=PIPELINES[task],
         classes=", ".join(map(plain, classes)),
         use=USES[task],
         confidence=100 * CONFIDENCE,
-        rows=test.rows,
-        accuracy=test.accuracy,
+        rows=len(table),
+        accuracy=hits / len(table),
         low=interval.low,
         high=interval.high,
-        macro_f1=test.macro_f1,
+        macro_f1=f1_score(label, predicted, labels=list(classes), average="macro", zero_division=0),
         recall=recall,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")

@@ -59,7 +59,7 @@ def test_a_bomb_that_hides_its_size_unpacks_no_further_than_it_says() -> None:
     (zipped({"a.txt": TEXT * 100})[:60], "not readable as a zip archive"),
     (zipped({"a.txt": TEXT * 100}).replace(TEXT[:2], b"xx"), None),
     (zipped({"b.txt": TEXT}), r"has no 'a\.txt'; it has \['b\.txt'\]"),
-])  # fmt: skip
+], ids=["a page", "cut off", "damaged", "another member"])  # fmt: skip
 def test_what_is_no_such_archive_is_refused(raw: bytes, message: str | None) -> None:
     if message is None:
         raw = raw[:40] + bytes([raw[40] ^ 0xFF]) + raw[41:]

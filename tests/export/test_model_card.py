@@ -1,0 +1,26 @@
+"""The card says what the evaluation says, of any class name."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reprotune.evaluation.metrics import Resampling, find_intervals, score
+from reprotune.export.model_card import CONFIDENCE, write_card
+
+CLASSES = ["a|b", "never", "up"]
+
+
+def test_the_card_shows_the_figures_of_the_evaluation(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    label = rng.choice(["a|b", "up"], 90)
+    predicted = np.where(rng.random(90) < 0.8, label, "never")
+    table = pd.DataFrame({"label": label, "predicted": predicted})
+    table[CLASSES] = (predicted[:, None] == np.array(CLASSES)) * 1.0
+    found = score(table, CLASSES)
+    low, high = find_intervals(table, CLASSES, Resampling(CONFIDENCE, 100, 1)).accuracy
+    write_card(tmp_path, "classification", CLASSES, table)
+    card = (tmp_path / "README.md").read_text("utf-8")
+    assert f"| 90 | {found.accuracy:.3f} | {low:.3f} to {high:.3f} | {found.macro_f1:.3f} |" in card
+    for name, shown in zip(CLASSES, ("a\\|b", "never", "up"), strict=True):
+        assert f"| {shown} | {found.recall[name]:.3f} |" in card
