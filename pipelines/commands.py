@@ -18,7 +18,7 @@ from prefect.states import Failed
 from reprotune.core.errors import InputError
 from reprotune.core.supervision import PARENT
 
-LEASH = (sys.executable, "-m", "reprotune.core.supervision")
+SUPERVISED = (sys.executable, "-m", "reprotune.core.supervision")
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
 BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line
@@ -50,7 +50,7 @@ def ask(command: Sequence[str], folder: Path) -> str:
         FlowError: it failed.
     """
     done = subprocess.run(
-        [*LEASH, *command],
+        [*SUPERVISED, *command],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -69,7 +69,7 @@ def ask_reprotune(command: Sequence[str], folder: Path) -> dict[str, Any]:
         FlowError: it has no answer.
     """
     done = subprocess.run(
-        [*LEASH, sys.executable, "-m", "reprotune", *command, "--json"],
+        [*SUPERVISED, sys.executable, "-m", "reprotune", *command, "--json"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -111,7 +111,7 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     lines: list[str] = []
     shown = time.monotonic()
     with subprocess.Popen(
-        [*LEASH, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [*SUPERVISED, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=build_environment(),
     ) as process:  # fmt: skip
         try:

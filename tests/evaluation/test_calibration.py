@@ -55,6 +55,12 @@ def test_a_sure_model_that_is_always_wrong_is_as_uncalibrated_as_can_be() -> Non
     assert found.log_loss == pytest.approx(-np.log(1e-6))
 
 
+def test_a_model_that_is_right_more_often_than_it_says_is_uncalibrated_too() -> None:
+    doubting = np.array([[0.6, 0.4]] * 4)
+    assert measure_losses(doubting, np.zeros(4, dtype=int)).ece == pytest.approx(0.4)
+    assert measure_losses(doubting, np.ones(4, dtype=int)).ece == pytest.approx(0.6)
+
+
 def test_the_bins_hold_every_row_once_and_full_confidence_too() -> None:
     table = bin_by_confidence(
         np.array([[1.0, 0.0], [0.55, 0.45], [0.52, 0.48]]), np.array([0, 0, 1])
