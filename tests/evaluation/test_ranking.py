@@ -61,3 +61,8 @@ def test_of_equal_cuts_the_one_nearest_to_half_is_taken() -> None:
         score_at_threshold(np.array([0.1]), np.array([True]), np.array([0.3]), np.array([True]))
         == {}
     )
+
+
+def test_a_cut_lies_halfway_between_two_scores() -> None:
+    score, truth = np.array([0.1, 0.2, 0.3]), np.array([False, False, True])
+    assert find_threshold(score, truth) == pytest.approx(0.25)
