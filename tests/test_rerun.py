@@ -67,12 +67,13 @@ def test_a_comment_in_the_parameters_runs_nothing(project: Path) -> None:
 
 def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None:
     change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3"})
-    assert reproduce(project) == {"train", "evaluate", "export"}
+    assert reproduce(project) == {"train", "predictions", "evaluate", "export"}
 
 
 def test_the_prompt_runs_baseline_train_evaluate_and_export(project: Path) -> None:
     change(project / "params.yaml", {r"{text}\nSentiment:": r"{text}\nMood:"})
-    assert reproduce(project) == {"baseline", "train", "evaluate", "export"}
+    ran = {"baseline", "train", "predictions", "evaluate", "export"}
+    assert reproduce(project) == ran
 
 
 def test_an_export_parameter_runs_export(project: Path) -> None:
@@ -83,7 +84,7 @@ def test_an_export_parameter_runs_export(project: Path) -> None:
 def test_a_new_export_parameter_in_file_and_code_runs_export(project: Path) -> None:
     change(project / "params.yaml", {"export:\n": "export:\n  shout: true\n"})
     change(
-        project / "reprotune/core/params.py",
+        project / "reprotune/core/params/model.py",
         {"    agreement: Prob": "    shout: bool\n    agreement: Prob"},
     )
     assert reproduce(project) == {"export"}
@@ -94,13 +95,43 @@ def test_the_code_of_a_stage_runs_that_stage(project: Path) -> None:
     assert reproduce(project) == {"export"}
 
 
-@pytest.mark.parametrize(("package", "stage"), [("cleanlab", "audit"), ("trl", "train")])
-def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_it(
-    project: Path, package: str, stage: str
+def test_the_confidence_of_the_intervals_makes_figures_anew_and_asks_no_model(
+    project: Path,
+) -> None:
+    change(
+        project / "params.yaml",
+        {"  confidence: 0.95          # of the": "  confidence: 0.9  # of the"},
+    )
+    assert reproduce(project) == {"evaluate"}
+
+
+@pytest.mark.parametrize(
+    ("package", "stages"), [("cleanlab", {"roles", "audit"}), ("trl", {"train"})]
+)
+def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_its_group(
+    project: Path, package: str, stages: set[str]
 ) -> None:
     pins = yaml.safe_load((project / "pins.yaml").read_text())
-    change(project / "pins.yaml", {f'{package}: "{pins[package]}"': f'{package}: "99.0"'})
-    assert reproduce(project) == {stage}, "its outputs came out the same, so nothing after it runs"
+    version = next(group[package] for group in pins.values() if package in group)
+    change(project / "pins.yaml", {f'{package}: "{version}"': f'{package}: "99.0"'})
+    assert reproduce(project) == stages, "its outputs came out the same, so nothing after it runs"
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("core/supervision.py", set()),
+        ("sources/http.py", set()),
+        ("project/doctor.py", set()),
+        ("evaluation/ranking.py", {"baseline", "evaluate"}),
+    ],
+)
+def test_code_runs_the_stages_that_list_its_room(
+    project: Path, file: str, stages: set[str]
+) -> None:
+    module = project / "reprotune" / file
+    module.write_text(module.read_text() + "\n# a thought\n")
+    assert reproduce(project) == stages
 
 
 def test_a_row_of_a_source_file_runs_download_and_what_depends_on_it(project: Path) -> None:

@@ -15,7 +15,8 @@ PINS = ROOT / "pins.yaml"
 # By import name. Tools that compute no number (dvc, prefect, ruff, …) stay out on purpose.
 GROUPS = {
     "tables": ("numpy", "pandas", "pyarrow", "scipy"),
-    "learners": ("cleanlab", "rensa", "sklearn"),
+    "curation": ("cleanlab", "rensa"),
+    "learners": ("sklearn",),
     "models": (
         "accelerate",
         "bitsandbytes",
