@@ -1,4 +1,4 @@
-# Each target sets up .venv by itself. ARGS adds arguments: make test ARGS="-m 'not slow'"
+# Each target sets up .venv by itself. ARGS adds arguments: make test ARGS="-m slow"
 PYTHON ?= python3
 ARGS ?=
 
@@ -29,8 +29,8 @@ repro: .venv/.installed ## run the pipeline (only what changed) and end with a s
 	@$(IN_VENV) dvc repro $(ARGS)
 	@$(IN_VENV) python -m reprotune summary
 
-test: .venv/.installed ## run the tests
-	@$(IN_VENV) python -m pytest $(ARGS)
+test: .venv/.installed ## run the tests but the slow ones, which ARGS="-m slow" runs
+	@$(IN_VENV) python -m pytest -n logical --dist loadfile $(ARGS)
 
 check: .venv/.installed ## format, lint, types and the walls between packages
 	@$(IN_VENV) ruff format --check .

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reprotune import __version__
+from reprotune import __version__, cli
 from reprotune.builtin import headlines
 from reprotune.cli import repeat_options
 from tests import tiny
@@ -98,7 +98,7 @@ def test_predict_gives_a_label_and_a_probability_for_each_class(
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "TSV", "jsonl", "parquet", "PARQUET"])
 def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
-    exported: Path, tmp_path: Path, kind: str
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     table = pd.DataFrame({"key": [7, 8, 9], "title": ["Net sales rose.", "", 'a "b", c\nd']})
     file = tmp_path / f"in.{kind}"
@@ -111,8 +111,8 @@ def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
     else:
         table.to_parquet(file)
     arguments = ["--model", str(exported), "--text-column", "title", "--output", "out.csv"]
-    result = reprotune(tmp_path, "predict", str(file), *arguments)
-    assert result.returncode == 0, result.stderr
+    monkeypatch.chdir(tmp_path)
+    cli.main(["predict", str(file), *arguments])
     labelled = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     assert list(labelled) == ["key", "title", "predicted", *CLASSES]
     assert list(labelled["key"]) == [7, 8, 9]

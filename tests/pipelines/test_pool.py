@@ -130,6 +130,7 @@ def state(server: str, name: str) -> str:
     return str(found["state"]["type"])
 
 
+@pytest.mark.slow
 def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_server: str) -> None:
     sweep = [sys.executable, "-m", "pipelines.sweep", "sweep.yaml", "--on", "trial/anywhere"]
     refused = subprocess.run(sweep, capture_output=True, text=True, check=False)

@@ -48,7 +48,10 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-@pytest.mark.parametrize(("method", "quantization"), [("lora", "nf4"), ("full", "none")])
+@pytest.mark.parametrize(
+    ("method", "quantization"),
+    [("lora", "nf4"), pytest.param("full", "none", marks=pytest.mark.slow)],
+)
 def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     project: Path, params: Params, method: str, quantization: str
 ) -> None:

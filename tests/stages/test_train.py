@@ -70,6 +70,7 @@ def left() -> dict[str, bytes]:
     return {str(f): f.read_bytes() for f in [*files, paths.TRAIN_METRICS]}
 
 
+@pytest.mark.slow
 def test_two_processes_see_the_same_rows_and_leave_one_set_of_outputs(
     project: Path, params: Params
 ) -> None:
@@ -92,6 +93,7 @@ def test_two_processes_see_the_same_rows_and_leave_one_set_of_outputs(
     assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02 * moved
 
 
+@pytest.mark.slow
 def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) -> None:
     settings(params, {"processes": 2, "keep": "best"})
     schemas.write(pd.read_parquet(paths.VALIDATION)[:0], paths.VALIDATION, schemas.Split)
@@ -102,6 +104,7 @@ def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) 
     assert not paths.TUNED.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_kill_9_loses_nothing(project: Path, params: Params, wanted: int) -> None:
     settings(params, {"epochs": 8, "micro_batch_size": 2})
