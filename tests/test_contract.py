@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from reprotune.core.params_file import load_params
 from tests import contract
 
 ROOT = Path(__file__).resolve().parents[1]
+MODELS = "reprotune/models"
 STAGES = sorted(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 
 
@@ -161,3 +163,11 @@ def test_what_an_editor_or_python_leaves_in_a_room_is_no_dependency() -> None:
     command = [sys.executable, "-m", "dvc", "check-ignore", *asked]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == asked[1:]
+
+
+def test_every_stage_that_loads_no_model_is_held_to_run_without_torch() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    light = {f"stages.{name}" for name, stage in stages.items() if MODELS not in stage["deps"]}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (held,) = [c for c in contracts["contracts"] if c["type"] == "forbidden"]
+    assert light == {name for name in held["source_modules"] if name.startswith("stages.")}

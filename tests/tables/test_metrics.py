@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from reprotune.core.errors import InputError
+from reprotune.project.summary import STAGES
 from reprotune.tables import metrics
-from reprotune.tables.metrics import Baselines, Evaluation, Forgetting, Generated, Predictions
+from reprotune.tables.metrics import Forgetting, Generated, Predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,22 +29,7 @@ def test_a_class_name_of_any_script_is_written_as_it_is(tmp_path: Path) -> None:
     assert '"é": 1' in path.read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("stage", "kind"),
-    [
-        ("download", metrics.Download),
-        ("base_model", metrics.BaseModelFigures),
-        ("roles", metrics.Roles),
-        ("audit", metrics.Audit),
-        ("curate", metrics.Curate),
-        ("split", metrics.Split),
-        ("baseline", Baselines),
-        ("train", metrics.Train),
-        ("predictions", Predictions),
-        ("evaluate", Evaluation),
-        ("export", metrics.Export),
-    ],
-)
+@pytest.mark.parametrize(("stage", "kind"), [(name, kind) for name, (kind, _) in STAGES.items()])
 def test_the_type_of_a_file_holds_every_figure_in_it(
     stage: str, kind: type[metrics.Figures], tmp_path: Path
 ) -> None:
