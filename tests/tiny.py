@@ -1,6 +1,7 @@
 """Tiny random models with a tokenizer of their own, made by the project's own recipe."""
 
 import itertools
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -34,8 +35,13 @@ SETTINGS = ModelSettings(hidden_size=64, intermediate_size=128, layers=2, heads=
 
 
 @cache
-def tokenizer() -> PreTrainedTokenizerFast:
+def train() -> PreTrainedTokenizerFast:
     return train_tokenizer(itertools.islice(news.items(1), 500), 512)
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One of its own for everybody: an encoder sets lengths and padding in it."""
+    return deepcopy(train())
 
 
 def model() -> LlamaForCausalLM:

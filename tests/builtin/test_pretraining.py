@@ -19,7 +19,7 @@ def settings() -> Settings:
     values = YAML(typ="safe", pure=True).load((ROOT / paths.PRETRAINING).read_text())
     values["tokenizer"] = {"vocabulary": 512, "items": 500}
     values["model"] |= {"hidden_size": 64, "intermediate_size": 128, "heads": 1, "layers": 1}
-    values["training"] |= {"tokens": 10_000, "block": 64, "precision": "float32"}
+    values["training"] |= {"tokens": 40_000, "block": 64, "precision": "float32"}
     return Settings.model_validate(values)
 
 

@@ -19,6 +19,7 @@ from reprotune.project import sweeps
 from tests.project.test_sweeps import DAG as SWEPT
 from tests.project.test_sweeps import STAGE, write
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 DAG = """
 stages:
@@ -86,7 +87,6 @@ def test_a_stage_that_is_added_to_dvc_yaml_shows_up(project: Path) -> None:
     assert not any("third" in file.read_text() for file in (ROOT / "pipelines").glob("*.py"))
 
 
-@pytest.mark.slow
 def test_a_flow_leaves_what_dvc_would_and_shows_what_is_unchanged(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -115,7 +115,6 @@ def test_a_stage_that_was_killed_says_so(project: Path) -> None:
     assert "exited with -9" in failed.stderr.splitlines()[-1]
 
 
-@pytest.mark.slow
 def test_a_stage_that_takes_too_long_is_ended(project: Path) -> None:
     Path("first.py").write_text("import time; open('pid', 'w').close(); time.sleep(100)")
     text = Path("dvc.yaml").read_text()
@@ -183,7 +182,6 @@ open("made.txt", "w").write("made")
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["dvc under bash", "dvc under sh", "flow"])
 def test_no_stage_goes_on_writing_after_a_kill_9(
     project: Path, victim: str, monkeypatch: pytest.MonkeyPatch
@@ -219,7 +217,6 @@ def test_what_begins_after_its_parent_died_ends_at_once(parent: str, code: int) 
     assert subprocess.run(command, env=known, check=False).returncode == code
 
 
-@pytest.mark.slow
 def test_two_workers_find_what_one_finds(repository: Path) -> None:
     Path("evaluate.py").write_text(STAGE)
     Path("dvc.yaml").write_text(SWEPT.format(python=sys.executable))
@@ -241,7 +238,6 @@ def test_two_workers_find_what_one_finds(repository: Path) -> None:
     assert again.returncode == 0 and "Task run" not in again.stderr, "nothing is run twice"
 
 
-@pytest.mark.slow
 def test_a_trial_that_fails_fails_the_flow_after_the_others(repository: Path) -> None:
     Path("evaluate.py").write_text(STAGE)
     Path("dvc.yaml").write_text(SWEPT.format(python=sys.executable))

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from pipelines.retrain import CLONE
 from reprotune.core import paths
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = """
 import json, os, pathlib, sys, time
@@ -117,7 +118,6 @@ def test_nothing_new_ends_at_once_and_touches_nothing(project: Path) -> None:
     assert branches() == [] and run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.slow
 def test_new_rows_become_a_branch_that_a_fresh_clone_can_use(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +161,6 @@ def test_worse_data_are_stopped_at_the_gate(project: Path) -> None:
     assert "nothing new" in retrain().stdout and run("git", "tag") == "", "merged by mistake"
 
 
-@pytest.mark.slow
 def test_a_model_no_better_than_a_baseline_is_stopped_too(project: Path) -> None:
     stage = Path("evaluate.py")
     stage.write_text(stage.read_text().replace("[0.05, 0.15]", "[-0.01, 0.15]"))
@@ -172,7 +171,6 @@ def test_a_model_no_better_than_a_baseline_is_stopped_too(project: Path) -> None
     assert "Not clearly better than the baseline tfidf" in done.stdout
 
 
-@pytest.mark.slow
 def test_promoted_at_once_it_is_the_model_in_use_for_the_next_one(project: Path) -> None:
     put("0.87")
     assert "registered: " in retrain("--promote", "at_once").stdout
@@ -182,7 +180,6 @@ def test_promoted_at_once_it_is_the_model_in_use_for_the_next_one(project: Path)
     assert done.stdout.startswith("Worse"), "compared with 0.87, not with the 0.80 of the branch"
 
 
-@pytest.mark.slow
 def test_a_rollback_is_what_the_next_one_is_compared_with(project: Path) -> None:
     for text in ("0.87", "0.93"):
         put(text)
@@ -203,7 +200,6 @@ esac
 """
 
 
-@pytest.mark.slow
 def test_a_pull_request_that_could_not_be_opened_is_opened_by_the_next_run(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +226,6 @@ def test_a_pull_request_that_could_not_be_opened_is_opened_by_the_next_run(
     assert known["log"].read_text().count("pr create") == 2
 
 
-@pytest.mark.slow
 def test_broken_data_fail_with_rule_and_rows_and_the_model_stays(project: Path) -> None:
     put("broken")
     done = retrain()
@@ -239,7 +234,6 @@ def test_broken_data_fail_with_rule_and_rows_and_the_model_stays(project: Path) 
     assert branches() == []
 
 
-@pytest.mark.slow
 def test_data_that_dvc_tracks_are_new_as_long_as_no_commit_has_them(project: Path) -> None:
     run("git", "rm", "-q", "--cached", "data/source/own.csv")
     run(sys.executable, "-m", "dvc", "add", "-q", "data/source/own.csv")
@@ -255,7 +249,6 @@ def test_data_that_dvc_tracks_are_new_as_long_as_no_commit_has_them(project: Pat
     assert "nothing new" in retrain().stdout
 
 
-@pytest.mark.slow
 def test_a_killed_retraining_is_taken_up_and_leaves_no_zombie(project: Path) -> None:
     put("0.87 slow")
     with subprocess.Popen(
@@ -276,7 +269,6 @@ def test_a_killed_retraining_is_taken_up_and_leaves_no_zombie(project: Path) -> 
     assert (project / CLONE / "model.txt").read_text() == "0.87 slow"
 
 
-@pytest.mark.slow
 def test_a_served_retraining_is_scheduled(project: Path, prefect_server: str) -> None:
     command = [sys.executable, "-m", "pipelines.retrain", "--serve", "--cron", "0 3 * * 1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as served:
