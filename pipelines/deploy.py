@@ -19,9 +19,9 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
-from ruamel.yaml import YAML
 
 from pipelines.commands import FlowError
+from reprotune.core.dvc import read_yaml
 
 POOL = "reprotune"
 SILENT = timedelta(seconds=90)  # three heartbeats, which prefect.yaml asks for every 30 s
@@ -75,7 +75,7 @@ def notify_of_failures(block: str) -> AutomationCore:
 
 
 def read_deployments() -> list[dict[str, Any]]:
-    tree = YAML(typ="safe", pure=True).load(Path("prefect.yaml").read_text("utf-8"))
+    tree = read_yaml(Path("prefect.yaml"))
     return list(tree["deployments"])
 
 

@@ -8,6 +8,7 @@ from prefect import get_run_logger
 from ruamel.yaml import YAML
 
 from pipelines.workspace import git
+from reprotune.core.dvc import read_yaml
 
 PRODUCTION = "production"
 
@@ -24,7 +25,7 @@ def find_in_use(folder: Path) -> str:
 
 def find_artifact(folder: Path) -> tuple[str, str] | None:
     """Name and path of the first model of ``artifacts`` in ``dvc.yaml``."""
-    entries = YAML(typ="safe", pure=True).load((folder / "dvc.yaml").read_text("utf-8"))
+    entries = read_yaml(folder / "dvc.yaml")
     models = [
         (k, v["path"]) for k, v in entries.get("artifacts", {}).items() if v["type"] == "model"
     ]

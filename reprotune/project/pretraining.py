@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from reprotune.builtin import news
 from reprotune.builtin.pretraining import Settings, pretrain
+from reprotune.core.dvc import read_yaml
 
 
 def rebuild(file: Path, target: Path) -> float:
     """Pretrain as a file of settings says; the last training loss, in nats a token."""
-    values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    values = read_yaml(file)
     settings = Settings.model_validate(values)
     return pretrain(settings, news.items(settings.seed), target)
