@@ -9,8 +9,8 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
-from reprotune.export.merging import load_classifier
 from reprotune.models.encoders import Encoder
+from reprotune.models.exported import load_classifier
 from reprotune.scoring.scores import normalize, score_texts
 
 

@@ -10,9 +10,10 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Export, Params
 from reprotune.core.runner import main
-from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
+from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas

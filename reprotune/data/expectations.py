@@ -17,6 +17,7 @@ import pandas as pd
 from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
 from great_expectations.data_context import FileDataContext
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.resource_identifiers import ValidationResultIdentifier
 from great_expectations.expectations.expectation import Expectation
 
 from reprotune.core import paths
@@ -146,9 +147,20 @@ def record(
             "partial_unexpected_count": SHOWN,
         },
     )
-    context.build_data_docs([SITE_NAME])
+    results = [
+        key
+        for key in context.validation_results_store.list_keys()
+        if isinstance(key, ValidationResultIdentifier) and not has_page(key, site)
+    ]
+    # The pages that are there already are left as they are, and the first page is our own.
+    context.build_data_docs([SITE_NAME], results, build_index=False)
     detach(site.docs, site.work / RESULTS)
     return result
+
+
+def has_page(key: ValidationResultIdentifier, site: Site) -> bool:
+    name: str = key.expectation_suite_identifier.name
+    return (site.docs / "validations" / name).is_dir()
 
 
 def open_context(site: Site) -> FileDataContext:

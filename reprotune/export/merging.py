@@ -1,24 +1,17 @@
-"""Merge an adapter into its base and write a model that needs neither."""
+"""Merge an adapter into its base: a model that needs neither."""
 
-import json
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from reprotune.core.errors import InputError
 from reprotune.models.adapters import apply, is_whole
 from reprotune.models.base import Base
 from reprotune.models.compat import as_conv1d
-from reprotune.models.encoders import ENCODERS, Encoder
+from reprotune.models.encoders import Encoder
 from reprotune.models.loading import WHOLE, load_model
-from reprotune.models.tokenizer import load_tokenizer
-
-CLASSIFIER = "reprotune.json"
 
 
 def merge(base: Base, tuned: Path) -> tuple[PreTrainedModel, Encoder]:
@@ -40,40 +33,3 @@ def merge(base: Base, tuned: Path) -> tuple[PreTrainedModel, Encoder]:
     for name in transposed:
         model.set_submodule(name, as_conv1d(model.get_submodule(name)))
     return model, encoder
-
-
-def save_merged(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, dtype: str, target: Path
-) -> None:
-    """Write weights in ``dtype`` and the tokenizer.
-
-    Raises:
-        InputError: a weight does not fit the number format.
-    """
-    model = model.to(getattr(torch, dtype))
-    infinite = [name for name, p in model.named_parameters() if not p.isfinite().all()]
-    if infinite:
-        raise InputError(f"export.dtype {dtype}: {infinite[0]} does not fit; use bfloat16")
-    model.save_pretrained(str(target))
-    tokenizer.save_pretrained(str(target))
-
-
-def save_classifier(encoder: Encoder, target: Path) -> None:
-    """Write beside the weights how the model is asked, so that the folder is complete."""
-    kept = [f.name for f in fields(cast(Any, encoder)) if f.name != "tokenizer"]
-    values = {"task": encoder.task} | {name: getattr(encoder, name) for name in kept}
-    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    (target / CLASSIFIER).write_text(text, encoding="utf-8")
-
-
-def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
-    """An exported model and the encoder that it was tuned with."""
-    file = folder / CLASSIFIER
-    if not file.is_file():
-        raise InputError(f"{folder}: no exported model here; `dvc repro` makes one")
-    values = json.loads(file.read_text(encoding="utf-8"))
-    task = values.pop("task", None)
-    if task not in ENCODERS:
-        raise InputError(f"{file}: of another version of reprotune; run dvc repro export")
-    encoder = ENCODERS[task](load_tokenizer(folder), **values)
-    return load_model(folder, WHOLE, encoder), encoder

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit
 from transformers.pytorch_utils import Conv1D
 
 
@@ -13,9 +12,20 @@ def keep_unpacked(model: torch.nn.Module) -> None:
     On CPUs with AVX512-BF16, bitsandbytes 0.50 repacks them in place at the first forward in
     eval mode; after it, gradients are wrong and the weights no longer dequantize.
     """
+    from bitsandbytes.nn.modules import Linear4bit  # takes seconds, and only 4 bits need it
+
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
+
+
+def last_positions(ids: torch.Tensor, count: int) -> torch.Tensor:
+    """The last ``count`` positions of ``ids`` (rows, tokens), for ``logits_to_keep``.
+
+    A number there makes a view that is not contiguous, and torch multiplies it with a frozen
+    head row by row, over a copy of the head for each; a tensor gathers the states.
+    """
+    return torch.arange(ids.shape[1] - count, ids.shape[1], device=ids.device)
 
 
 def as_conv1d(linear: Any) -> Conv1D:

@@ -91,7 +91,8 @@ def load_model(
     for name in heads if redrawn else ():
         if not any(key.startswith(name) for key in absent):
             redraw(model, name)
-    keep_unpacked(model)
+    if precision.quantization == "nf4":
+        keep_unpacked(model)
     return cast(PreTrainedModel, model)
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
-from peft import PeftModel
 from transformers import PreTrainedModel
 from transformers.cache_utils import (
     Cache,
@@ -16,7 +15,11 @@ from transformers.cache_utils import (
 )
 
 from reprotune.core.errors import InputError
+from reprotune.models.compat import last_positions
 from reprotune.models.prompts import PromptEncoder
+
+if TYPE_CHECKING:  # predicting with an exported model needs no peft
+    from peft import PeftModel
 
 WORTH = 8  # tokens that all prompts share, from which they are computed once
 MASKLESS = {"rwkv"}  # types of model that attend to padding
@@ -28,7 +31,7 @@ class Answers:
 
     def __init__(
         self,
-        model: PreTrainedModel | PeftModel,
+        model: "PreTrainedModel | PeftModel",
         encoder: PromptEncoder,
         prompts: Sequence[list[int]],
     ) -> None:
@@ -47,7 +50,7 @@ class Answers:
         shared = find_common_start(prompts)
         if len(shared) >= WORTH and len(prompts) > 1 and kind not in COUNTING:
             ids = torch.tensor([shared], device=self.device)
-            out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
+            out = model(input_ids=ids, use_cache=True, logits_to_keep=last_positions(ids, 1))
             known = out.get("past_key_values")
             if is_whole(known, self.length):
                 self.prefix = shared
@@ -106,7 +109,7 @@ class Answers:
             position_ids=positions,
             past_key_values=cache,
             use_cache=longer,
-            logits_to_keep=steps,
+            logits_to_keep=last_positions(ids, steps),
         )
         return torch.log_softmax(out.logits.float(), -1), out.get("past_key_values")
 

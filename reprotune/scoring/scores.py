@@ -1,7 +1,7 @@
 """One scorer for zero-shot, tuned and merged models, with and without a classification head."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -9,17 +9,19 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
-from reprotune.models.adapters import Tuned
 from reprotune.models.encoders import Encoder
 from reprotune.models.heads import TextEncoder
 from reprotune.scoring.answers import Answers
+
+if TYPE_CHECKING:  # predicting with an exported model needs no peft
+    from reprotune.models.adapters import Tuned
 
 Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scores each
 
 
 @torch.inference_mode()
 def score_texts(
-    model: Tuned,
+    model: "Tuned",
     encoder: Encoder,
     texts: Iterable[str],
     batch_size: int,
@@ -37,11 +39,11 @@ def score_texts(
     return score_in_batches(prompts, len(encoder.classes), batch_size, title, score)
 
 
-def answer_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
+def answer_scorer(model: "Tuned", encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
     return Answers(model, encoder, prompts).score
 
 
-def head_scorer(model: Tuned, encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
+def head_scorer(model: "Tuned", encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
     def score(some: Sequence[list[int]]) -> np.ndarray:
         logits = model(**pad(model, encoder, some)).logits
         return np.asarray(torch.log_softmax(logits.double(), -1).cpu())

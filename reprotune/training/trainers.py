@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import Trainer
 from trl import SFTTrainer
 
+from reprotune.models.compat import last_positions
 from reprotune.training.batches import LengthSampler
 
 TRAINED = "trained.safetensors"
@@ -40,7 +41,8 @@ class Weighted(Trainer):
         else:
             first = max(1, int((labels >= 0).int().argmax(1).min()))
             kept = labels.shape[1] - first + 1
-            outputs = model(**asked, use_cache=False, logits_to_keep=kept)
+            where = last_positions(asked["input_ids"], kept)
+            outputs = model(**asked, use_cache=False, logits_to_keep=where)
             logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
         losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
         total = (losses.view_as(labels) * weights[:, None]).sum()

@@ -23,6 +23,7 @@ def settings() -> Settings:
     return Settings.model_validate(values)
 
 
+@pytest.mark.slow
 def test_a_short_run_is_deterministic(settings: Settings, tmp_path: Path) -> None:
     losses = [pretrain(settings, news.items(1), tmp_path / name) for name in ("a", "b")]
     assert losses[0] == losses[1]

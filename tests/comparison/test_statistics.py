@@ -33,6 +33,7 @@ def simulated(
     return tables
 
 
+@pytest.mark.slow
 def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -> None:
     called = {"accuracy": 0, "macro-F1": 0, "log loss": 0}
     pairs = 400
@@ -45,6 +46,7 @@ def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -
     assert max(called.values()) <= 0.08 * pairs, called  # the bootstrap's p-value is approximate
 
 
+@pytest.mark.slow
 def test_five_points_on_900_rows_are_found_in_four_of_five_pairs() -> None:
     found = sum(
         statistics.compare_metrics(*simulated((0.82, 0.87), 900, seed), CLASSES, 0.95, seed)[

@@ -7,9 +7,10 @@ import torch
 
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
-from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.export.merging import merge
 from reprotune.models.adapters import save_tuned
 from reprotune.models.base import Base
+from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer

@@ -13,10 +13,11 @@ import torch
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.export.merging import merge
 from reprotune.models.adapters import prepare, save_tuned
 from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
+from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.tokenizer import load_tokenizer
 from reprotune.scoring.scores import score_texts
@@ -45,6 +46,8 @@ def refusal(method: str, task: str, quantization: str) -> str | None:
 
 
 ALL = list(itertools.product(METHODS, TASKS, QUANTIZATIONS))
+SLOW = pytest.mark.slow
+USUAL = {"full": "none"}  # the number format in which a method is tried each time, if not nf4
 
 
 def values(method: str, task: str, quantization: str) -> dict[str, Any]:
@@ -68,7 +71,10 @@ def test_a_combination_that_makes_no_sense_is_refused_with_its_reason(
         changed(values(*combination))
 
 
-@pytest.mark.parametrize("combination", [c for c in ALL if not refusal(*c)], ids="-".join)
+@pytest.mark.parametrize("combination", [
+    pytest.param(c, id="-".join(c), marks=[] if c[2] == USUAL.get(c[0], "nf4") else SLOW)
+    for c in ALL if not refusal(*c)
+])  # fmt: skip
 def test_a_method_trains_saves_reloads_and_merges(
     base: Path,
     rows: pd.DataFrame,

@@ -9,8 +9,8 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.export.merging import load_classifier, save_classifier, save_merged
 from reprotune.models.encoders import encoder_for
+from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import IGNORED, PromptEncoder
 from reprotune.scoring.scores import score_texts

@@ -17,10 +17,11 @@ from transformers import GPT2LMHeadModel, pipeline
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.export.merging import load_classifier, merge, save_classifier, save_merged
+from reprotune.export.merging import merge
 from reprotune.models.adapters import save_tuned
 from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
+from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.heads import TextEncoder, head_modules
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.tokenizer import load_tokenizer

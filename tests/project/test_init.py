@@ -59,14 +59,20 @@ def write(file: Path, content: str, encoding: str = "utf-8") -> Path:
     return file
 
 
-def started(files: Iterable[Path], **options: Any) -> Params:
-    """Run init, and the data stages on what it wrote."""
+def begun(files: Iterable[Path], **options: Any) -> Params:
+    """Run init, and read the files with the parameters that it wrote."""
     init(Wanted(list(files), **options))
     params = load_params()
-    for stage in (download, roles, audit, curate, split):
-        stage.run(params)
     rows = read_files(params.download, paths.SOURCE_DATA)
     assert set(rows["label"].dropna()) == set(class_names(params.download.labels))
+    return params
+
+
+def started(files: Iterable[Path], **options: Any) -> Params:
+    """Run init, and the data stages on what it wrote."""
+    params = begun(files, **options)
+    for stage in (download, roles, audit, curate, split):
+        stage.run(params)
     return params
 
 
@@ -78,7 +84,7 @@ def test_encoding_and_delimiter_are_found(
     project: Path, tmp_path: Path, encoding: str, delimiter: str, name: str
 ) -> None:
     file = write(tmp_path / name, table({"up": 60, "down": 50}, delimiter), encoding)
-    params = started([file], text="text", label="label")
+    params = begun([file], text="text", label="label")
     assert params.download.delimiter == delimiter
     rows = read_files(params.download, paths.SOURCE_DATA)
     assert rows["text"].tolist() == texts(60, 0) + texts(50, 1)
@@ -86,7 +92,7 @@ def test_encoding_and_delimiter_are_found(
 
 def test_columns_by_position_mean_that_there_is_no_header(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header=""))
-    params = started([file], text="0", label="1")
+    params = begun([file], text="0", label="1")
     assert not params.download.header
     assert len(read_files(params.download, paths.SOURCE_DATA)) == 110
 
@@ -140,7 +146,7 @@ def test_a_class_that_a_published_part_lacks_is_left_out(project: Path, tmp_path
 
 def test_columns_whose_header_is_a_number_are_found_by_it(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header="0,1"))
-    params = started([file], text="0", label="1")
+    params = begun([file], text="0", label="1")
     assert params.download.header
     assert params.download.text_column == "0"
 
@@ -149,7 +155,7 @@ def test_an_odd_delimiter_is_told_by_its_labels(project: Path, tmp_path: Path) -
     pairs = [(text, name) for seed, name in enumerate(("up", "down")) for text in texts(60, seed)]
     rows = [f"{text}, and more@{name}" for text, name in pairs]
     file = write(tmp_path / "a.txt", "\n".join(rows))
-    assert started([file], text="0", label="1").download.delimiter == "@"
+    assert begun([file], text="0", label="1").download.delimiter == "@"
 
 
 def test_the_context_of_the_model_limits_the_length(project: Path, tmp_path: Path) -> None:
@@ -157,7 +163,7 @@ def test_the_context_of_the_model_limits_the_length(project: Path, tmp_path: Pat
     config = paths.SOURCE_MODELS / "gpt2/config.json"
     config.write_text(config.read_text().replace('"n_positions": 1024', '"n_positions": 96'))
     long = table({"up": 60, "down": 50}).replace("Lieferung", "Lieferung " * 60)
-    params = started(
+    params = begun(
         [write(tmp_path / "a.csv", long)],
         text="text",
         label="label",
@@ -171,12 +177,12 @@ def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
     project: Path, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "a.csv", EVEN)
-    started([file], text="text", label="label")
+    begun([file], text="text", label="label")
     write(file, EVEN.replace("kind", "kinder"))
     with pytest.raises(InputError, match="remove it if"):
-        started([file], text="text", label="label")
+        begun([file], text="text", label="label")
     (paths.SOURCE_DATA / "a.csv").unlink()
-    started([file], text="text", label="label")
+    begun([file], text="text", label="label")
 
 
 def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
@@ -189,7 +195,7 @@ def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Pa
 
 def test_spellings_that_differ_in_case_are_one_class(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"Up": 50, "UP": 20, "down": 40, "label": 30}))
-    labels = started([file], text="text", label="label").download.labels
+    labels = begun([file], text="text", label="label").download.labels
     assert labels == {"Up": "Up", "UP": "Up", "down": "down", "label": "label_"}
 
 
@@ -204,7 +210,7 @@ def test_expectations_fit_the_data_they_were_made_from(project: Path, tmp_path: 
 def test_an_encoder_gets_a_classification_head(project: Path, tmp_path: Path) -> None:
     tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
     file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
-    params = started([file], text="text", label="label", model="bert")
+    params = begun([file], text="text", label="label", model="bert")
     assert (params.model.kind, params.model.task) == ("path", "classification")
     assert params.model.location == "models/source/bert"
     assert params.export.dtype == "float32"
@@ -237,7 +243,7 @@ def test_what_cannot_be_learnt_from_is_refused_and_nothing_is_written(
     file = write(tmp_path / "a.csv", content)
     paths.PARAMS.write_text("mine: 1\n")
     with pytest.raises(InputError, match=message):
-        started([file], **{"text": "text", "label": "label"} | options)
+        begun([file], **{"text": "text", "label": "label"} | options)
     assert paths.PARAMS.read_text() == "mine: 1\n"
     assert list(paths.SOURCE_DATA.iterdir()) == []
 
@@ -246,13 +252,13 @@ def test_another_file_of_the_same_name_is_not_overwritten(project: Path, tmp_pat
     write(paths.SOURCE_DATA / "a.csv", "precious")
     file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
     with pytest.raises(InputError, match="another file of that name"):
-        started([file], text="text", label="label")
+        begun([file], text="text", label="label")
     assert (paths.SOURCE_DATA / "a.csv").read_text() == "precious"
 
 
 def test_a_file_that_lies_there_already_is_used(project: Path) -> None:
     file = write(paths.SOURCE_DATA / "a.csv", table({"up": 60, "down": 50}))
-    started([file], text="text", label="label")
+    begun([file], text="text", label="label")
     assert file.read_text() == table({"up": 60, "down": 50})
 
 

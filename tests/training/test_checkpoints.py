@@ -76,13 +76,16 @@ def settings(params: Params) -> Train:
     return params.train.model_copy(update=changes)
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("changes", "quantization", "step"),
     [
         ({}, "nf4", 14),  # in the middle of the second epoch
-        ({"keep": "best", "patience": 2, "learning_rate": 3e-2}, "nf4", 23),
-        ({"method": "full", "keep": "best"}, "none", 20),
-        ({"method": "prompt_tuning"}, "nf4", 7),
+        pytest.param({"keep": "best", "patience": 2, "learning_rate": 3e-2}, "nf4", 23, marks=SLOW),
+        pytest.param({"method": "full", "keep": "best"}, "none", 20, marks=SLOW),
+        pytest.param({"method": "prompt_tuning"}, "nf4", 7, marks=SLOW),
     ],
 )
 def test_a_killed_training_ends_in_the_bytes_of_an_undisturbed_one(
