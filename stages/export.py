@@ -13,6 +13,7 @@ from reprotune.core.runner import main
 from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
+from reprotune.models.compat import compute_in_float32
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
@@ -20,30 +21,37 @@ from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
 
 
-def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def compare(
+    tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray, tolerance: float
+) -> records.Parity:
     """Agreement of the predictions and change of the label's log-likelihood, in nats.
 
-    Both scores have shape (rows, classes), ``labels`` are column numbers.
+    Both scores have shape (rows, classes), ``labels`` are column numbers. Two classes whose scores
+    by the tuned model are no further apart than ``tolerance`` are tied: either is its prediction.
     """
-    change = np.abs(tuned - merged)[np.arange(len(labels)), labels]
-    return {
-        "agreement": float((tuned.argmax(1) == merged.argmax(1)).mean()),
-        "log_likelihood_change": float(change.mean()),
-        "log_likelihood_change_max": float(change.max()),
-    }
+    rows = np.arange(len(labels))
+    said, now = tuned.argmax(1), merged.argmax(1)
+    tied = (said != now) & (tuned[rows, said] - tuned[rows, now] <= tolerance)
+    change = np.abs(tuned - merged)[rows, labels]
+    return records.Parity(
+        agreement=float(((said == now) | tied).mean()),
+        ties=int(tied.sum()),
+        log_likelihood_change=float(change.mean()),
+        log_likelihood_change_max=float(change.max()),
+    )
 
 
-def require(figures: dict[str, float], export: Export) -> None:
+def require(found: records.Parity, export: Export) -> None:
     """Raise InputError if the merged model is further from the tuned one than allowed."""
-    if not figures["agreement"] >= export.agreement:
+    if not found.agreement >= export.agreement:
         raise InputError(
-            f"merged and tuned model agree on {figures['agreement']:.4f} of the test rows, "
+            f"merged and tuned model agree on {found.agreement:.4f} of the test rows, "
             f"export.agreement asks for {export.agreement}; try export.dtype float32"
         )
-    if not figures["log_likelihood_change"] <= export.log_likelihood_tolerance:
+    if not found.log_likelihood_change <= export.log_likelihood_tolerance:
         raise InputError(
             f"merging changed the labels' log-likelihood by "
-            f"{figures['log_likelihood_change']:.5f}, "
+            f"{found.log_likelihood_change:.5f}, "
             f"more than export.log_likelihood_tolerance {export.log_likelihood_tolerance}; try "
             "export.dtype float32"
         )
@@ -63,18 +71,22 @@ def run(
     classes, texts = class_names(params.download.labels), rows["text"]
     opened = Base.open(base, params.model, params.prompt, classes)
     size = params.predictions.batch_size
-    before = score_texts(*opened.load_tuned(tuned), texts, size, "tuned")
+    model, asking = opened.load_tuned(tuned)
+    compute_in_float32(model)  # as the merged model does: what differs is of the merge alone
+    before = score_texts(model, asking, texts, size, "tuned")
+    del model  # no two in memory at once
     with whole_folder(merged) as partial:
-        model, asking = merge(opened, tuned)
-        save_merged(model, asking.tokenizer, params.export.dtype, partial)
+        whole, asking = merge(opened, tuned)
+        save_merged(whole, asking.tokenizer, params.export.dtype, partial)
         save_classifier(asking, partial)
-        del model  # no two in memory at once
+        del whole
         after = score_texts(*load_classifier(partial), texts, size, "merged")
-        figures = compare(before, after, rows["label"].map(classes.index).to_numpy())
-        require(figures, params.export)
+        labels = rows["label"].map(classes.index).to_numpy()
+        parity = compare(before, after, labels, params.export.log_likelihood_tolerance)
+        require(parity, params.export)
         write_card(partial, params.model.task, classes, predictions.read(predicted))
     bytes_ = sum(file.stat().st_size for file in merged.iterdir())
-    records.write(metrics, records.Export(**figures, rows=len(rows), bytes=bytes_))
+    records.write(metrics, records.Export(**parity.model_dump(), rows=len(rows), bytes=bytes_))
 
 
 if __name__ == "__main__":

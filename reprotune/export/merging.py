@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 from reprotune.models.adapters import apply, is_whole
 from reprotune.models.base import Base
-from reprotune.models.compat import as_conv1d
+from reprotune.models.compat import as_conv1d, compute_in_float32
 from reprotune.models.encoders import Encoder
 from reprotune.models.loading import WHOLE, load_model
 
@@ -24,10 +24,11 @@ def merge(base: Base, tuned: Path) -> tuple[PreTrainedModel, Encoder]:
         return load_model(tuned, WHOLE, base.encoder), base.encoder
     model: Any = base.load()
     transposed = [n for n, m in model.named_modules() if getattr(m, "source_cls", None) is Conv1D]
+    compute_in_float32(model)  # weights are not rounded once more on their way
     if base.precision.quantization != "none":
         model = model.dequantize()
         model.is_loaded_in_4bit = model.is_loaded_in_8bit = False  # which peft asks
-    model, encoder = apply(model.float(), tuned, base.encoder)
+    model, encoder = apply(model, tuned, base.encoder)
     if isinstance(model, PeftModel):
         model = model.merge_and_unload(safe_merge=True)
     for name in transposed:

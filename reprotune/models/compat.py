@@ -1,6 +1,6 @@
 """Ways around what the packages do that we do not want."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers.pytorch_utils import Conv1D
@@ -17,6 +17,17 @@ def keep_unpacked(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
+
+
+def compute_in_float32(model: torch.nn.Module) -> None:
+    """From now on multiply, and dequantize 4-bit weights, in fp32; what is stored stays."""
+    from bitsandbytes.nn.modules import Linear4bit
+
+    torch.nn.Module.float(model)  # transformers refuses its own of a quantized model
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.compute_dtype = torch.float32
+            cast(Any, module.weight).quant_state.dtype = torch.float32
 
 
 def last_positions(ids: torch.Tensor, count: int) -> torch.Tensor:

@@ -12,12 +12,13 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.project.dry_run import group_rows, rehearse
-from reprotune.project.profiles import Changes
+from reprotune.project.profiles import AUTO, Changes
 from reprotune.project.sniff import Look
 
 ROWS = 6000  # training rows of a first run, about
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
 LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
+SLOW = 10**8  # parameters; from there on a coarser number format is worth its price
 COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
 CHARACTERS = 2.5  # of a token, at least, mostly
 EVEN = 0.25  # share of the rows that balanced classes must keep
@@ -130,8 +131,11 @@ def set_duration(task: str, passes: float) -> Changes:
 def name_model(learner: Learner) -> Changes:
     """The sections ``model`` and ``export`` for a model of one's own."""
     folder, task = learner.folder.as_posix(), learner.task
+    model: dict[str, object] = {"kind": "path", "location": folder, "task": task}
+    if learner.parameters >= SLOW:
+        model["compute_dtype"] = AUTO
     return {
-        "model": {"kind": "path", "location": folder, "task": task},
+        "model": model,
         "export": {"dtype": "float32" if learner.parameters < LARGE else "float16"},
     }
 

@@ -18,9 +18,11 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.archives import divide
 from reprotune.data.reading.files import locate
+from reprotune.project.machine import choose_dtype
 
 Changes = dict[str, dict[str, object]]  # section: parameter: value
 
+AUTO = "auto"
 BUILTIN = "builtin"  # the one that is complete
 WHOLE = {"labels", "verbalizers"}  # mappings that a profile replaces, not extends
 
@@ -87,7 +89,14 @@ def write(
     origin: str = "init",
     folder: Path = paths.PROFILES,
 ) -> Params:
-    """Write the built-in parameters with these changes, checked, to the parameter file."""
+    """Write the built-in parameters with these changes, checked, to the parameter file.
+
+    The number format ``auto`` becomes the one that this machine is fast in: from there on it is a
+    parameter as any other, the same wherever the run is rebuilt.
+    """
+    model = changes.get("model", {})
+    if model.get("compute_dtype") == AUTO:
+        model["compute_dtype"] = choose_dtype()
     values = EDITOR.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
     overlay(values, changes, origin)
     return save(values, target, tidy=True)

@@ -54,7 +54,8 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
         case metrics.Evaluation():
             return describe_accuracy(found)
         case metrics.Export():
-            return f"{found.agreement:.1%} agree with the tuned model"
+            ties = f", {found.ties} tied" if found.ties else ""
+            return f"{found.agreement:.1%} agree with the tuned model{ties}"
     raise TypeError(f"no stage has {type(found).__name__}")
 
 

@@ -238,12 +238,18 @@ class Evaluation(Figures):
     baselines: dict[str, BaselineIntervals]
 
 
-class Export(Figures):
-    """``metrics/export.json``: the merged model beside the tuned one, on the test rows."""
+class Parity(Figures):
+    """The merged model beside the tuned one, on the test rows, both in fp32."""
 
-    agreement: float  # share of equal predictions
+    agreement: float  # share of equal predictions; ties are equal
+    ties: int  # rows whose prediction flipped between classes that the tuned model holds for equal
     log_likelihood_change: float  # of the label, mean of the absolute values
     log_likelihood_change_max: float
+
+
+class Export(Parity):
+    """``metrics/export.json``."""
+
     rows: int
     bytes: int  # of the folder
 

@@ -40,7 +40,12 @@ HOSTILE = [
 ]
 
 EXPORT = metrics.Export(
-    agreement=1.0, log_likelihood_change=0.0, log_likelihood_change_max=0.0, rows=900, bytes=0
+    agreement=1.0,
+    ties=0,
+    log_likelihood_change=0.0,
+    log_likelihood_change_max=0.0,
+    rows=900,
+    bytes=0,
 )
 
 

@@ -4,42 +4,74 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from reprotune.core.errors import InputError
-from reprotune.core.params_file import load_params
+from reprotune.core.params import Params
 from reprotune.export.merging import merge
 from reprotune.models.adapters import save_tuned
 from reprotune.models.base import Base
+from reprotune.models.compat import compute_in_float32
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
+from stages.export import compare, require
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.mark.parametrize("quantization", ["nf4", "none"])
-def test_the_merged_model_read_back_says_what_the_tuned_one_says(
-    base: Path, encoder: PromptEncoder, rows: pd.DataFrame, tmp_path: Path, quantization: str
+@pytest.mark.parametrize(
+    ("quantization", "compute_dtype"),
+    [("nf4", "float32"), ("nf4", "bfloat16"), ("none", "float32")],
+)
+def test_the_merged_model_read_back_says_what_the_tuned_one_says_and_a_fault_shows(
+    base: Path,
+    encoder: PromptEncoder,
+    rows: pd.DataFrame,
+    params: Params,
+    tmp_path: Path,
+    quantization: str,
+    compute_dtype: str,
 ) -> None:
-    precision = Precision(quantization, double_quantization=False, compute_dtype="float32")
-    train = load_params(ROOT / "profiles/builtin.yaml").train
+    precision = Precision(quantization, False, compute_dtype)
     model, *_ = tune(
-        load_model(base, precision, encoder), encoder, (rows[:64], rows[:0]), train, precision
+        load_model(base, precision, encoder),
+        encoder,
+        (rows[:64], rows[:0]),
+        params.train,
+        precision,
     )
     save_tuned(model, "lora", tmp_path / "tuned")
+    opened = Base(base, precision, encoder)
+
+    def export(tuned: Path) -> np.ndarray:
+        merged, asking = merge(opened, tuned)
+        save_merged(merged, asking.tokenizer, "float16", tmp_path / "merged")
+        save_classifier(asking, tmp_path / "merged")
+        return score_texts(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
+
     untuned = score_texts(load_model(base, precision, encoder), encoder, rows["text"], 32, "base")
-    merged, encoder = merge(Base(base, precision, encoder), tmp_path / "tuned")
-    save_merged(merged, load_tokenizer(base), "float16", tmp_path / "merged")
-    save_classifier(encoder, tmp_path / "merged")
-    tuned = Base(base, precision, encoder).load_tuned(tmp_path / "tuned")
-    before = score_texts(*tuned, rows["text"], 32, "tuned")
-    after = score_texts(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")
+    model, asking = opened.load_tuned(tmp_path / "tuned")
+    compute_in_float32(model)
+    before = score_texts(model, asking, rows["text"], 32, "tuned")
     assert np.abs(before - untuned).mean() > 0.1, "training changed something"
-    assert np.abs(before - after).mean() < 2e-3
-    assert (before.argmax(1) == after.argmax(1)).all()
+    labels = before.argmax(1)
+    require(compare(before, export(tmp_path / "tuned"), labels, 2e-3), params.export)
+
+    file = tmp_path / "tuned/adapter_model.safetensors"
+    weights = load_file(file)
+    lost = next(name for name in weights if "lora_B" in name)
+    save_file(weights | {lost: torch.zeros_like(weights[lost])}, file)
+    with pytest.raises(InputError, match=r"export\."):
+        require(compare(before, export(tmp_path / "tuned"), labels, 2e-3), params.export)
+
+
+def test_a_flip_between_classes_that_are_tied_is_none() -> None:
+    tuned = np.array([[-1.0, -1.001, -9], [-1.0, -1.5, -9], [-1.0, -1.001, -9]])
+    merged = np.array([[-1.0, -0.9999, -9], [-1.0, -1.5, -9], [-1.0, -1.001, -0.9]])
+    found = compare(tuned, merged, np.zeros(3, int), tolerance=0.002)
+    assert (found.ties, found.agreement) == (1, pytest.approx(2 / 3)), "the third is no tie"
 
 
 def test_a_weight_beyond_the_number_format_is_refused(
