@@ -7,21 +7,25 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
+from reprotune.models.spelling import encode_frame
 
 DAY = "26 Jul 2024"  # for templates that tell the date: today's would change every run
 TODAY = f"{{% macro strftime_now(form) %}}{DAY}{{% endmacro %}}"
 MARK = "\ue000"  # where the content of a turn goes; no template changes a private character
 
 
-def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str]) -> str:
-    """The turns, of user and assistant by turns, and the start of the assistant's next one."""
+def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: bool = False) -> str:
+    """The turns, of user and assistant by turns, and the start of the assistant's next one.
+
+    ``answered``: the last turn is the assistant's already.
+    """
     roles = ("user", "assistant")
     messages = [{"role": roles[i % 2], "content": turn} for i, turn in enumerate(turns)]
     try:
         text: Any = tokenizer.apply_chat_template(
             messages,
             tokenize=False,
-            add_generation_prompt=True,
+            add_generation_prompt=not answered,
             enable_thinking=False,
             date_string=DAY,
             chat_template=TODAY + tokenizer.get_chat_template(),
@@ -34,9 +38,10 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str]) -> str:
 
 
 class Frame:
-    """What the template puts around the contents of so many turns.
+    """What the template puts around the contents of so many turns, and before the answer.
 
-    Its special tokens are special, those that a content spells out are plain text.
+    Its special tokens are special, those that a content spells out are plain text; a chat becomes
+    tokens as a whole, as the model has seen it.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, turns: int) -> None:
@@ -47,15 +52,20 @@ class Frame:
                 "the tokenizer's chat template leaves turns out or repeats them; set prompt.chat "
                 "none"
             )
+        self.trims = f" {MARK} " not in render(tokenizer, [f" {MARK} "] * turns)
+        # Llama-2's "[/INST]" is followed by a space once there is an answer.
+        before = render(tokenizer, [MARK] * (turns + 1), answered=True).split(MARK)[turns]
+        more = before.removeprefix(self.end)
+        self.gap = more if before.startswith(self.end) and more.isspace() else ""
 
     def tokens(self, turns: Sequence[str], answer: str) -> list[int]:
-        ids: list[int] = []
+        text, contents = "", []
         for part, turn in zip(self.parts, turns, strict=True):
-            ids += self.ids(part, plain=False) + self.ids(turn, plain=True)
-        return ids + self.ids(self.end + answer, plain=False)
-
-    def ids(self, text: str, plain: bool) -> list[int]:
-        found: list[int] = self.tokenizer(
-            text, add_special_tokens=False, split_special_tokens=plain
-        )["input_ids"]
-        return found
+            begin = len(text) + len(part)
+            text += part + (turn.strip() if self.trims else turn)
+            contents.append((begin, len(text)))
+        text += self.end
+        if answer:
+            contents.append((len(text) + len(self.gap), len(text) + len(self.gap) + len(answer)))
+            text += self.gap + answer
+        return encode_frame(self.tokenizer, text, contents)

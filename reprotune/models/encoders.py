@@ -9,6 +9,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Prompt
 from reprotune.models.heads import TextEncoder
 from reprotune.models.prompts import PromptEncoder
+from reprotune.models.tokenizer import check_vocabulary
 
 FROM_PADDING = {  # types whose positions count from behind the padding token's number
     *("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "mpnet"),
@@ -90,12 +91,7 @@ def check_fits(encoder: Encoder, config: PretrainedConfig, more: int = 0) -> Non
 
     ``more``: tokens that come before it, such as a soft prompt.
     """
-    pad = encoder.tokenizer.pad_token_id
-    if pad is not None and pad >= config.vocab_size:
-        raise InputError(
-            "the model has no embedding for the pad token of its tokenizer; set "
-            "tokenizer.pad_token to one of its own tokens and save_pretrained() it beside the model"
-        )
+    check_vocabulary(encoder.tokenizer, config)
     limit, length = context(config), encoder.max_tokens + more
     if limit is not None and length > limit:
         raise InputError(

@@ -14,6 +14,7 @@ from transformers import (
 )
 
 from reprotune.core.params import Prompt
+from reprotune.models.spelling import encode_text
 
 IGNORED = -100  # labels that carry no loss
 
@@ -53,15 +54,13 @@ class TextEncoder:
     def prompt(self, text: str) -> list[int]:
         """The tokens of a text with the tokenizer's own marks; an over-long text is cut.
 
-        Special tokens that a text spells out ("[SEP]") are plain text.
+        Added tokens that a text spells out ("[SEP]") are plain text.
         """
-        ids: list[int] = self.tokenizer(
-            text, split_special_tokens=True, truncation=True, max_length=self.max_tokens
-        )["input_ids"]
+        ids = encode_text(self.tokenizer, text, self.max_tokens)
         return ids or [self.tokenizer.pad_token_id]  # of an empty text, where no marks are added
 
     def is_cut(self, text: str) -> bool:
-        return len(self.tokenizer(text, split_special_tokens=True)["input_ids"]) > self.max_tokens
+        return len(encode_text(self.tokenizer, text)) > self.max_tokens
 
     def example(self, text: str, label: str) -> dict[str, list[int] | int]:
         """One training example; ``labels`` is the number of the class."""

@@ -11,6 +11,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Prompt
 from reprotune.models.chat import Frame, render
 from reprotune.models.heads import IGNORED
+from reprotune.models.spelling import encode_text
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class PromptEncoder:
     def tokens(self, text: str) -> list[int]:
         """Token ids with the tokenizer's own start token, without an end token.
 
-        Special tokens that a text spells out ("</s>") are plain text.
+        Added tokens that a text spells out ("</s>") are plain text.
         """
-        ids: list[int] = self.tokenizer(text, split_special_tokens=True)["input_ids"]
+        ids = encode_text(self.tokenizer, text)
         if ids and ids[-1] == self.tokenizer.eos_token_id:
             ids = ids[:-1]
         return ids

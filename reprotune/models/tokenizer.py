@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder; without a pad token, padding uses the end token."""
+    """The tokenizer of a model folder; without a pad token, padding uses the end token.
+
+    Raises:
+        InputError: it cannot be read or cannot pad, or the model lacks embeddings of its tokens.
+    """
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # tokenizers raises no narrower one
@@ -22,4 +26,30 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
                 "different length need one; set tokenizer.pad_token and save_pretrained() it there"
             )
         tokenizer.pad_token = tokenizer.eos_token
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    check_vocabulary(tokenizer, config, f"{folder}: ")
     return tokenizer
+
+
+def check_vocabulary(
+    tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, where: str = ""
+) -> None:
+    """Raise InputError if a text or the padding can become a token that has no embedding.
+
+    Added tokens of no use in a text ("<image>") may lie beyond: none is made of a text.
+    """
+    size = getattr(config.get_text_config(), "vocab_size", None)
+    if size is None:
+        return
+    if (pad := tokenizer.pad_token_id) is not None and pad >= size:
+        raise InputError(
+            f"{where}the model has no embedding for the pad token of its tokenizer; set "
+            "tokenizer.pad_token to one of its own tokens and save_pretrained() it beside the model"
+        )
+    words = {i for i in tokenizer.get_vocab().values() if i not in tokenizer.added_tokens_decoder}
+    used = words | {i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None}
+    if (last := max(used, default=0)) >= size:
+        raise InputError(
+            f"{where}the tokenizer has tokens up to number {last}, the model embeddings of {size}: "
+            "they are not of the same model; save the tokenizer that it was trained with beside it"
+        )

@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,12 @@ def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path: Path)
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(InputError, match="neither a pad token nor an end token"):
         load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "model")
+    config = tmp_path / "model/config.json"
+    values = json.loads(config.read_text()) | {"vocab_size": 100}
+    config.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=r"model: the tokenizer has tokens up to .* of 100: they"):
+        load_tokenizer(tmp_path / "model")
