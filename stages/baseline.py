@@ -22,6 +22,7 @@ from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
 
+UNLABELLED = 300  # training texts from which the bias of a prompt is estimated
 Found = dict[str, np.ndarray]  # baseline: probabilities, shape (test rows, classes)
 
 
@@ -53,14 +54,19 @@ def show_examples(
 
 
 def prompt(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
-    """Zero-shot and few-shot, and the number of examples that there was room for."""
+    """Zero-shot and few-shot, raw and calibrated, and how many examples there was room for."""
     model, encoder = base.load(), cast(PromptEncoder, base.encoder)
-    found = {"zero_shot": score_texts(model, encoder, texts, asked.batch_size, "zero-shot")}
     drawn = draw(train, asked.shots, asked.seed)
     few, shots = show_examples(encoder, drawn, context(model.config))
-    if shots:
-        found["few_shot"] = score_texts(model, few, texts, asked.batch_size, "few-shot")
-    return {name: normalize(log_p) for name, log_p in found.items()}, shots
+    unlabelled = train["text"].sample(min(len(train), UNLABELLED), random_state=asked.seed)
+    found: Found = {}
+    for name, way in {"zero_shot": encoder, **({"few_shot": few} if shots else {})}.items():
+        new, known = (
+            normalize(score_texts(model, way, some, asked.batch_size, name))
+            for some in (texts, unlabelled)
+        )
+        found |= {name: new, f"{name}_calibrated": baselines.remove_bias(new, known)}
+    return found, shots
 
 
 def freeze(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:

@@ -25,6 +25,16 @@ def majority(labels: pd.Series, classes: Sequence[str], rows: int) -> np.ndarray
     return np.tile(shares.to_numpy(), (rows, 1))
 
 
+def remove_bias(probability: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Probabilities of a prompted model without its liking for a class; shape (rows, classes).
+
+    They are divided by their means over texts without labels, ``known`` of shape (texts, classes):
+    batch calibration (Zhou et al. 2024).
+    """
+    even = probability / known.mean(axis=0)
+    return np.asarray(even / even.sum(axis=1, keepdims=True))
+
+
 def tfidf(
     train: pd.DataFrame,
     texts: pd.Series,

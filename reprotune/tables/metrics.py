@@ -135,7 +135,8 @@ class Baseline(Scores):
 class Baselines(Figures):
     """``metrics/baseline.json``; the intervals are in ``metrics/evaluate.json``."""
 
-    baselines: dict[str, Baseline]  # majority, tfidf, zero_shot, few_shot, frozen_embeddings
+    # majority and tfidf; zero_shot and few_shot, both also _calibrated, or frozen_embeddings
+    baselines: dict[str, Baseline]
     shots: int  # examples that the few-shot prompt had room for
 
 

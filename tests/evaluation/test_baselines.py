@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reprotune.evaluation.baselines import majority, tfidf
+from reprotune.evaluation.baselines import majority, remove_bias, tfidf
 
 CLASSES = ["up", "flat", "down"]
 
@@ -24,6 +24,17 @@ def test_majority_gives_every_row_the_class_shares_in_class_order() -> None:
 
 def test_majority_predicts_the_first_class_of_a_tie() -> None:
     assert majority(pd.Series(["down", "flat"]), CLASSES, rows=1).argmax() == 1
+
+
+def test_without_its_bias_a_prompt_no_longer_says_one_class_alone() -> None:
+    draw = np.random.default_rng(1)
+    labels = draw.integers(0, 3, 600)
+    log_p = draw.normal(size=(600, 3)) + 2 * np.eye(3)[labels] + np.array([3.0, 0.0, 0.0])
+    biased = np.exp(log_p) / np.exp(log_p).sum(axis=1, keepdims=True)
+    even = remove_bias(biased[:300], biased[300:])
+    assert even.sum(axis=1) == pytest.approx(np.ones(300))
+    assert (biased[:300].argmax(axis=1) == labels[:300]).mean() < 0.5
+    assert (even.argmax(axis=1) == labels[:300]).mean() > 0.7
 
 
 def test_tfidf_learns_a_word_and_keeps_the_class_order() -> None:

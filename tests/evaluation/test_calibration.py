@@ -36,6 +36,15 @@ def test_scaling_by_it_lowers_every_loss() -> None:
     assert found.after.ece < 0.02
 
 
+def test_a_temperature_that_helps_no_other_rows_is_not_used() -> None:
+    log_p, labels = drawn(1.0)
+    used = [
+        scale(log_p, labels, log_p[at : at + 60], labels[at : at + 60]).temperature
+        for at in range(0, 1800, 60)
+    ]
+    assert used.count(1.0) >= 15, "of 30 fits to noise"
+
+
 def test_true_probabilities_are_calibrated() -> None:
     log_p, labels = drawn(1.0)
     assert measure_losses(apply_temperature(log_p, 1.0), labels).ece < 0.01
