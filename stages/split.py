@@ -33,9 +33,7 @@ def run(
     params: Params,
     curated: Path = paths.CURATED,
     roles: Path = paths.ROLES,
-    train: Path = paths.TRAIN,
-    validation: Path = paths.VALIDATION,
-    test: Path = paths.TEST,
+    splits: Sequence[Path] = (paths.TRAIN, paths.VALIDATION, paths.TEST),
     listing: Path = paths.ROWS,
     metrics: Path = paths.SPLIT_METRICS,
 ) -> None:
@@ -45,7 +43,7 @@ def run(
     parts = {role: rows[rows["role"] == role].sort_values("id") for role in schemas.ROLES}
     parts["train"] = balance(parts["train"], classes, params.roles.train_per_class, "train")
     parts["test"] = balance(parts["test"], classes, None, "test")
-    files = {"train": train, "validation": validation, "test": test}
+    files = dict(zip(("train", "validation", "test"), splits, strict=True))
     for role, path in files.items():
         expectations.require(parts[role], role, classes, params.expectations, path)
     for role, path in files.items():

@@ -147,10 +147,11 @@ def reached(root: Path, stage: str) -> Source:
 def path_names(tree: ast.AST, inner: bool = False) -> set[str]:
     """Names taken from ``paths``; with ``inner``, not as the default of an argument."""
     defaults = {
-        id(default)
+        id(part)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
         for default in [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+        for part in ast.walk(default)
     }
     return {
         node.attr

@@ -69,7 +69,7 @@ class Route:
         audit.run(params, raw, role, findings, at("review.csv"), at("audit.json"))
         quarantine = at("quarantine.parquet")
         curate.run(params, raw, role, findings, curated, quarantine, at("curate.json"))
-        split.run(params, curated, role, *parts, at("rows.csv"), at("split.json"))
+        split.run(params, curated, role, parts, at("rows.csv"), at("split.json"))
         return self
 
 
