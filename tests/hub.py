@@ -4,10 +4,10 @@ import hashlib
 import http.server
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -143,7 +143,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "broken":
             return self.send(500, b"", "text/plain", headers)
         if fault == "slow":
-            time.sleep(1.5)
+            sleep(1.5)
         if fault == "truncated":
             self.send(status, part[: max(1, len(part) // 2)], "text/plain", headers, len(part))
             self.close_connection = True
@@ -178,6 +178,6 @@ def served() -> Iterator[Hub]:
     handler = type("Bound", (Handler,), {"hub": hub})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         hub.address = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield hub
         server.shutdown()

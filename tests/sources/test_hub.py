@@ -1,6 +1,7 @@
 """Files come from the Hub at their commit and whole, or the message says why not."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         ):
             monkeypatch.setattr(huggingface_hub.constants, name, value)
         monkeypatch.setattr(ours, "TIMEOUT", 1)
+        monkeypatch.setattr(time, "sleep", lambda _: None)  # between one try and the next
         yield served
 
 
