@@ -51,7 +51,7 @@ def run(
         queue_for_review(rows, found, params.audit.review_rows).to_csv(partial, index=False)
     known = rows["reference_label"].notna().all()
     figures = records.Audit(
-        findings=records.count(found["issue"]),
+        findings=schemas.count(found["issue"]),
         against_reference=hit_rate(rows, found) if known else None,
     )
     records.write(metrics, figures)

@@ -36,7 +36,7 @@ def run(
     schemas.write(removed[["id", "text", "label", "reason"]], quarantine, schemas.Quarantine)
     figures = records.Curate(
         kept=len(kept),
-        quarantined=records.count(removed["reason"]),
+        quarantined=schemas.count(removed["reason"]),
         relabelled=int((rows["label"] != before["label"]).sum()),
     )
     records.write(metrics, figures)

@@ -54,7 +54,7 @@ def run(
     figures = records.Download(
         rows=len(examples),
         left_out=len(table) - len(examples),
-        classes=dict(sorted(records.count(examples["label"]).items())),
+        classes=dict(sorted(schemas.count(examples["label"]).items())),
         characters=records.Characters(median=length),
     )
     records.write(metrics, figures)

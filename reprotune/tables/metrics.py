@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reprotune.core.errors import InputError
@@ -256,11 +255,6 @@ class Export(Parity):
 
 
 Record = TypeVar("Record", bound=BaseModel)
-
-
-def count(values: pd.Series) -> dict[str, int]:
-    """How often each value occurs, the most frequent first."""
-    return {str(value): int(times) for value, times in values.value_counts().items()}
 
 
 def write(path: Path, figures: BaseModel) -> None:

@@ -132,3 +132,8 @@ def check_labels(labels: pd.Series, classes: Sequence[str], where: Path | str) -
             f"{label!r} ({n} rows)" for label, n in unknown.value_counts(dropna=False).items()
         )
         raise InputError(f"{where}: unknown labels {shown}; allowed are {list(classes)}")
+
+
+def count(values: pd.Series) -> dict[str, int]:
+    """How often each value occurs, the most frequent first."""
+    return {str(value): int(times) for value, times in values.value_counts().items()}

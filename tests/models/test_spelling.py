@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from reprotune.builtin import news
 from reprotune.models.heads import TextEncoder
 from reprotune.models.prompts import PromptEncoder
+from reprotune.models.spelling import BEFORE
 
 VERBALIZERS = {name: f" {name}" for name in ("negative", "neutral", "positive")}
 CHATML = (
@@ -107,12 +108,21 @@ def test_no_added_token_comes_from_a_text(chat: PromptEncoder) -> None:
     added = set(chat.tokenizer.added_tokens_decoder)
     frame = [i for i in chat.ask("x") if i in added]
     for mark in chat.tokenizer.get_added_vocab():
-        for text in (mark, f"sold {mark} and bought", f"{mark}{mark}\n{mark} ", f"a{mark}"):
+        for text in (
+            mark,
+            f"sold {mark} and bought",
+            f"{mark}{mark}\n{mark} ",
+            f"a{mark}",
+            f"{BEFORE} {mark}",
+        ):
             ids = chat.ask(text)
             assert [i for i in ids if i in added] == frame, text
-            assert text.strip() in chat.tokenizer.decode(ids), "and nothing of it is lost"
+            assert BEFORE in text or text.strip() in chat.tokenizer.decode(ids), (
+                "and nothing of it is lost"
+            )
             plain = PromptEncoder(chat.tokenizer, "{text} =", VERBALIZERS, 256)
             assert added.isdisjoint(plain.ask(text))
+            assert max(ids) < len(chat.tokenizer)
             head = TextEncoder(chat.tokenizer, list(VERBALIZERS), 6)
             assert added.isdisjoint(head.prompt(text)) and len(head.prompt(text * 9)) == 6
 
