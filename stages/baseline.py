@@ -1,12 +1,13 @@
 """What is reached without tuning: majority, TF-IDF, the base model asked or shown examples."""
 
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
+from transformers import PreTrainedModel
 
 from reprotune.core import paths
 from reprotune.core.params import Params
@@ -14,8 +15,7 @@ from reprotune.core.runner import main
 from reprotune.evaluation import baselines
 from reprotune.evaluation.metrics import score, score_against
 from reprotune.models.base import Base
-from reprotune.models.encoders import context
-from reprotune.models.heads import TextEncoder
+from reprotune.models.encoders import Encoder, context, is_prompted
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.scores import embed_texts, normalize, score_texts
 from reprotune.tables import metrics as records
@@ -53,9 +53,29 @@ def show_examples(
     return encoder, 0
 
 
-def prompt(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
+def freeze(
+    model: PreTrainedModel, encoder: Encoder, train: pd.DataFrame, texts: pd.Series, asked: Asked
+) -> Found:
+    """What the base model holds of the texts, and a learner on top of it."""
+    known, new = (
+        embed_texts(model, encoder, some, asked.batch_size, "embeddings")
+        for some in (train["text"], texts)
+    )
+    with threadpool_limits(1):
+        found = baselines.frozen_embeddings(
+            known, new, train["label"], encoder.classes, asked.folds, asked.seed
+        )
+    return {"frozen_embeddings": found}
+
+
+def prompt(
+    model: PreTrainedModel,
+    encoder: PromptEncoder,
+    train: pd.DataFrame,
+    texts: pd.Series,
+    asked: Asked,
+) -> tuple[Found, int]:
     """Zero-shot and few-shot, raw and calibrated, and how many examples there was room for."""
-    model, encoder = base.load(), cast(PromptEncoder, base.encoder)
     drawn = draw(train, asked.shots, asked.seed)
     few, shots = show_examples(encoder, drawn, context(model.config))
     unlabelled = train["text"].sample(min(len(train), UNLABELLED), random_state=asked.seed)
@@ -67,23 +87,6 @@ def prompt(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> t
         )
         found |= {name: new, f"{name}_calibrated": baselines.remove_bias(new, known)}
     return found, shots
-
-
-def freeze(base: Base, train: pd.DataFrame, texts: pd.Series, asked: Asked) -> tuple[Found, int]:
-    """Frozen embeddings: zero-shot has no meaning for a head yet untrained."""
-    model, encoder = base.load(), cast(TextEncoder, base.encoder)
-    known, new = (
-        embed_texts(model, encoder, some, asked.batch_size, "embeddings")
-        for some in (train["text"], texts)
-    )
-    with threadpool_limits(1):
-        found = baselines.frozen_embeddings(
-            known, new, train["label"], encoder.classes, asked.folds, asked.seed
-        )
-    return {"frozen_embeddings": found}, 0
-
-
-OF_MODEL = {"causal": prompt, "classification": freeze}  # by ``model.task``
 
 
 def run(
@@ -107,8 +110,12 @@ def run(
             ),
         }
     asked = Asked(settings.shots, settings.batch_size, settings.folds, params.seed)
-    of_model, shots = OF_MODEL[opened.encoder.task](opened, train_rows, texts, asked)
-    tables = {n: predictions.table(rows, p, classes) for n, p in (found | of_model).items()}
+    model, encoder, shots = opened.load(), opened.encoder, 0
+    found |= freeze(model, encoder, train_rows, texts, asked)
+    if is_prompted(encoder):
+        answers, shots = prompt(model, encoder, train_rows, texts, asked)
+        found |= answers
+    tables = {n: predictions.table(rows, p, classes) for n, p in found.items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
     predictions.write(pd.concat(stacked), predicted)
     truth = rows["reference_label"]

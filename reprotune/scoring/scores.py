@@ -10,7 +10,6 @@ from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
 from reprotune.models.encoders import Encoder
-from reprotune.models.heads import TextEncoder
 from reprotune.scoring.answers import Answers
 
 if TYPE_CHECKING:  # predicting with an exported model needs no peft
@@ -56,19 +55,27 @@ SCORERS = {"causal": answer_scorer, "classification": head_scorer}  # by ``model
 
 @torch.inference_mode()
 def embed_texts(
-    model: PreTrainedModel, encoder: TextEncoder, texts: Iterable[str], batch_size: int, title: str
+    model: PreTrainedModel, encoder: Encoder, texts: Iterable[str], batch_size: int, title: str
 ) -> np.ndarray:
-    """Mean of the last hidden states over the tokens of each text; shape (texts, hidden size)."""
+    """What the layers at each quarter of a model's depth hold of texts, side by side.
+
+    Of each such layer the mean of its states over the tokens of the text, with its prompt if there
+    is one; shape (texts, at most 4 hidden sizes).
+    """
+    depth = model.config.num_hidden_layers
+    layers = sorted({round(depth * quarter / 4) for quarter in range(1, 5)} - {0})
 
     def means(prompts: Sequence[list[int]]) -> np.ndarray:
         inputs = pad(model, encoder, prompts)
-        hidden = model.base_model(**inputs).last_hidden_state.float()
+        states = model.base_model(**inputs, output_hidden_states=True).hidden_states
         mask = inputs["attention_mask"][:, :, None]
-        return np.asarray(((hidden * mask).sum(1) / mask.sum(1)).cpu())
+        mean = [(states[layer].float() * mask).sum(1) / mask.sum(1) for layer in layers]
+        return np.asarray(torch.cat(mean, dim=1).cpu())
 
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
-    return score_in_batches(prompts, model.config.hidden_size, batch_size, title, means)
+    width = len(layers) * model.config.hidden_size
+    return score_in_batches(prompts, width, batch_size, title, means)
 
 
 def score_in_batches(
@@ -99,7 +106,7 @@ def score_in_batches(
 
 
 def pad(
-    model: torch.nn.Module, encoder: TextEncoder, prompts: Sequence[list[int]]
+    model: torch.nn.Module, encoder: Encoder, prompts: Sequence[list[int]]
 ) -> dict[str, torch.Tensor]:
     """Padded on the right, as encoders and the heads of decoders expect."""
     device = next(model.parameters()).device

@@ -134,7 +134,7 @@ class Baseline(Scores):
 class Baselines(Figures):
     """``metrics/baseline.json``; the intervals are in ``metrics/evaluate.json``."""
 
-    # majority and tfidf; zero_shot and few_shot, both also _calibrated, or frozen_embeddings
+    # majority, tfidf, frozen_embeddings; zero_shot and few_shot, both also _calibrated
     baselines: dict[str, Baseline]
     shots: int  # examples that the few-shot prompt had room for
 

@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from reprotune.evaluation import baselines
 from reprotune.evaluation.baselines import majority, remove_bias, tfidf
 
 CLASSES = ["up", "flat", "down"]
@@ -60,3 +63,16 @@ def test_tfidf_is_the_same_for_the_same_seed() -> None:
     train, texts = rows(60, seed=1), rows(10, seed=2)["text"]
     first, again = (tfidf(train, texts, CLASSES, ngrams=1, folds=3, seed=1) for _ in range(2))
     assert np.array_equal(first, again)
+
+
+def test_turned_onto_their_components_embeddings_teach_what_they_taught() -> None:
+    draw = np.random.default_rng(1)
+    codes = np.repeat([0, 1], 30)
+    known, new = draw.normal(size=(60, 100)) + codes[:, None] * 0.3, draw.normal(size=(20, 100))
+    labels = pd.Series(np.array(["a", "b"])[codes])
+    found = baselines.frozen_embeddings(known, new, labels, ["a", "b"], 3, 1)
+    plain = make_pipeline(
+        StandardScaler(), baselines.regression(labels, ["a", "b"], baselines.DENSE, 3, 1)
+    )
+    expected = plain.fit(known, codes).predict_proba(new)
+    np.testing.assert_allclose(found, expected, atol=0.01)

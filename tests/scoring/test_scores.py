@@ -13,7 +13,7 @@ from reprotune.core.errors import InputError
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring import answers
-from reprotune.scoring.scores import normalize, score_texts
+from reprotune.scoring.scores import embed_texts, normalize, score_texts
 from tests import tiny
 
 FP32 = Precision("none", double_quantization=False, compute_dtype="float32")
@@ -59,6 +59,22 @@ def test_batched_scores_equal_the_definition(
     with torch.inference_mode():
         expected = [one_by_one(model, encoder, text) for text in texts]
     np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+def test_embeddings_of_prompts_are_means_of_layers_whatever_the_batch(
+    folder: Path, encoder: PromptEncoder, rows: pd.DataFrame
+) -> None:
+    model = load_model(folder, FP32, encoder).eval()
+    texts = [*rows["text"][:9], "x", "long " * 300]
+    found = embed_texts(model, encoder, texts, 4, "test")
+    depth = model.config.num_hidden_layers
+    for text, embedding in zip(texts, found, strict=True):
+        with torch.inference_mode():
+            inputs = torch.tensor([encoder.prompt(text)])
+            states = model.base_model(inputs, output_hidden_states=True).hidden_states
+        parts = embedding.reshape(-1, model.config.hidden_size)
+        np.testing.assert_allclose(parts[0], states[min(1, depth)][0].mean(0), atol=1e-4)
+        np.testing.assert_allclose(parts[-1], states[depth][0].mean(0), atol=1e-4)
 
 
 @pytest.mark.parametrize("spelt", SPELT)
