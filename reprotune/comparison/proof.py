@@ -28,11 +28,11 @@ class Proof:
 
     @property
     def findings(self) -> list[tuple[str, str]]:
-        """Where something was found, and what."""
+        """The stage, if it is one that differs from its record, and what was found."""
         told = [
             (f"stage {code(name)}", ", ".join(map(code, why))) for name, why in self.stale.items()
         ]
-        return [*told, *([("figures", self.contradiction)] if self.contradiction else [])]
+        return [*told, *([("", self.contradiction)] if self.contradiction else [])]
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -89,4 +89,4 @@ def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
         )
     if other := [code(p.revision.name) for p in (*bases, *heads) if not p.recomputed]:
         notes.append(f"Made by other code than this, and so not recomputed: {', '.join(other)}.")
-    return Section("Evidence", [*notes, NOT_SEEN], ("side", "run", "where", "found"), rows)
+    return Section("Evidence", [*notes, NOT_SEEN], ("side", "run", "", "found"), rows)

@@ -99,7 +99,7 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
         more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
         verdict = Verdict.UNPROVEN
         text = (
-            f"**{WORDS[verdict]}**: {': '.join(findings[0])}{more}. "
+            f"**{WORDS[verdict]}**: {': '.join(filter(None, findings[0]))}{more}. "
             f"The predictions as they stand say: {text.replace('**', '', 2)}"
         )
     parts = [tell_evidence(old, proofs), *found.report.sections]

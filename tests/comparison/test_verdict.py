@@ -271,6 +271,34 @@ def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
     assert ended == 1 and "**Worse**: recall of `neutral`" in text
 
 
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_class_that_falls_is_named_beside_another_that_rises(
+    repository: Path, gated: bool
+) -> None:
+    git("checkout", "-q", "main")
+    classes = ["neutral"] if gated else []
+    gate = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": classes}
+    table = predictions(900, 0.80, 1)
+    write_run(0.80, compare__gate=gate)
+    commit("gate")
+    for name, other in (("neutral", "positive"), ("positive", "negative")):  # recalls of 0.80
+        of = table.index[table["label"] == name]
+        table.loc[of, "predicted"] = name
+        table.loc[of[: len(of) // 5], "predicted"] = other
+    write_predictions(say(table))
+    before = commit("base")
+    for name, share in (("neutral", 0.35), ("positive", 0.05)):  # one falls as the other rises
+        of = table.index[table["label"] == name]
+        table.loc[of, "predicted"] = name
+        table.loc[of[: int(share * len(of))], "predicted"] = "negative"
+    write_predictions(say(table))
+    ended, text = compare(before)
+    headline = text.splitlines()[3]
+    assert ended == int(gated)
+    assert "Recall fell: `neutral` 0.80" in headline and "(p < 0.001)." in headline
+    assert "`positive`" not in headline
+
+
 def test_other_test_rows_are_scored_apart(repository: Path) -> None:
     write_run(0.80, rows=1000)
     ended, text = compare()
