@@ -29,7 +29,7 @@ def find_contradiction(revision: Revision) -> str:
     try:
         return next(list_contradictions(Evidence(revision)), "")
     except InputError as error:
-        return str(error)
+        return code(str(error))
 
 
 def list_contradictions(evidence: Evidence) -> Iterator[str]:
@@ -76,9 +76,8 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
     if rows is None:
         return
     tests = int((rows["role"] == "test").sum())
-    by = GROUPED.get(path)
-    for name, part in table.groupby(by, sort=False) if by else [("test", table)]:
-        listed = rows[rows["role"] == (name if by == "part" else "test")]
+    for name, part in divide(path, table).items():
+        listed = rows[rows["role"] == (name if path == paths.FIT else "test")]
         count = min(len(listed), tests) if name == "train" else len(listed)
         labels = listed.drop_duplicates("id").set_index("id")["label"].reindex(part["id"])
         other = labels.to_numpy() != part["label"].to_numpy()
@@ -86,6 +85,15 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
         yield from name_rows(path, part, part["id"].duplicated().to_numpy(), "it is there twice")
         if len(part) != count:
             yield f"{path}: {code(str(name))} has {len(part)} rows; by {paths.ROWS}, {count}"
+
+
+def divide(path: Path, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The predictions by part or predictor; a part that lacks has no rows."""
+    if path not in GROUPED:
+        return {"test": table}
+    wanted = ("train", "validation") if path == paths.FIT else ()
+    parts = {str(name): part for name, part in table.groupby(GROUPED[path], sort=False)}
+    return dict.fromkeys(wanted, table[:0]) | parts
 
 
 def name_rows(path: Path, table: pd.DataFrame, wrong: np.ndarray, why: str) -> Iterator[str]:
@@ -99,7 +107,8 @@ def compare_figures(path: Path, found: object, expected: BaseModel) -> Iterator[
     was, now = dict(list_leaves(found)), dict(list_leaves(metrics.round_figures(values)))
     for key, value in now.items():
         if key not in was or not is_same(was[key], value):
-            yield f"{path}: {code(key)} is {was.get(key)}; what it rests on gives {value}"
+            told, made = (code(str(one)) for one in (was.get(key), value))
+            yield f"{path}: {code(key)} is {told}; what it rests on gives {made}"
     yield from (f"{path}: {code(key)} rests on nothing" for key in was if key not in now)
 
 
@@ -125,7 +134,7 @@ def is_same_table(found: pd.DataFrame, expected: pd.DataFrame) -> bool:
     for name in expected:
         if pd.api.types.is_numeric_dtype(expected[name]):
             known = pd.to_numeric(found[name], errors="coerce")
-            if not np.allclose(known, expected[name], rtol=0, atol=NOISE):
+            if not np.allclose(known, expected[name], rtol=0, atol=NOISE, equal_nan=True):
                 return False
         elif list(found[name].astype("str")) != list(expected[name].astype("str")):
             return False

@@ -232,11 +232,11 @@ def edit_table(path: Path, **columns: object) -> None:
 FORGED: dict[str, tuple[Callable[[], object], str]] = {
     "a figure": (
         lambda: edit(paths.EVALUATE_METRICS, '"accuracy": 0.', '"accuracy": 0.9'),
-        "metrics/evaluate.json: `test.accuracy` is 0.9",
+        "metrics/evaluate.json: `test.accuracy` is `0.9",
     ),
     "a figure of a baseline": (
         lambda: edit(paths.BASELINE_METRICS, '"macro_f1": 0.1', '"macro_f1": 0.0'),
-        "metrics/baseline.json: `baselines.parrot.macro_f1` is 0.0",
+        "metrics/baseline.json: `baselines.parrot.macro_f1` is `0.0",
     ),
     "a figure that is none": (
         lambda: edit(paths.EVALUATE_METRICS, '"test": {', '"test": {"f2": 1.0, '),
@@ -270,6 +270,10 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "reports/predictions/evaluate.csv: `test` has 299 rows; by reports/rows.csv, 300",
     ),
+    "a part that is left out": (
+        lambda: paths.FIT.write_text("".join(paths.FIT.read_text().splitlines(keepends=True)[:61])),
+        "reports/predictions/fit.csv: `validation` has 0 rows; by reports/rows.csv, 60",
+    ),
     "a picture": (
         lambda: edit_table(paths.CLASSWISE, recall=1.0),
         "reports/plots/classes.csv does not follow from reports/predictions/evaluate.csv",
@@ -280,15 +284,15 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no baselines": (
         paths.BASELINE_PREDICTIONS.unlink,
-        "metrics/evaluate.json rests on reports/predictions/baseline.csv, which is not there",
+        "`metrics/evaluate.json rests on reports/predictions/baseline.csv, which is not there`",
     ),
     "no table": (
         lambda: paths.FIT.write_text('"a\n'),
-        "reports/predictions/fit.csv of workspace is no table",
+        "`reports/predictions/fit.csv of workspace is no table",
     ),
     "rows of the export": (
         lambda: edit(paths.EXPORT_METRICS, '"rows": 300', '"rows": 3000'),
-        "metrics/export.json: `rows` is 3000; what it rests on gives 300",
+        "metrics/export.json: `rows` is `3000`; what it rests on gives `300`",
     ),
 }
 
