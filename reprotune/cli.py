@@ -47,12 +47,14 @@ def set_up(
 
 @app.command()
 def check(
-    lock: Annotated[bool, Option("--lock", help="Check that dvc.lock is of these files.")] = False,
+    lock: Annotated[
+        bool, Option("--lock", help="Check dvc.lock and the figures against these files.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check params.yaml and the packages, or that they were run.
 
-    The JSON has ok, and packages (those that differ) or stale (stage: reasons).
+    The JSON has ok, and packages (those that differ), or stale (stage: reasons) and contradiction.
     """
     from reprotune.project.checks import check_lock, check_packages
 
@@ -170,8 +172,9 @@ def compare(
 ) -> None:
     """Report what a change did to the model.
 
-    The exit code is 0 if it passes, 1 if it is worse, 2 if it is not comparable.
-    The JSON has verdict (better, same, worse, none) and sentence.
+    The exit code is 0 if it passes, 1 if it is worse, 2 if it is not comparable, 3 if it is
+    unproven: git contradicts the run.
+    The JSON has verdict (better, same, worse, none, unproven) and sentence.
     """
     from reprotune.comparison.verdict import compare_revisions
     from reprotune.project.reporting import save_report

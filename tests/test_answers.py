@@ -86,7 +86,7 @@ def test_the_lock_is_answered_with_stages_and_reasons(
     git("init", "-q")
     for command in (["init", "-q"], ["repro", "-q"]):
         subprocess.run([sys.executable, "-m", "dvc", *command], check=True)
-    assert answer(capsys, "check", "--lock") == (0, {"ok": True, "stale": {}})
+    assert answer(capsys, "check", "--lock") == (0, {"ok": True, "stale": {}, "contradiction": ""})
     Path("source.txt").write_text("two")
-    told = {"ok": False, "stale": {"first": ["source.txt"]}}
+    told = {"ok": False, "stale": {"first": ["source.txt"]}, "contradiction": ""}
     assert answer(capsys, "check", "--lock") == (1, told)

@@ -14,14 +14,21 @@ PINS = Path("pins.yaml")
 class File(BaseModel):
     path: str
     md5: str | None = None
+    nfiles: int | None = None  # of a folder
 
 
 class Stage(BaseModel):
     """What DVC notes of a stage when it ran."""
 
+    cmd: str | list[str] = ""
     deps: list[File] = []
     outs: list[File] = []
     params: dict[str, dict[str, object]] = {}  # file: name: value
+
+    @property
+    def lines(self) -> list[str]:
+        """The commands."""
+        return [self.cmd] if isinstance(self.cmd, str) else self.cmd
 
     @property
     def values(self) -> dict[str, object]:

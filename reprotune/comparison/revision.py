@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -53,13 +54,20 @@ class Revision:
         return run("show", here) if succeeds("cat-file", "-e", here) else None
 
     def read_table(self, path: Path) -> pd.DataFrame | None:
+        """A table, or None.
+
+        Raises:
+            InputError: the file is no table.
+        """
         found = self.read_bytes(path)
         if not found:
             return None
         separator = "\t" if path.suffix == ".tsv" else ","
-        return pd.read_csv(
-            BytesIO(found), sep=separator, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=False
-        )
+        kinds = dict.fromkeys(TEXT, "str")
+        try:
+            return pd.read_csv(BytesIO(found), sep=separator, dtype=kinds, keep_default_na=False)
+        except ValueError as error:
+            raise InputError(f"{path} of {self.name} is no table: {error}") from None
 
     def read_figures(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
         """A metrics file; None if there is none, or one that another version wrote."""
@@ -70,8 +78,16 @@ class Revision:
             return None
 
     def read_yaml(self, path: Path) -> dict[str, object]:
-        found = (self.read_bytes(path) or b"{}").decode()
-        return dict(YAML(typ="safe", pure=True).load(found) or {})
+        """A mapping; empty if there is none.
+
+        Raises:
+            InputError: the file is no YAML.
+        """
+        try:
+            found = YAML(typ="safe", pure=True).load((self.read_bytes(path) or b"{}").decode())
+        except (YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} of {self.name} is no YAML: {error}") from None
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def params(self) -> dict[str, object]:

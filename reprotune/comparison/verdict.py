@@ -1,13 +1,14 @@
 """What a change did to the model, and whether to merge: from git alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
 from reprotune.comparison import sections, statistics
 from reprotune.comparison.changes import describe_changes, measure_doubt
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
+from reprotune.comparison.proof import Proof, examine, tell_evidence
 from reprotune.comparison.report import Report, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
 from reprotune.comparison.sections import PRIMARY, format_p_value, format_points
@@ -24,8 +25,16 @@ WORDS = {
     Verdict.SAME: "No significant change",
     Verdict.WORSE: "Worse",
     Verdict.NONE: "Not comparable",
+    Verdict.UNPROVEN: "Unproven",
 }
-EXIT_CODES = {Verdict.BETTER: 0, Verdict.SAME: 0, Verdict.WORSE: 1, Verdict.NONE: 2}
+MOST_NAMED = 5  # classes in the headline
+EXIT_CODES = {
+    Verdict.BETTER: 0,
+    Verdict.SAME: 0,
+    Verdict.WORSE: 1,
+    Verdict.NONE: 2,
+    Verdict.UNPROVEN: 3,
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Result:
     rows: int = 0  # test rows that all runs have
     changes: list[Change] = field(default_factory=list)  # accuracy, macro-F1 and log loss
     recalls: list[Change] = field(default_factory=list)  # of each class
+    proofs: Sequence[Proof] = ()  # of each run of the new side
 
     @property
     def sentence(self) -> str:
@@ -59,6 +69,7 @@ class Result:
             "rows": self.rows,
             "metrics": [change.as_json() for change in self.changes],
             "classes": [change.as_json() for change in self.recalls],
+            "evidence": [proof.as_json() for proof in self.proofs],
         }
 
 
@@ -81,6 +92,23 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     Several on a side must differ in their training seed alone: then the spread of seeds counts as
     noise. What is no accuracy is of the first of each side.
     """
+    proofs, old = ([examine(run) for run in side] for side in (heads, bases))
+    found = judge(bases, heads, gate, seed)
+    verdict, text = found.verdict, found.report.verdict
+    if findings := [finding for proof in proofs for finding in proof.findings]:
+        more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+        verdict = Verdict.UNPROVEN
+        text = (
+            f"**{WORDS[verdict]}**: {': '.join(filter(None, findings[0]))}{more}. "
+            f"The predictions as they stand say: {text.replace('**', '', 2)}"
+        )
+    parts = [tell_evidence(old, proofs), *found.report.sections]
+    report = replace(found.report, kind=verdict, verdict=text, sections=parts)
+    return replace(found, verdict=verdict, report=report, proofs=proofs)
+
+
+def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed: int) -> Result:
+    """What the predictions say, if they may be believed."""
     base, head = bases[0], heads[0]
     title = f"{name_side(bases)} → {name_side(heads)}"
     if reason := find_obstacle(bases, heads):
@@ -97,6 +125,8 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     text = f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have."
+    if lost := name_lost(recalls, gate):
+        text += f" Recall fell: {lost}."
     found = [
         sections.tabulate_metrics(changes, gate),
         *sections.score_apart(pairs),
@@ -141,6 +171,19 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verd
     if primary.difference < -gate.tolerance:
         return Verdict.WORSE, why
     return Verdict.SAME, f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
+
+
+def name_lost(recalls: Sequence[Change], gate: Gate) -> str:
+    """The classes whose recall fell significantly, gated or not, the largest fall first."""
+    lost = [c for c in recalls if c.corrected < 1 - gate.confidence and c.difference < 0]
+    lost.sort(key=lambda change: change.difference)
+    told = [
+        f"{code(change.name)} {change.base:.3f} → {change.head:.3f} "
+        f"(p {format_p_value(change.corrected)})"
+        for change in lost[:MOST_NAMED]
+    ]
+    more = [f"{len(lost) - MOST_NAMED} more"] if len(lost) > MOST_NAMED else []
+    return ", ".join([*told, *more])
 
 
 def find_more_doubted(base: Revision, head: Revision, gate: Gate) -> str:

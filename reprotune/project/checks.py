@@ -6,21 +6,25 @@ from typing import Any
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
 
+IN_ORDER = (
+    "dvc.lock belongs to these parameters, this code and these sources; the figures follow from "
+    "the predictions (only a rebuild shows more)"
+)
+
 
 @dataclass(frozen=True)
 class Check:
-    """Whether all is in order, with what is wrong under ``key``."""
+    """Whether all is in order: what is wrong, under its names for programs, and in a sentence."""
 
-    key: str
-    wrong: dict[str, list[str]] | list[str]
+    wrong: dict[str, dict[str, list[str]] | list[str] | str]
     sentence: str
 
     @property
     def ok(self) -> bool:
-        return not self.wrong
+        return not any(self.wrong.values())
 
     def as_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, self.key: self.wrong}
+        return {"ok": self.ok, **self.wrong}
 
 
 def check_packages() -> Check:
@@ -37,22 +41,26 @@ def check_packages() -> Check:
         told = f"installed packages differ from pins.yaml: {', '.join(wrong)}; run make"
     else:
         told = f"{paths.PARAMS} is in order, and the packages are the pinned ones"
-    return Check("packages", wrong, told)
+    return Check({"packages": wrong}, told)
 
 
 def check_lock() -> Check:
-    """The parameters, and ``dvc.lock`` against parameters, code and sources.
+    """The parameters, ``dvc.lock`` against parameters, code and sources, and the figures.
 
     Raises:
         InputError: a parameter is wrong, or DVC cannot read the pipeline.
     """
+    from reprotune.comparison.contradictions import find_contradiction
+    from reprotune.comparison.revision import WORKSPACE, Revision
     from reprotune.project.staleness import find_stale
 
     load_params()
-    stale = find_stale()
-    if not stale:
-        told = "dvc.lock belongs to these parameters, this code and these sources"
-        return Check("stale", stale, told)
-    lines = [f"  {stage}: {', '.join(reasons)}" for stage, reasons in stale.items()]
-    told = "dvc.lock is not of these files: run dvc repro and commit what it changes\n"
-    return Check("stale", stale, told + "\n".join(lines))
+    stale, contradiction = find_stale(), find_contradiction(Revision(WORKSPACE, None))
+    told = []
+    if stale:
+        lines = [f"  {stage}: {', '.join(reasons)}" for stage, reasons in stale.items()]
+        told = ["dvc.lock is not of these files: run dvc repro and commit what it changes", *lines]
+    if contradiction:
+        told += ["the figures are not those of these files:", f"  {contradiction}"]
+    sentence = "\n".join(told) or IN_ORDER
+    return Check({"stale": stale, "contradiction": contradiction}, sentence)

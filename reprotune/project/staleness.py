@@ -1,4 +1,7 @@
-"""Whether ``dvc.lock`` belongs to the parameters, the code and the sources beside it."""
+"""Whether ``dvc.lock`` belongs to the parameters, the code and the sources beside it.
+
+What each stage took from another must be what that one made: a pipeline that ran by half is stale.
+"""
 
 import subprocess
 import sys
@@ -6,11 +9,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from reprotune.core import dvc, paths
+from reprotune.comparison.lineage import SOURCES, find_breaks
+from reprotune.comparison.revision import WORKSPACE, Revision
+from reprotune.core import dvc
 from reprotune.core.errors import InputError
 
 GONE = {"deleted", "not in cache"}  # of outputs: a clone without the cache has none
-SOURCES = {paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()}
 
 
 class Changed(BaseModel):
@@ -34,6 +38,8 @@ def find_stale() -> dict[str, list[str]]:
         stage: [reason for change in changes for reason in explain_change(change, outputs)]
         for stage, changes in read_status().items()
     }
+    for stage, reasons in find_breaks(Revision(WORKSPACE, None)).items():
+        stages[stage] = list(dict.fromkeys([*stages.get(stage, []), *reasons]))
     return {stage: reasons for stage, reasons in stages.items() if reasons}
 
 

@@ -1,10 +1,11 @@
 """The pull-request report, on real git repositories."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from reprotune.core import paths
 from reprotune.tables import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
+CLASSES = ["negative", "neutral", "positive"]
 HOSTILE = [
     "</table><script>alert(1)</script><h1>gone",
     "a | b || c `code` ``two`` @octocat #1 [link](http://example.org) <!-- x -->",
@@ -55,7 +57,7 @@ def git(*command: str) -> str:
 
 
 def predictions(rows: int, accuracy: float, seed: int) -> pd.DataFrame:
-    classes = ["negative", "neutral", "positive"]
+    classes = CLASSES
     draw = np.random.default_rng(0)
     labels, luck = draw.choice(classes, rows), draw.random(rows)
     luck = np.where(np.random.default_rng(seed).random(rows) < 0.05, 1 - luck, luck)
@@ -63,21 +65,29 @@ def predictions(rows: int, accuracy: float, seed: int) -> pd.DataFrame:
     said = np.where(luck < accuracy, labels, wrong)
     table = pd.DataFrame({"id": [f"{i:05}" for i in range(rows)]})
     table["text"] = [HOSTILE[i] if i < len(HOSTILE) else f"Sales rose {i} %" for i in range(rows)]
-    table["label"], table["predicted"] = labels, said
-    for name in classes:
-        table[name] = np.where(said == name, 0.8, 0.1)
-    return table
+    return say(table.assign(label=labels, predicted=said), classes)
 
 
-def write_run(accuracy: float, seed: int = 1, rows: int = 900, **changes: Any) -> None:
-    """What the pipeline leaves in git, made up."""
-    table = predictions(rows, accuracy, seed)
+def say(table: pd.DataFrame, classes: Sequence[str] = CLASSES) -> pd.DataFrame:
+    """The table with probabilities of what it predicts."""
+    shares = {name: np.where(table["predicted"] == name, 0.8, 0.1) for name in classes}
+    return table.assign(**shares)
+
+
+def write_predictions(table: pd.DataFrame) -> None:
+    """The predictions, and what follows from them."""
     for path in (paths.PREDICTIONS, paths.CONFUSION, paths.EVALUATE_METRICS):
         path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(paths.PREDICTIONS, index=False)
     table[["label", "predicted"]].to_csv(paths.CONFUSION, index=False)
     table[["id", "label"]].assign(role="test").to_csv(paths.ROWS, index=False)
-    metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"bytes": 1_000_000 * seed}))
+
+
+def write_run(accuracy: float, seed: int = 1, rows: int = 900, **changes: Any) -> None:
+    """What the pipeline leaves in git, made up."""
+    write_predictions(predictions(rows, accuracy, seed))
+    export = EXPORT.model_copy(update={"bytes": 1_000_000 * seed, "rows": rows})
+    metrics.write(paths.EXPORT_METRICS, export)
     tree = YAML(typ="safe", pure=True).load((ROOT / "profiles/builtin.yaml").read_text())
     for key, value in changes.items():
         section, name = key.split("__")
@@ -85,7 +95,10 @@ def write_run(accuracy: float, seed: int = 1, rows: int = 900, **changes: Any) -
     with paths.PARAMS.open("w") as file:
         YAML(typ="safe", pure=True).dump(tree, file)
     Path("pins.yaml").write_text(f"models:\n  torch: 2.13.{seed}\n")
-    deps = [{"path": "stages/train.py", "md5": f"{seed}"}]
+    code = Path("stages/train.py")
+    code.parent.mkdir(exist_ok=True)
+    code.write_text(f"{seed}")
+    deps = [{"path": str(code), "md5": hashlib.md5(code.read_bytes()).hexdigest()}]
     lock = {"stages": {"train": {"cmd": "x", "deps": deps, "outs": [{"path": "m", "md5": "1"}]}}}
     Path("dvc.lock").write_text(json.dumps(lock))
 
@@ -200,6 +213,7 @@ def test_figures_of_another_version_are_unknown_and_no_hindrance(
     paths.EVALUATE_METRICS.write_text(written)
     commit("another version")
     git("checkout", "-qb", "this-version")
+    paths.EVALUATE_METRICS.unlink()
     write_run(0.87, 2)
     write_audit(250)
     ended, text = compare()
@@ -252,9 +266,37 @@ def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
     neutral = table["label"] == "neutral"
     table.loc[neutral & (table.index % 4 == 0), "predicted"] = "positive"
     table.loc[~neutral, "predicted"] = table["label"]
-    table.to_csv(paths.PREDICTIONS, index=False)
+    write_predictions(say(table))
     ended, text = compare("HEAD")
     assert ended == 1 and "**Worse**: recall of `neutral`" in text
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_class_that_falls_is_named_beside_another_that_rises(
+    repository: Path, gated: bool
+) -> None:
+    git("checkout", "-q", "main")
+    classes = ["neutral"] if gated else []
+    gate = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": classes}
+    table = predictions(900, 0.80, 1)
+    write_run(0.80, compare__gate=gate)
+    commit("gate")
+    for name, other in (("neutral", "positive"), ("positive", "negative")):  # recalls of 0.80
+        of = table.index[table["label"] == name]
+        table.loc[of, "predicted"] = name
+        table.loc[of[: len(of) // 5], "predicted"] = other
+    write_predictions(say(table))
+    before = commit("base")
+    for name, share in (("neutral", 0.35), ("positive", 0.05)):  # one falls as the other rises
+        of = table.index[table["label"] == name]
+        table.loc[of, "predicted"] = name
+        table.loc[of[: int(share * len(of))], "predicted"] = "negative"
+    write_predictions(say(table))
+    ended, text = compare(before)
+    headline = text.splitlines()[3]
+    assert ended == int(gated)
+    assert "Recall fell: `neutral` 0.80" in headline and "(p < 0.001)." in headline
+    assert "`positive`" not in headline
 
 
 def test_other_test_rows_are_scored_apart(repository: Path) -> None:
@@ -270,9 +312,13 @@ def test_other_test_rows_are_scored_apart(repository: Path) -> None:
 def test_what_cannot_be_compared_is_said_with_the_reason(repository: Path, why: str) -> None:
     table = predictions(900, 0.8, 1)
     if why == "classes":
-        table.rename(columns={"neutral": "mixed"}).to_csv(paths.PREDICTIONS, index=False)
+        labels = {"bad": "negative", "so so": "mixed", "good": "positive"}
+        verbalizers = {name: name for name in labels.values()}
+        write_run(0.8, download__labels=labels, prompt__verbalizers=verbalizers)
+        renamed = table.rename(columns={"neutral": "mixed"}).replace("neutral", "mixed")
+        write_predictions(renamed[[*table.columns[:4], *sorted(verbalizers)]])
     elif why == "rows":
-        table.assign(id=table["id"] + "new").to_csv(paths.PREDICTIONS, index=False)
+        write_predictions(table.assign(id=table["id"] + "new"))
     else:
         paths.PREDICTIONS.unlink()
     ended, text = compare()
@@ -311,7 +357,7 @@ def test_several_seeds_count_by_their_spread(repository: Path) -> None:
 def test_merge_commits_and_a_sub_folder(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git("checkout", "-q", "main")
     Path("project").mkdir()
-    for name in ("reports", "metrics", "params.yaml", "pins.yaml", "dvc.lock"):
+    for name in ("reports", "metrics", "stages", "params.yaml", "pins.yaml", "dvc.lock"):
         git("mv", name, "project")
     commit("moved into a folder")
     git("checkout", "-q", "change")

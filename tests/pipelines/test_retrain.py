@@ -19,11 +19,12 @@ from reprotune.core import paths
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = """
-import json, os, pathlib, sys, time
+import os, pathlib, sys, time
 sys.path.insert(0, {root!r})
 from reprotune.core.supervision import die_with_parent
 if "DVC_STAGE" in os.environ:
     die_with_parent()
+from tests.comparison.runs import write_figures
 from tests.comparison.test_verdict import write_run
 text = pathlib.Path("data/source/own.csv").read_text()
 if text == "broken":
@@ -37,9 +38,7 @@ write_run(float(text.split()[0]), seed=int(float(text.split()[0]) * 100))
 pathlib.Path("dvc.lock").unlink()
 for name, content in keep.items():
     pathlib.Path(name).write_bytes(content)
-figures = json.loads(pathlib.Path({root!r}, "metrics/evaluate.json").read_text())
-figures["gain_over"] = {{"tfidf": figures["gain_over"]["tfidf"] | {{"interval": [0.05, 0.15]}}}}
-pathlib.Path("metrics/evaluate.json").write_text(json.dumps(figures))
+write_figures()
 pathlib.Path("model.txt").write_text(text)
 """
 DAG = """

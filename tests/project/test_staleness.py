@@ -76,12 +76,36 @@ def test_parameters_that_were_changed_and_not_run_are_named_with_their_stages(cl
         cli.main(["check", "--lock"])
 
 
+def test_a_pipeline_that_ran_by_half_is_named_with_the_stage_that_is_behind(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = clone.parent / "origin"
+    monkeypatch.chdir(origin)
+    Path("first.py").write_text("open('data/made.txt', 'w').write('made anew')")
+    dvc("repro", "-q", "first")
+    run("git", "commit", "-qam", "half of it")
+    run("git", "clone", "-q", str(origin), str(clone.parent / "fresh"))
+    monkeypatch.chdir(clone.parent / "fresh")
+    assert find_stale() == {"second": ["data/made.txt is not what first made"]}
+    with pytest.raises(SystemExit, match=r"second: data/made\.txt is not what first made"):
+        cli.main(["check", "--lock"])
+
+
+def test_figures_that_do_not_follow_do_not_pass(clone: Path) -> None:
+    paths.SPLIT_METRICS.write_text("forged")
+    paths.ROWS.parent.mkdir()
+    paths.ROWS.write_text("id,label,role\n")
+    with pytest.raises(SystemExit, match=r"not those of these files:\s+metrics/split"):
+        cli.main(["check", "--lock"])
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ("code", {"second": ["second.py"]}),
         ("removed code", {"second": ["second.py"]}),
         ("metrics", {"second": ["metrics/second.json is not what the stage made"]}),
+        ("removed metrics", {"second": ["metrics/second.json is not in git"]}),
         ("command", {"second": ["its command"]}),
     ],
 )
@@ -95,6 +119,8 @@ def test_other_changes_are_named_too(
             Path("second.py").unlink()
         case "metrics":
             Path("metrics/second.json").write_text("{ }")
+        case "removed metrics":
+            Path("metrics/second.json").unlink()
         case "command":
             text = Path("dvc.yaml").read_text().replace(" second.py\n", " -u second.py\n", 1)
             Path("dvc.yaml").write_text(text)

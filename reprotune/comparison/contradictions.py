@@ -1,0 +1,141 @@
+"""What in git contradicts what else is in git: predictions, rows and figures of one run.
+
+What rests on files that git does not hold shows in a rebuild alone.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from reprotune.comparison import recomputed
+from reprotune.comparison.evidence import Evidence
+from reprotune.comparison.report import code
+from reprotune.comparison.revision import Revision
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.tables import metrics
+from reprotune.tables.predictions import DECIMALS
+
+NOISE = 1e-5  # by which another CPU may compute a figure differently
+GROUPED = {paths.FIT: "part", paths.BASELINE_PREDICTIONS: "predictor"}
+
+
+def find_contradiction(revision: Revision) -> str:
+    """The first contradiction, with its file and its row or key; empty if there is none."""
+    try:
+        return next(list_contradictions(Evidence(revision)), "")
+    except InputError as error:
+        return code(str(error))
+
+
+def list_contradictions(evidence: Evidence) -> Iterator[str]:
+    for path, table in evidence.tables.items():
+        yield from check_columns(path, table, evidence.classes)
+        yield from check_probabilities(path, table, evidence.classes)
+        yield from check_rows(path, table, evidence)
+    for path, make in recomputed.FIGURES.items():
+        expected = make(evidence)
+        if expected is not None:
+            found = json.loads(evidence.revision.read_bytes(path) or b"{}")
+            yield from compare_figures(path, found, expected)
+    for path, plot in recomputed.draw_up(evidence).items():
+        drawn = evidence.revision.read_table(path)
+        if drawn is not None and not is_same_table(drawn, plot):
+            yield f"{path} does not follow from {paths.PREDICTIONS}"
+
+
+def check_columns(path: Path, table: pd.DataFrame, classes: list[str]) -> Iterator[str]:
+    by = [GROUPED[path]] if path in GROUPED else []
+    for name in ["id", "label", "predicted", *classes, *by]:
+        if name not in table:
+            yield f"{path}: there is no column {code(name)}"
+
+
+def check_probabilities(path: Path, table: pd.DataFrame, classes: list[str]) -> Iterator[str]:
+    """Every prediction is the likeliest class of its own probabilities, the first of equal ones."""
+    columns = [pd.to_numeric(table[name], errors="coerce") for name in classes]
+    probability = np.stack(columns, axis=1).astype(float)
+    slack = len(classes) * 10.0**-DECIMALS
+    proper = (probability >= 0).all(axis=1) & (abs(probability.sum(axis=1) - 1) <= slack)
+    yield from name_rows(path, table, ~proper, "its probabilities are none")
+    likeliest = np.array(classes)[np.nan_to_num(probability).argmax(axis=1)]
+    other = likeliest != table["predicted"].to_numpy()
+    yield from name_rows(path, table, other, "the prediction is not its likeliest class")
+
+
+def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[str]:
+    """The predictions are of the rows that are listed for their part, each once, as labelled.
+
+    Of the training rows there are as many as test rows.
+    """
+    rows = evidence.rows
+    if rows is None:
+        return
+    tests = int((rows["role"] == "test").sum())
+    for name, part in divide(path, table).items():
+        listed = rows[rows["role"] == (name if path == paths.FIT else "test")]
+        count = min(len(listed), tests) if name == "train" else len(listed)
+        labels = listed.drop_duplicates("id").set_index("id")["label"].reindex(part["id"])
+        other = labels.to_numpy() != part["label"].to_numpy()
+        yield from name_rows(path, part, other, f"it has no such label in {paths.ROWS}")
+        yield from name_rows(path, part, part["id"].duplicated().to_numpy(), "it is there twice")
+        if len(part) != count:
+            yield f"{path}: {code(str(name))} has {len(part)} rows; by {paths.ROWS}, {count}"
+
+
+def divide(path: Path, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The predictions by part or predictor; a part that lacks has no rows."""
+    if path not in GROUPED:
+        return {"test": table}
+    wanted = ("train", "validation") if path == paths.FIT else ()
+    parts = {str(name): part for name, part in table.groupby(GROUPED[path], sort=False)}
+    return dict.fromkeys(wanted, table[:0]) | parts
+
+
+def name_rows(path: Path, table: pd.DataFrame, wrong: np.ndarray, why: str) -> Iterator[str]:
+    for name in table.loc[wrong, "id"]:
+        yield f"{path}, row {code(str(name))}: {why}"
+
+
+def compare_figures(path: Path, found: object, expected: BaseModel) -> Iterator[str]:
+    """Where the figures of a file are not those that follow."""
+    values = expected.model_dump(by_alias=True, exclude_defaults=True)
+    was, now = dict(list_leaves(found)), dict(list_leaves(metrics.round_figures(values)))
+    for key, value in now.items():
+        if key not in was or not is_same(was[key], value):
+            told, made = (code(str(one)) for one in (was.get(key), value))
+            yield f"{path}: {code(key)} is {told}; what it rests on gives {made}"
+    yield from (f"{path}: {code(key)} rests on nothing" for key in was if key not in now)
+
+
+def list_leaves(tree: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """The figures of a file with their dotted names."""
+    if isinstance(tree, dict | list) and tree:
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from list_leaves(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, tree
+
+
+def is_same(one: object, other: object) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= NOISE
+    return one == other
+
+
+def is_same_table(found: pd.DataFrame, expected: pd.DataFrame) -> bool:
+    """Whether two tables have the same texts, and the same figures but for noise."""
+    if list(found.columns) != list(expected.columns) or len(found) != len(expected):
+        return False
+    for name in expected:
+        if pd.api.types.is_numeric_dtype(expected[name]):
+            known = pd.to_numeric(found[name], errors="coerce")
+            if not np.allclose(known, expected[name], rtol=0, atol=NOISE, equal_nan=True):
+                return False
+        elif list(found[name].astype("str")) != list(expected[name].astype("str")):
+            return False
+    return True

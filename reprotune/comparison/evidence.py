@@ -1,0 +1,52 @@
+"""The files of a revision that bear on its figures."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from reprotune.comparison.revision import Revision
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.core.params_file import explain
+from reprotune.tables import metrics
+from reprotune.tables.classes import class_names
+
+PREDICTED = (paths.PREDICTIONS, paths.FIT, paths.BASELINE_PREDICTIONS)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What git holds of a run; what is damaged raises InputError, what is not there is None."""
+
+    revision: Revision
+
+    @cached_property
+    def params(self) -> Params:
+        try:
+            return Params.model_validate(self.revision.read_yaml(paths.PARAMS))
+        except ValidationError as error:
+            raise InputError(f"{paths.PARAMS}: {explain(error)}") from None
+
+    @cached_property
+    def classes(self) -> list[str]:
+        return class_names(self.params.download.labels)
+
+    @cached_property
+    def tables(self) -> dict[Path, pd.DataFrame]:
+        """The predictions that are there."""
+        found = {path: self.revision.read_table(path) for path in PREDICTED}
+        return {path: table for path, table in found.items() if table is not None}
+
+    @cached_property
+    def rows(self) -> pd.DataFrame | None:
+        """Every row with its label and role."""
+        return self.revision.read_table(paths.ROWS)
+
+    def read(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
+        """A file of figures."""
+        found = self.revision.read_bytes(path)
+        return None if found is None else metrics.parse(found.decode(errors="replace"), kind, path)

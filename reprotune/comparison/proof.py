@@ -1,0 +1,92 @@
+"""What git has against a run: stages that were not run, figures that do not follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprotune.comparison.contradictions import find_contradiction
+from reprotune.comparison.lineage import find_breaks
+from reprotune.comparison.report import Section, code
+from reprotune.comparison.revision import Revision
+from reprotune.comparison.tree import Tree, hash_content, is_under
+
+CODE = ("reprotune/evaluation", "reprotune/tables")  # that makes the figures
+NOT_SEEN = (
+    "What git does not hold (data and weights in DVC's cache, the training itself) was not looked "
+    "at: only a rebuild shows it, for example `dvc repro --force`."
+)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found against one run: nothing, if it is proven as far as git can."""
+
+    revision: Revision
+    stale: dict[str, list[str]]  # stage: what differs from its record
+    contradiction: str  # between the figures and what they follow from
+    recomputed: bool  # or the figures are of other code than this
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """The stage, if it is one that differs from its record, and what was found."""
+        told = [
+            (f"stage {code(name)}", ", ".join(map(code, why))) for name, why in self.stale.items()
+        ]
+        return [*told, *([("", self.contradiction)] if self.contradiction else [])]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.revision.name,
+            "stale": self.stale,
+            "contradiction": self.contradiction,
+            "recomputed": self.recomputed,
+        }
+
+
+def examine(revision: Revision) -> Proof:
+    """Hold the lock and the figures of a run against everything that git has of it."""
+    own = is_own_code(revision)
+    found = find_contradiction(revision) if own else ""
+    return Proof(revision, find_breaks(revision), found, own)
+
+
+def is_own_code(revision: Revision) -> bool:
+    """Whether the figures of a revision were made by the code that runs here."""
+    hashes = Tree(revision, CODE).hashes
+    theirs = {path: md5 for path, md5 in hashes.items() if is_figuring(path)}
+    root = Path(__file__).parents[2]
+    ours = {
+        file.relative_to(root).as_posix(): hash_content(file.read_bytes())
+        for room in CODE
+        for file in (root / room).rglob("*.py")
+    }
+    return theirs == ours or not any(is_under(path, "reprotune") for path in hashes)
+
+
+def is_figuring(path: str) -> bool:
+    return path.endswith(".py") and any(is_under(path, room) for room in CODE)
+
+
+def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
+    """The section that stands first in a report."""
+    rows = [
+        [side, code(proof.revision.name), *finding]
+        for side, proofs in (("after", heads), ("before", bases))
+        for proof in proofs
+        for finding in proof.findings
+    ]
+    notes = []
+    if not any(proof.findings for proof in heads):
+        notes.append(
+            "Nothing contradicts the new side: `dvc.lock` is of its files, and its figures follow "
+            "from its predictions."
+        )
+    if any(proof.stale for proof in heads):
+        notes.append("`dvc repro` runs what was not run; commit what it changes.")
+    if any(proof.contradiction for proof in heads):
+        notes.append(
+            "What contradicts is restored from its own commit, or made anew: `dvc repro --force`."
+        )
+    if other := [code(p.revision.name) for p in (*bases, *heads) if not p.recomputed]:
+        notes.append(f"Made by other code than this, and so not recomputed: {', '.join(other)}.")
+    return Section("Evidence", [*notes, NOT_SEEN], ("side", "run", "", "found"), rows)

@@ -1,0 +1,116 @@
+"""The files of a revision with the hashes that DVC gives them, from git alone."""
+
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from reprotune.comparison.revision import Revision, git, run
+
+LINK, SUBMODULE = "120000", "160000"
+LARGE = b"version https://git-lfs"  # git holds a pointer, and the hash is that of the file
+
+
+class Tree:
+    """What git holds of a revision under this folder, and what the pointers of DVC say beside it.
+
+    A hash is None where git does not have the content: links, submodules and files of Git LFS.
+    """
+
+    def __init__(self, revision: Revision, under: Collection[str]) -> None:
+        self.revision = revision
+        hashes = hash_commit(revision.commit, under) if revision.commit else hash_workspace(under)
+        self.hashes: dict[str, str | None] = dict(hashes)
+        for path in [path for path in self.hashes if path.endswith(".dvc")]:
+            self.hashes |= read_pointer(revision, Path(path))
+        self.unseen = [] if revision.commit else list_unseen(self.hashes)
+
+    def hash(self, path: str, made: dict[str, str | None]) -> str | None:
+        """The hash of a file or folder, some of whose files are ``made``; None if git lacks some.
+
+        Of a folder it is that of the list of its files, as DVC makes it.
+        """
+        known = self.hashes | made
+        if path in known:
+            return known[path]
+        inside = {file: md5 for file, md5 in known.items() if is_under(file, path)}
+        if not all(inside.values()) or any(str(md5).endswith(".dir") for md5 in inside.values()):
+            return None
+        unseen = (one for one in self.unseen if one not in known)
+        if not inside or any(is_under(one, path) or is_under(path, one) for one in unseen):
+            return None
+        listed = [
+            {"md5": md5, "relpath": file.removeprefix(f"{path}/")}
+            for file, md5 in sorted(inside.items())
+        ]
+        return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+
+    def count(self, path: str) -> int:
+        """How many files there are at or under a path."""
+        return sum(file == path or is_under(file, path) for file in self.hashes)
+
+
+def is_under(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
+
+
+def hash_commit(commit: str, under: Collection[str]) -> Iterator[tuple[str, str | None]]:
+    """The files of a commit, those under some paths with their hash."""
+    wanted = []
+    for line in run("ls-tree", "-r", "-z", commit).decode(errors="replace").split("\0")[:-1]:
+        about, path = line.split("\t", 1)
+        mode, _, name = about.split()
+        if mode in (LINK, SUBMODULE) or not is_wanted(path, under):
+            yield path, None
+        else:
+            wanted.append((path, name))
+    with tempfile.TemporaryFile() as names:
+        names.write("".join(f"{name}\n" for _, name in wanted).encode())
+        names.seek(0)
+        command = ["git", "cat-file", "--batch"]
+        with subprocess.Popen(command, stdin=names, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for path, _ in wanted:
+                size = int(process.stdout.readline().split()[-1])
+                yield path, hash_content(process.stdout.read(size + 1)[:-1])
+
+
+def hash_workspace(under: Collection[str]) -> Iterator[tuple[str, str | None]]:
+    """The files here that git has or would take, those under some paths with their hash."""
+    ignore = ["--exclude-from=.dvcignore"] if Path(".dvcignore").is_file() else []
+    listed = git("ls-files", "-z", "-co", "--exclude-standard", "--deduplicate", *ignore)
+    for path in listed.split("\0")[:-1]:
+        file = Path(path)
+        if file.is_file():
+            wanted = is_wanted(path, under) and not file.is_symlink()
+            yield path, hash_content(file.read_bytes()) if wanted else None
+
+
+def is_wanted(path: str, under: Collection[str]) -> bool:
+    return any(path == one or is_under(path, one) for one in under)
+
+
+def hash_content(content: bytes) -> str | None:
+    return None if content.startswith(LARGE) else hashlib.md5(content).hexdigest()
+
+
+def read_pointer(revision: Revision, path: Path) -> dict[str, str | None]:
+    """The hashes of what a ``.dvc`` file points to."""
+    outs = revision.read_yaml(path).get("outs")
+    listed = [out for out in outs if isinstance(out, dict)] if isinstance(outs, list) else []
+    return {
+        (path.parent / str(out.get("path"))).as_posix(): str(out["md5"]) if "md5" in out else None
+        for out in listed
+    }
+
+
+def list_unseen(known: Collection[str]) -> list[str]:
+    """Files and folders here that git ignores, and no pointer names."""
+    found = git("ls-files", "-z", "-oi", "--exclude-standard", "--directory").split("\0")[:-1]
+    return [
+        path.rstrip("/")
+        for path in found
+        if path.rstrip("/") not in known and "__pycache__" not in Path(path).parts
+    ]

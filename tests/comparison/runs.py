@@ -1,0 +1,44 @@
+"""Made-up runs whose figures follow from their predictions, as a pipeline leaves them in git."""
+
+import pandas as pd
+
+from reprotune.core import paths
+from reprotune.evaluation import figures
+from reprotune.evaluation.metrics import Resampling, score, score_subset
+from reprotune.tables import metrics
+from reprotune.tables import predictions as tables
+from tests.comparison.test_verdict import CLASSES, predictions, say
+
+SAMPLING = Resampling(confidence=0.95, resamples=2000, seed=1)  # of profiles/builtin.yaml
+
+
+def write_figures() -> None:
+    """What follows from the predictions on test rows, with rows to fit and a baseline."""
+    test = tables.read(paths.PREDICTIONS)
+    parts = {"test": test}
+    for name in ("train", "validation"):
+        part = predictions(60, 0.9, seed=1)
+        parts[name] = part.assign(id=name[0] + part["id"])
+    fit = pd.concat([parts[name].assign(part=name) for name in ("train", "validation")])
+    fit.drop(columns="text").to_csv(paths.FIT, index=False)
+    listed = [part[["id", "label"]].assign(role=name) for name, part in parts.items()]
+    pd.concat(listed).to_csv(paths.ROWS, index=False)
+    baseline = say(test.assign(predicted="neutral")).assign(predictor="parrot")
+    baseline.to_csv(paths.BASELINE_PREDICTIONS, index=False)
+    scores = metrics.Baseline(**score(baseline, CLASSES).model_dump())
+    metrics.write(paths.BASELINE_METRICS, metrics.Baselines(baselines={"parrot": scores}, shots=0))
+    said = metrics.Predictions(texts_cut=0)
+    metrics.write(paths.PREDICTIONS_METRICS, said)
+    asked = figures.Predicted(
+        *map(tables.read, (paths.PREDICTIONS, paths.FIT, paths.BASELINE_PREDICTIONS))
+    )
+    whole = score_subset(test, list(test["id"]), SAMPLING.confidence)
+    subsets = {"without_doubted": whole, "without_leaked": whole}
+    truth = pd.Series([None] * len(test))
+    found = figures.evaluate(asked, said, truth, subsets, CLASSES, SAMPLING)
+    metrics.write(paths.EVALUATE_METRICS, found)
+    paths.PLOTS.mkdir(exist_ok=True)
+    for name, plot in figures.draw_up_plots(asked.test, CLASSES).items():
+        plot.to_csv(paths.PLOTS / name, index=False, float_format="%.6f")
+    mistakes = figures.find_mistakes(asked.test, CLASSES, 50)
+    mistakes.to_csv(paths.ERRORS, index=False, float_format="%.6f")

@@ -1,0 +1,343 @@
+"""What git holds against a run is found, and the verdict is then unproven."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from reprotune.comparison.contradictions import find_contradiction
+from reprotune.comparison.lineage import find_breaks
+from reprotune.comparison.report import Verdict, markdown
+from reprotune.comparison.revision import WORKSPACE, Revision, read_revision
+from reprotune.comparison.verdict import compare_revisions
+from reprotune.core import paths
+from tests.comparison.runs import write_figures
+from tests.comparison.test_verdict import commit, git, write_run
+
+HERE = Revision(WORKSPACE, None)
+DAG = """
+vars: []
+stages:
+  split:
+    cmd: python split.py
+    deps: [split.py, "${curate.decisions}"]
+    params: [roles.train_per_class]
+    outs:
+      - data/splits/train.parquet: {persist: true}
+      - reports/rows.csv: {cache: false}
+  audit:
+    cmd: python audit.py
+    outs: [data/splits/audited.csv]
+  train:
+    cmd: python train.py
+    deps: [data/splits, library]
+    params: [train]
+    outs: [models/tuned]
+  predict:
+    cmd: python predict.py
+    deps: [models/tuned, reports/rows.csv]
+    metrics:
+      - metrics/predicted.json: {cache: false}
+"""
+
+
+def md5(content: str | bytes) -> str:
+    return hashlib.md5(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def folder(files: dict[str, str]) -> str:
+    """The hash of a folder, as DVC makes it."""
+    listed = [{"md5": files[name], "relpath": name} for name in sorted(files)]
+    return md5(json.dumps(listed, sort_keys=True)) + ".dir"
+
+
+def file(path: str) -> dict[str, str]:
+    return {"path": path, "md5": md5(Path(path).read_bytes())}
+
+
+def write_pipeline() -> dict[str, Any]:
+    """A pipeline that was run to its end, by its lock; nothing of it is in a cache."""
+    for name, text in {
+        "dvc.yaml": DAG,
+        "split.py": "split",
+        "library/one.py": "one",
+        "library/sub/two.py": "two",
+        "data/decisions.csv": "id,action,label,reviewer,note\n",
+        "metrics/predicted.json": "{}",
+    }.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    params = YAML(typ="safe", pure=True).load(paths.PARAMS.read_text())
+    splits = {"train.parquet": md5("train"), "audited.csv": md5("audited")}
+    library = {"one.py": md5("one"), "sub/two.py": md5("two")}
+    tuned = {"path": "models/tuned", "md5": md5("weights") + ".dir"}
+    return {
+        "split": {
+            "cmd": "python split.py",
+            "deps": [file("data/decisions.csv"), file("split.py")],
+            "params": {
+                "params.yaml": {"roles.train_per_class": params["roles"]["train_per_class"]}
+            },
+            "outs": [
+                {"path": "data/splits/train.parquet", "md5": splits["train.parquet"]},
+                file("reports/rows.csv"),
+            ],
+        },
+        "audit": {
+            "cmd": "python audit.py",
+            "outs": [{"path": "data/splits/audited.csv", "md5": splits["audited.csv"]}],
+        },
+        "train": {
+            "cmd": "python train.py",
+            "deps": [
+                {"path": "data/splits", "md5": folder(splits)},
+                {"path": "library", "md5": folder(library)},
+            ],
+            "params": {"params.yaml": {"train": params["train"]}},
+            "outs": [tuned],
+        },
+        "predict": {
+            "cmd": "python predict.py",
+            "deps": [tuned, file("reports/rows.csv")],
+            "outs": [file("metrics/predicted.json")],
+        },
+    }
+
+
+def write_lock(stages: dict[str, Any]) -> None:
+    Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A run on main, whose lock and figures are in order; the stages of its lock."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q", "-b", "main")
+    Path(".gitignore").write_text("/reports/comparison.*\n/data/splits/\n__pycache__/\n")
+    write_run(0.80, rows=300)
+    write_figures()
+    stages = write_pipeline()
+    write_lock(stages)
+    commit("a run")
+    git("checkout", "-qb", "change")
+    return stages
+
+
+def test_a_run_in_order_has_nothing_against_it_here_and_as_a_commit(
+    repository: dict[str, Any],
+) -> None:
+    for run in (HERE, read_revision("HEAD")):
+        assert find_breaks(run) == {}
+        assert find_contradiction(run) == ""
+    Path("library/__pycache__").mkdir()
+    Path("library/__pycache__/one.pyc").write_text("compiled")
+    assert find_breaks(HERE) == {}
+
+
+def out(stages: dict[str, Any], stage: str, path: str) -> dict[str, str]:
+    return next(one for one in stages[stage]["outs"] if one["path"] == path)
+
+
+def change_parameter() -> None:
+    text = paths.PARAMS.read_text()
+    assert "learning_rate: 0.001" in text
+    paths.PARAMS.write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
+
+
+SPLITS = "data/splits is not what audit and split made"
+STALE: dict[str, tuple[Callable[[dict[str, Any]], object], dict[str, list[str]]]] = {
+    "an output that a later stage did not take": (
+        lambda stages: stages["train"]["outs"].__setitem__(
+            0, {"path": "models/tuned", "md5": "0" * 32 + ".dir"}
+        ),
+        {"predict": ["models/tuned is not what train made"]},
+    ),
+    "an output within a folder that a later stage reads": (
+        lambda stages: out(stages, "split", "data/splits/train.parquet").update(md5="0" * 32),
+        {"train": [SPLITS]},
+    ),
+    "another output of the same folder": (
+        lambda stages: out(stages, "audit", "data/splits/audited.csv").update(md5="0" * 32),
+        {"train": [SPLITS]},
+    ),
+    "a parameter of a section": (
+        lambda stages: change_parameter(),
+        {"train": ["params.yaml: train.learning_rate"]},
+    ),
+    "code": (
+        lambda stages: Path("library/sub/two.py").write_text("three"),
+        {"train": ["library"]},
+    ),
+    "code that is gone": (lambda stages: Path("split.py").unlink(), {"split": ["split.py"]}),
+    "decisions, whose place is a parameter": (
+        lambda stages: Path("data/decisions.csv").write_text("id\n"),
+        {"split": ["data/decisions.csv"]},
+    ),
+    "an output that git keeps": (
+        lambda stages: Path("metrics/predicted.json").write_text("{ }"),
+        {"predict": ["metrics/predicted.json is not what the stage made"]},
+    ),
+    "an output that git kept": (
+        lambda stages: Path("metrics/predicted.json").unlink(),
+        {"predict": ["metrics/predicted.json is not in git"]},
+    ),
+    "a stage that never ran": (
+        lambda stages: stages.pop("predict"),
+        {"predict": ["it was not run"]},
+    ),
+    "a command": (
+        lambda stages: stages["audit"].update(cmd="python other.py"),
+        {"audit": ["its command"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STALE)
+def test_what_was_changed_and_not_run_is_named_with_its_stage(
+    repository: dict[str, Any], what: str
+) -> None:
+    change, expected = STALE[what]
+    change(repository)
+    write_lock(repository)
+    assert find_breaks(HERE) == expected
+    commit(what)
+    assert find_breaks(read_revision("HEAD")) == expected
+
+
+def test_a_record_of_a_stage_that_is_no_more_says_nothing(repository: dict[str, Any]) -> None:
+    gone = {"cmd": "x", "deps": [{"path": "gone.py", "md5": "0" * 32}], "outs": []}
+    write_lock(repository | {"gone": gone})
+    assert find_breaks(HERE) == {}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, (path, old)
+    path.write_text(text.replace(old, new, 1))
+
+
+def edit_table(path: Path, **columns: object) -> None:
+    """Set columns of the first row."""
+    table = pd.read_csv(path, dtype={"id": "str"}, keep_default_na=False)
+    for name, value in columns.items():
+        table.loc[0, name] = value
+    table.to_csv(path, index=False)
+
+
+FORGED: dict[str, tuple[Callable[[], object], str]] = {
+    "a figure": (
+        lambda: edit(paths.EVALUATE_METRICS, '"accuracy": 0.', '"accuracy": 0.9'),
+        "metrics/evaluate.json: `test.accuracy` is `0.9",
+    ),
+    "a figure of a baseline": (
+        lambda: edit(paths.BASELINE_METRICS, '"macro_f1": 0.1', '"macro_f1": 0.0'),
+        "metrics/baseline.json: `baselines.parrot.macro_f1` is `0.0",
+    ),
+    "a figure that is none": (
+        lambda: edit(paths.EVALUATE_METRICS, '"test": {', '"test": {"f2": 1.0, '),
+        "metrics/evaluate.json: `test.f2` rests on nothing",
+    ),
+    "a prediction": (
+        lambda: edit_table(paths.PREDICTIONS, predicted="neutral"),
+        "reports/predictions/evaluate.csv, row `00000`: the prediction is not its likeliest class",
+    ),
+    "a prediction on a training row": (
+        lambda: edit_table(paths.FIT, predicted="neutral"),
+        "reports/predictions/fit.csv, row `t00000`: the prediction is not its likeliest class",
+    ),
+    "a prediction with its probabilities": (
+        lambda: edit_table(
+            paths.PREDICTIONS, predicted="neutral", negative=0.1, neutral=0.8, positive=0.1
+        ),
+        "metrics/evaluate.json: `test.accuracy` is ",
+    ),
+    "a probability": (
+        lambda: edit_table(paths.PREDICTIONS, positive=0.7),
+        "reports/predictions/evaluate.csv, row `00000`: its probabilities are none",
+    ),
+    "a label": (
+        lambda: edit_table(paths.PREDICTIONS, label="neutral"),
+        "reports/predictions/evaluate.csv, row `00000`: it has no such label in reports/rows.csv",
+    ),
+    "a row that is left out": (
+        lambda: paths.PREDICTIONS.write_text(
+            "".join(paths.PREDICTIONS.read_text().splitlines(keepends=True)[:-1])
+        ),
+        "reports/predictions/evaluate.csv: `test` has 299 rows; by reports/rows.csv, 300",
+    ),
+    "a part that is left out": (
+        lambda: paths.FIT.write_text("".join(paths.FIT.read_text().splitlines(keepends=True)[:61])),
+        "reports/predictions/fit.csv: `validation` has 0 rows; by reports/rows.csv, 60",
+    ),
+    "a picture": (
+        lambda: edit_table(paths.CLASSWISE, recall=1.0),
+        "reports/plots/classes.csv does not follow from reports/predictions/evaluate.csv",
+    ),
+    "a mistake that is hidden": (
+        lambda: edit_table(paths.ERRORS, text="none"),
+        "reports/errors.csv does not follow from reports/predictions/evaluate.csv",
+    ),
+    "no baselines": (
+        paths.BASELINE_PREDICTIONS.unlink,
+        "`metrics/evaluate.json rests on reports/predictions/baseline.csv, which is not there`",
+    ),
+    "no table": (
+        lambda: paths.FIT.write_text('"a\n'),
+        "`reports/predictions/fit.csv of workspace is no table",
+    ),
+    "rows of the export": (
+        lambda: edit(paths.EXPORT_METRICS, '"rows": 300', '"rows": 3000'),
+        "metrics/export.json: `rows` is `3000`; what it rests on gives `300`",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_a_forgery_is_named_with_file_and_row_or_key(repository: dict[str, Any], what: str) -> None:
+    forge, expected = FORGED[what]
+    forge()
+    assert find_contradiction(HERE).startswith(expected)
+
+
+def test_noise_of_another_cpu_is_no_forgery(repository: dict[str, Any]) -> None:
+    figures = json.loads(paths.EVALUATE_METRICS.read_text())
+    figures["test"]["log_loss"] += 2e-6
+    paths.EVALUATE_METRICS.write_text(json.dumps(figures))
+    assert find_contradiction(HERE) == ""
+
+
+def test_a_forged_run_is_unproven_with_the_finding_on_top(repository: dict[str, Any]) -> None:
+    table = pd.read_csv(paths.PREDICTIONS, dtype={"id": "str"}, keep_default_na=False)
+    table.assign(predicted=table["label"]).to_csv(paths.PREDICTIONS, index=False)
+    commit("forged")
+    result = compare_revisions("main", "HEAD")
+    assert (result.verdict, result.exit_code) == (Verdict.UNPROVEN, 3)
+    finding = "the prediction is not its likeliest class"
+    assert result.sentence.startswith("Unproven: reports/predictions/evaluate.csv, row ")
+    assert finding in result.sentence and "as they stand say: Better" in result.sentence
+    text = markdown(result.report)
+    assert text.index("**Unproven**") < text.index("### Evidence") < text.index("### Metrics")
+    assert finding in result.as_json()["evidence"][0]["contradiction"]  # type: ignore[index]
+    mended = compare_revisions("HEAD", "main")
+    assert mended.verdict == Verdict.WORSE, "an old side that is forged stops no repair"
+    text = markdown(mended.report)
+    assert "Nothing contradicts the new side" in text and finding in text
+    assert "only a rebuild shows it" in text
+
+
+def test_a_run_by_half_is_unproven_even_if_nothing_can_be_compared(
+    repository: dict[str, Any],
+) -> None:
+    out(repository, "split", "data/splits/train.parquet").update(md5="0" * 32)
+    write_lock(repository)
+    paths.PREDICTIONS.unlink()
+    for path in (paths.EVALUATE_METRICS, paths.EXPORT_METRICS):
+        path.unlink()
+    result = compare_revisions("main")
+    assert (result.verdict, result.exit_code) == (Verdict.UNPROVEN, 3)
+    assert SPLITS in result.sentence and "Not comparable" in result.sentence
