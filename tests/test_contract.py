@@ -48,7 +48,7 @@ def test_no_two_stages_write_one_file() -> None:
     written = [
         name
         for stage in stages
-        for key in ("outs", "metrics")
+        for key in ("outs", "metrics", "plots")
         for name in contract.names(stage.get(key, []))
     ]
     assert len(written) == len(set(written))

@@ -46,6 +46,9 @@ class Live(dvclive.Live):
     def _init_dvc(self) -> None:
         pass
 
+    def make_summary(self) -> None:
+        """None: the last losses are in the metrics of the stage, and no plot."""
+
 
 class Curves(TrainerCallback):
     """The losses through DVCLive, as they come; what a resumed run had logged comes first."""
