@@ -8,7 +8,7 @@ from prefect import get_run_logger
 from ruamel.yaml import YAML
 
 from pipelines.workspace import git
-from reprotune.core.dvc import read_yaml
+from reprotune.core.yaml_file import read_yaml
 
 PRODUCTION = "production"
 

@@ -8,10 +8,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
-from ruamel.yaml import YAML
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.yaml_file import load_yaml
 from reprotune.tables import metrics
 
 WORKSPACE = "workspace"
@@ -70,8 +70,8 @@ class Revision:
             return None
 
     def read_yaml(self, path: Path) -> dict[str, object]:
-        found = (self.read_bytes(path) or b"{}").decode()
-        return dict(YAML(typ="safe", pure=True).load(found) or {})
+        found = load_yaml(self.read_bytes(path) or b"{}", f"{self.name}:{path}")
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def params(self) -> dict[str, object]:

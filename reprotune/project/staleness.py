@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
+from reprotune.core.yaml_file import read_yaml
 
 GONE = {"deleted", "not in cache"}  # of outputs: a clone without the cache has none
 SOURCES = {paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()}
@@ -68,7 +69,7 @@ def explain_change(change: Changed | str, outputs: set[str]) -> list[str]:
 
 def list_outputs() -> set[str]:
     """The outputs of all stages."""
-    stages = dvc.read_yaml(dvc.FILE)["stages"]
+    stages = read_yaml(dvc.FILE)["stages"]
     kinds = ("outs", "metrics", "plots")
     return {path for stage in stages.values() for path in dvc.entries(stage, *kinds)}
 
