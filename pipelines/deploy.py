@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from pipelines.commands import FlowError
-from reprotune.core.dvc import read_yaml
+from reprotune.core.yaml_file import read_yaml
 
 POOL = "reprotune"
 SILENT = timedelta(seconds=90)  # three heartbeats, which prefect.yaml asks for every 30 s

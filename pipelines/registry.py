@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from gto import api as gto
-from gto.exceptions import ArtifactNotFound
+from gto.exceptions import ArtifactNotFound, GTOException
 from prefect import get_run_logger
-from ruamel.yaml import YAML
+from pydantic import ValidationError
 
+from pipelines.commands import FlowError
 from pipelines.workspace import git
-from reprotune.core.dvc import read_yaml
+from reprotune.comparison.lock import Lock
+from reprotune.core.yaml_file import load_yaml, read_yaml
 
 PRODUCTION = "production"
 
@@ -20,6 +22,11 @@ def find_in_use(folder: Path) -> str:
         found = gto.show(str(folder), f"{model[0]}#{PRODUCTION}") if model else []
     except ArtifactNotFound:  # nothing is registered
         found = []
+    except GTOException as error:
+        raise FlowError(
+            f"the tags of the model cannot be read: {error}; git tag lists them, and "
+            "git tag --delete TAG removes a wrong one"
+        ) from None
     return str(found[0]["commit_hexsha"]) if found else git(folder, "rev-parse", "HEAD")
 
 
@@ -34,9 +41,12 @@ def find_artifact(folder: Path) -> tuple[str, str] | None:
 
 def find_model(folder: Path, commit: str, path: str) -> str | None:
     """The hash of the model in the lock of a commit."""
-    lock = YAML(typ="safe", pure=True).load(git(folder, "show", f"{commit}:dvc.lock"))
-    outs = [out for stage in lock["stages"].values() for out in stage.get("outs", [])]
-    return next((out["md5"] for out in outs if out["path"] == path), None)
+    lock = load_yaml(git(folder, "show", f"{commit}:dvc.lock").encode(), f"{commit}:dvc.lock")
+    try:
+        stages = Lock.model_validate(lock).stages
+    except ValidationError:  # a damaged one knows no model
+        return None
+    return next((o.md5 for stage in stages.values() for o in stage.outs if o.path == path), None)
 
 
 def register(folder: Path, commit: str) -> str:

@@ -48,6 +48,8 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
         files = [paths.SOURCE_DATA / f.location for f in params.download.files]
         wanted = files if params.download.kind == "file" else []
         for place in [*wanted, Path(params.curate.decisions)]:
+            if not (incoming / place).resolve().is_relative_to(incoming.resolve()):
+                raise commands.FlowError(f"{place}: not in {incoming}; copy it there")
             if not (incoming / place).is_file() or is_committed(incoming, place):
                 continue
             if differs(incoming / place, folder / place):

@@ -8,11 +8,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.yaml_file import load_yaml
 from reprotune.tables import metrics
 
 WORKSPACE = "workspace"
@@ -83,10 +82,7 @@ class Revision:
         Raises:
             InputError: the file is no YAML.
         """
-        try:
-            found = YAML(typ="safe", pure=True).load((self.read_bytes(path) or b"{}").decode())
-        except (YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} of {self.name} is no YAML: {error}") from None
+        found = load_yaml(self.read_bytes(path) or b"{}", f"{self.name}:{path}")
         return found if isinstance(found, dict) else {}
 
     @cached_property

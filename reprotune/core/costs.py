@@ -23,5 +23,5 @@ def read_costs(path: Path = paths.RUN) -> dict[str, Cost]:
         return {}
     try:
         return COSTS.validate_json(path.read_bytes())
-    except ValidationError:  # it is in no commit, and the next run writes it again
+    except (OSError, ValidationError):  # it is in no commit, and the next run writes it again
         return {}

@@ -5,14 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from reprotune.core.yaml_file import read_yaml
 
 FILE = Path("dvc.yaml")
-
-
-def read_yaml(path: Path) -> Any:
-    """A YAML 1.2 file; numbers like 1e-4 are numbers."""
-    return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
 
 
 def entries(stage: dict[str, Any], *keys: str) -> list[str]:

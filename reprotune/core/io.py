@@ -1,19 +1,22 @@
-"""Files and folders that are whole or not there."""
+"""Files and folders that are whole or not there, on the disk too."""
 
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path that replaces ``path`` once it is complete: never a half-written file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        partial.replace(path)
+        put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -26,7 +29,37 @@ def whole_folder(path: Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     try:
         yield partial
+        sync(*(file for file in partial.rglob("*") if file.is_file()))
         shutil.rmtree(path, ignore_errors=True)
-        partial.replace(path)
+        put_in_place(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Rename what is complete, so that a power cut leaves the old or the new and nothing else."""
+    sync(partial)
+    partial.replace(path)
+    sync(path.parent)
+
+
+def sync(*places: Path) -> None:
+    """Have files or folders on the disk before anything else is done."""
+    for place in places:
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """The values of a JSON text that anyone may have written.
+
+    Raises:
+        ValueError: it is none, or nested too deep to be read.
+    """
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise ValueError("nested too deep") from None

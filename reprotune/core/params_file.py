@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.yaml_file import read_yaml
 
+LISTED = 50  # wrong parameters
+SHOWN = 200  # characters of a wrong value
 RENAMED = {  # what a parameter was called before: what it is called now
     "baseline.batch": "baseline.batch_size",
     "evaluate.batch": "predictions.batch_size",
@@ -40,11 +41,9 @@ def load_params(path: Path = paths.PARAMS) -> Params:
         InputError: names every key that is wrong, its value and what is allowed.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run this in the folder that holds it") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as YAML 1.2: {error}") from None
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -54,8 +53,9 @@ def load_params(path: Path = paths.PARAMS) -> Params:
 def explain(error: ValidationError) -> str:
     """One line for each violation: key, value and what is allowed."""
     lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+    problems = error.errors(include_url=False)
+    for problem in problems[:LISTED]:
+        key = ".".join(str(part)[:SHOWN] for part in problem["loc"]) or "(the whole file)"
         kind = problem["type"]
         if kind == "missing":
             lines.append(f"{key} is missing; no parameter has a default")
@@ -64,9 +64,18 @@ def explain(error: ValidationError) -> str:
         elif kind == "value_error":
             lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
         else:
-            lines.append(f"{key} is {problem['input']!r}; {problem['msg']}")
-    count = f"{len(lines)} parameters are wrong" if len(lines) > 1 else "a parameter is wrong"
+            lines.append(f"{key} is {shorten(problem['input'])}; {problem['msg']}")
+    count = f"{len(problems)} parameters are wrong" if len(problems) > 1 else "a parameter is wrong"
     return "\n  ".join([f"{count}:", *lines])
+
+
+def shorten(value: object) -> str:
+    """A value as it is written, or its beginning."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of too many digits to be written
+        return "a number of more than 4,000 digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def alternatives(location: tuple[int | str, ...]) -> str:

@@ -1,6 +1,5 @@
 """Run a stage as a command."""
 
-import json
 import os
 import resource
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from psutil import Process
 
 from reprotune.core import paths
+from reprotune.core.costs import COSTS, Cost, read_costs
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
@@ -33,10 +33,13 @@ def main(run: Callable[[Params], None]) -> None:
 
 def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:
     """Seconds and peak memory (MiB); in no tracked file, for they differ from run to run."""
-    costs = json.loads(path.read_text()) if path.exists() else {}
+    costs = read_costs(path)
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(who).ru_maxrss for who in whose) // unit
-    costs[name] = {"seconds": round(seconds, 2), "peak_mib": peak}
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(costs, indent=2) + "\n", encoding="utf-8")
+    costs[name] = Cost(seconds=round(seconds, 2), peak_mib=peak)
+    try:
+        with whole_file(path) as partial:
+            partial.write_bytes(COSTS.dump_json(costs, indent=2) + b"\n")
+    except OSError as error:  # the outputs of the stage are written
+        print(f"{path}: the cost of {name} is not noted: {error}", file=sys.stderr)

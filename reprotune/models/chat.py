@@ -1,14 +1,23 @@
 """Prompts in the turns of a chat, as an instruct model's own template has them."""
 
+import multiprocessing
+import resource
+import warnings
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from typing import Any
 
-from jinja2 import TemplateError
+from psutil import Process
 from transformers import PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
 from reprotune.models.spelling import encode_frame
 
+FORK = multiprocessing.get_context("fork")  # in which nothing is imported again
+SECONDS = 20.0
+MEMORY = 1 << 30  # bytes, beside what this process has
+LONGEST = 1_000_000  # characters around the turns
+SHOWN = 500  # of a message
 DAY = "26 Jul 2024"  # for templates that tell the date: today's would change every run
 TODAY = f"{{% macro strftime_now(form) %}}{DAY}{{% endmacro %}}"
 MARK = "\ue000"  # where the content of a turn goes; no template changes a private character
@@ -19,21 +28,54 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: b
 
     ``answered``: the last turn is the assistant's already.
     """
+    receiver, sender = FORK.Pipe(duplex=False)
+    child = FORK.Process(target=answer, args=(sender, tokenizer, turns, answered))
+    with warnings.catch_warnings():  # a child that runs Python alone needs no other thread
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child.start()
+    sender.close()
+    text, failure = None, f"it takes more than {SECONDS:.0f} s"
+    try:
+        if receiver.poll(SECONDS):
+            text, failure = receiver.recv()
+    except EOFError:
+        failure = "its process was ended, as if it took too much memory"
+    finally:
+        child.kill()
+        child.join()
+        receiver.close()
+    if text is None:
+        raise InputError(f"the tokenizer's chat template fails: {failure}; set prompt.chat none")
+    return str(text)
+
+
+def answer(
+    sender: Connection, tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: bool
+) -> None:
+    """In a process of its own: send the text, or None and why the template fails.
+
+    A template is a program that somebody else wrote: it gets so much memory, and no more.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (Process().memory_info().vms + MEMORY,) * 2)
+    try:
+        text = fill(tokenizer, turns, answered)
+        sender.send((text, "") if len(text) <= LONGEST else (None, "its text does not end"))
+    except Exception as error:  # whatever a program can raise
+        sender.send((None, f"{type(error).__name__} {error}"[:SHOWN]))
+
+
+def fill(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: bool) -> str:
+    """The template with the turns in it."""
     roles = ("user", "assistant")
     messages = [{"role": roles[i % 2], "content": turn} for i, turn in enumerate(turns)]
-    try:
-        text: Any = tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=not answered,
-            enable_thinking=False,
-            date_string=DAY,
-            chat_template=TODAY + tokenizer.get_chat_template(),
-        )
-    except TemplateError as error:
-        raise InputError(
-            f"the tokenizer's chat template fails: {error}; set prompt.chat none"
-        ) from None
+    text: Any = tokenizer.apply_chat_template(
+        messages,
+        tokenize=False,
+        add_generation_prompt=not answered,
+        enable_thinking=False,
+        date_string=DAY,
+        chat_template=TODAY + tokenizer.get_chat_template(),
+    )
     return str(text)
 
 

@@ -1,7 +1,6 @@
 """Resolve, check and pin a base model, without loading it."""
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.models.manifest import Manifest, PinnedFile
 from reprotune.sources import hub
 from reprotune.sources.hub import Repository
@@ -28,6 +28,7 @@ TASKS = {
     "classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 }
 SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQuestionAnswering")
+TEMPLATES = "additional_chat_templates/*.jinja"  # which transformers reads, too
 OLD = "pytorch_model.bin"
 OLD_WEIGHTS = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 BLOCK = 1 << 20
@@ -70,6 +71,9 @@ def local(location: str, folder: Path) -> Path:
     if not path.is_dir():
         present = sorted(p.name for p in folder.glob("*") if p.is_dir())
         raise InputError(f"model.location {location}: no such folder; {folder} holds {present}")
+    for file in path.rglob("*"):
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise InputError(f"{file}: a link out of the folder of the model; copy the file there")
     return path
 
 
@@ -107,7 +111,10 @@ def parameter_count(path: Path) -> int:
             return sum(tensor.numel() for tensor in weights.values())
         with safe_open(path, "numpy") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except (OSError, RuntimeError, UnpicklingError, SafetensorError) as error:
+    except (
+        *(OSError, RuntimeError, ValueError, AttributeError, EOFError),
+        *(UnpicklingError, SafetensorError),
+    ) as error:
         raise InputError(
             f"{path}: not readable as safetensors ({error}): cut off, or a pointer to the real "
             "file; fetch it again"
@@ -124,6 +131,9 @@ def weight_files(path: Path) -> list[str]:
             shards = read_object(index).get("weight_map")
             if not isinstance(shards, dict) or not shards:
                 raise InputError(f"{index}: has no weight_map; fetch it again")
+            for name in shards.values():
+                if not isinstance(name, str) or Path(name).name != name:
+                    raise InputError(f"{index}: {name!r} is no file of its folder; fetch it again")
             return sorted(set(shards.values()))
     found = sorted(p.name for p in path.glob("*.safetensors"))
     return found or [OLD] * (path / OLD).is_file()
@@ -131,8 +141,8 @@ def weight_files(path: Path) -> list[str]:
 
 def read_object(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        values = parse_json(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{file}: not readable as JSON: {error}; fetch it or save the model again"
         ) from None
@@ -145,11 +155,17 @@ def read_config(path: Path) -> dict[str, Any]:
     """The configuration of a model folder, which names a type that transformers knows itself."""
     config = read_object(path / "config.json")
     kind = config.get("model_type")
-    if not any(kind in names for names in TASKS.values()):
-        known = "names no model_type" if kind is None else f"has the model_type {kind!r}"
+    if not isinstance(kind, str) or not any(kind in names for names in TASKS.values()):
+        known = "names no model_type" if kind is None else f"has the model_type {str(kind)[:100]!r}"
         raise InputError(
             f"{path / 'config.json'}: {known}, and transformers has no text classifier for that "
             "without code of the model's own, which is not run; save another model there"
+        )
+    saved = config.get("architectures") or []
+    if not isinstance(saved, list) or not all(isinstance(name, str) for name in saved):
+        raise InputError(
+            f"{path / 'config.json'}: architectures is no list of names; fetch it or save the "
+            "model again"
         )
     return config
 
@@ -179,15 +195,21 @@ def check_task(path: Path, task: str) -> None:
     )
 
 
+def describe(file: Path, folder: Path) -> PinnedFile:
+    name = file.relative_to(folder).as_posix()
+    return PinnedFile(name=name, bytes=file.stat().st_size, sha256=sha256(file))
+
+
 def pin(path: Path, place: Place) -> Manifest:
     """What is known of a model folder: architecture, size, and every file's size and hash."""
     weights = weight_files(path)
     files = sorted(p for p in path.iterdir() if p.suffix in PINNED or p.name in weights)
+    files += sorted(path.glob(TEMPLATES))
     return Manifest(
         kind=place.kind,
         location=place.location if place.kind == "hub" else path.as_posix(),
         revision=place.revision,
         architecture=architecture(read_config(path)),
         parameters=sum(parameter_count(path / name) for name in weights),
-        files=[PinnedFile(name=p.name, bytes=p.stat().st_size, sha256=sha256(p)) for p in files],
+        files=[describe(p, path) for p in files],
     )

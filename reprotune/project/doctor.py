@@ -1,6 +1,5 @@
 """``reprotune doctor``: what would stop a run on this machine, before it starts."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,13 +15,13 @@ import psutil
 from packaging.requirements import Requirement
 from rich.markup import escape
 from rich.table import Table
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
 from reprotune.project.machine import time_product
 from reprotune.sources import hub
@@ -109,13 +108,14 @@ def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
         return Finding(STOP, "dvc", "this folder is no git repository with DVC; clone one, or "
                        "run git init && dvc init")  # fmt: skip
     try:
-        if lock.is_file():
-            YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError):
+        whole = not lock.is_file() or isinstance(read_yaml(lock), dict)
+    except InputError:
+        whole = False
+    if not whole:
         return Finding(STOP, "dvc", f"{lock} is damaged; git checkout -- {lock}")
     held = root / "tmp/rwlock"
     try:
-        holders = json.loads(held.read_text() or "{}") if held.is_file() else {}
+        holders = parse_json(held.read_bytes() or b"{}") if held.is_file() else {}
     except ValueError:
         return Finding(STOP, "dvc", f"{held} is damaged; if no dvc is running, remove it")
     numbers = {entry["pid"] for entry in find_holders(holders)}
@@ -128,7 +128,7 @@ def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
 def find_holders(tree: object) -> Iterator[dict[str, int]]:
     """The entries of DVC's rwlock that name a process."""
     if isinstance(tree, dict):
-        if isinstance(tree.get("pid"), int):
+        if isinstance(pid := tree.get("pid"), int) and 0 < pid < 1 << 31:
             yield tree
         for value in tree.values():
             yield from find_holders(value)

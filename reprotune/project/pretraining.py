@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reprotune.builtin import news
 from reprotune.builtin.pretraining import Settings, pretrain
-from reprotune.core.dvc import read_yaml
+from reprotune.core.yaml_file import read_yaml
 
 
 def rebuild(file: Path, target: Path) -> float:

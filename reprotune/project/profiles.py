@@ -16,6 +16,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.yaml_file import load_yaml
 from reprotune.data.reading.archives import divide
 from reprotune.data.reading.files import locate
 from reprotune.project.machine import choose_dtype
@@ -37,6 +38,23 @@ EDITOR.preserve_quotes = True
 EDITOR.representer.add_representer(type(None), spell_null)
 
 
+def edit(file: Path) -> Any:
+    """The values of a parameter file, with their comments."""
+    return load_yaml(file.read_bytes(), file, EDITOR)
+
+
+def read_changes(file: Path) -> Changes:
+    """What a profile changes.
+
+    Raises:
+        InputError: it is no mapping of sections and parameters.
+    """
+    found = load_yaml(file.read_bytes(), file, YAML())
+    if not isinstance(found, dict) or not all(isinstance(s, dict) for s in found.values()):
+        raise InputError(f"{file}: not a profile, which has sections and in them parameters")
+    return found
+
+
 def list_profiles(folder: Path = paths.PROFILES) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.yaml"))
 
@@ -56,7 +74,7 @@ def use(
     if name not in list_profiles(folder):
         raise InputError(f"no profile {name!r}; there are {', '.join(list_profiles(folder))}")
     file = folder / f"{name}.yaml"
-    changes: Changes = {} if name == BUILTIN else YAML().load(file.read_text(encoding="utf-8"))
+    changes: Changes = {} if name == BUILTIN else read_changes(file)
     if model:
         changes.setdefault("model", {}).update(kind="path", location=model, revision=None)
     if data:
@@ -97,7 +115,7 @@ def write(
     model = changes.get("model", {})
     if model.get("compute_dtype") == AUTO:
         model["compute_dtype"] = choose_dtype()
-    values = EDITOR.load((folder / f"{BUILTIN}.yaml").read_text(encoding="utf-8"))
+    values = edit(folder / f"{BUILTIN}.yaml")
     overlay(values, changes, origin)
     return save(values, target, tidy=True)
 
@@ -108,7 +126,7 @@ def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:
     Raises:
         InputError: there is no such parameter, or it may not have this value.
     """
-    tree = EDITOR.load(target.read_text(encoding="utf-8"))
+    tree = edit(target)
     for name, value in values.items():
         *sections, last = name.split(".")
         section: Any = tree
@@ -151,6 +169,8 @@ def overlay(values: CommentedMap, changes: Mapping[str, object], origin: str) ->
         if key not in values:
             raise InputError(f"{origin}: {key} is no parameter")
         if isinstance(value, dict) and key not in WHOLE:
+            if not isinstance(values[key], dict):
+                raise InputError(f"{origin}: {key} is no section of parameters")
             overlay(values[key], value, origin)
         else:
             values[key] = value

@@ -14,15 +14,14 @@ from typing import Literal, Self
 
 import pandas as pd
 from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from reprotune.comparison.revision import flat, git
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-from reprotune.core.params.fields import Positive, Section, refuse
+from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.params_file import explain
+from reprotune.core.yaml_file import read_yaml
 from reprotune.project.profiles import pin
 
 SHOWN = 12  # lines of a failed trial
@@ -34,9 +33,9 @@ class Sweep(Section):
 
     search: Literal["grid", "random"]
     trials: Positive | None
-    seed: int
+    seed: Seed
     parameters: dict[str, list[Setting]]
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
     stage: Literal["evaluate", "export"]
     select: str
     report: list[str]
@@ -77,10 +76,10 @@ def load_sweep(path: Path) -> Sweep:
         InputError: names every key that is wrong.
     """
     try:
-        return Sweep.model_validate(YAML(typ="safe", pure=True).load(path.read_text("utf-8")))
+        return Sweep.model_validate(read_yaml(path))
     except ValidationError as error:
         raise InputError(f"{path}: {explain(error)}") from None
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except OSError as error:
         raise InputError(f"{path}: not readable as a sweep: {error}") from None
 
 

@@ -12,6 +12,8 @@ from accelerate import PartialState
 from accelerate.utils import broadcast
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from reprotune.core.io import parse_json, sync, whole_file
+
 SECONDS = 300.0  # between two checkpoints, at least
 KEPT = 2  # the last one may be half-written when the plug is pulled
 SEAL = "sealed.json"
@@ -62,21 +64,25 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def seal(folder: Path) -> None:
-    partial = folder / f".{SEAL}"
-    partial.write_text(json.dumps(hashes(folder)))
-    partial.replace(folder / SEAL)
+    found = hashes(folder)
+    sync(*(folder / name for name in found))
+    with whole_file(folder / SEAL) as partial:
+        partial.write_text(json.dumps(found))
 
 
 def is_sealed(folder: Path) -> bool:
-    file = folder / SEAL
-    return file.is_file() and json.loads(file.read_text()) == hashes(folder)
+    try:
+        return bool(parse_json((folder / SEAL).read_bytes()) == hashes(folder))
+    except (OSError, ValueError):  # no seal, or a damaged one; or a damaged checkpoint
+        return False
 
 
 def latest(folder: Path) -> Path | None:
     """The last complete checkpoint; those that are damaged or half-written are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda f: int(f.name.split("-")[1]))
+    steps = {f: f.name.partition("-")[2] for f in folder.glob("checkpoint-*") if f.is_dir()}
+    found = sorted((f for f in steps if steps[f].isdecimal()), key=lambda f: int(steps[f]))
     for checkpoint in reversed(found):
         if is_sealed(checkpoint):
             return checkpoint
-        shutil.rmtree(checkpoint)
+        shutil.rmtree(checkpoint, ignore_errors=True)
     return None

@@ -1,12 +1,14 @@
 """Stages leave whole files, and fail with one message."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from reprotune.core import paths
+from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
@@ -47,6 +49,36 @@ def test_a_run_notes_its_cost_beside_the_others(repository: Path) -> None:
     assert costs["train"]["seconds"] == 2.0
     assert set(costs) == {"train", "roles"}
     assert costs["roles"]["peak_mib"] > 1
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"a": 1}', "\xff", "[" * 5000])
+def test_a_damaged_note_of_costs_fails_no_stage_and_is_written_anew(
+    repository: Path, damaged: str
+) -> None:
+    paths.RUN.parent.mkdir()
+    paths.RUN.write_text(damaged, "latin-1")
+    main(lambda params: None)
+    assert set(read_costs(paths.RUN)) == {"roles"}
+
+
+def test_a_cost_that_cannot_be_noted_fails_no_stage(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths.RUN.mkdir(parents=True)
+    main(lambda params: None)
+    assert "the cost of roles is not noted" in capsys.readouterr().err
+
+
+def test_two_processes_that_write_one_file_leave_one_of_the_two(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom reprotune.core.io import whole_file\n"
+        "for _ in range(50):\n with whole_file(Path('a')) as p: p.write_text(sys.argv[1] * 9999)"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, letter], cwd=tmp_path) for letter in "xy"
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert set((tmp_path / "a").read_text()) in ({"x"}, {"y"})
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:

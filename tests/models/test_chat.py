@@ -9,6 +9,7 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.models import chat as chats
 from reprotune.models.encoders import encoder_for
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
@@ -99,3 +100,23 @@ def test_an_export_chats_as_the_tuned_model_does(
     save_classifier(chatting, tmp_path)
     after = score_texts(*load_classifier(tmp_path), rows["text"][:8], 4, "after")
     assert abs(before - after).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "1 s"),
+        ("{{ 1 // 0 }}", "ZeroDivisionError"),
+        ("{% for i in range(10 ** 9) %}x{% endfor %}", "OverflowError"),
+        ("{{ 'x' * 10 ** 10 }}", "MemoryError"),
+        ("{{ 'x' * 10 ** 8 }}", "does not end"),
+        ("{% for", "TemplateSyntaxError"),
+    ],
+)
+def test_a_template_that_does_harm_is_an_error_and_takes_neither_time_nor_memory(
+    chatting: PromptEncoder, monkeypatch: pytest.MonkeyPatch, template: str, said: str
+) -> None:
+    monkeypatch.setattr(chats, "SECONDS", 1.0 if "1 s" in said else 20.0)
+    chatting.tokenizer.chat_template = template
+    with pytest.raises(InputError, match=f"template fails: .*{said}.*set prompt.chat none"):
+        chatting.prompt("x")

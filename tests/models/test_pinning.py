@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from reprotune.core.errors import InputError
 from reprotune.models.manifest import Manifest
@@ -75,3 +76,52 @@ def test_a_task_that_the_model_cannot_do_is_refused(
     else:
         with pytest.raises(InputError, match=message):
             check_task(tmp_path, task)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.json", '{"model_type": ["llama"]}'),
+        ("config.json", '{"model_type": "llama", "architectures": 3}'),
+        ("config.json", '{"model_type": "llama", "architectures": [3]}'),
+        ("config.json", '{"a": ' * 5000 + "1" + "}" * 5000),
+        ("config.json", '{"model_type": ' + "9" * 5000 + "}"),
+        ("config.json", "[]"),
+        ("model.safetensors.index.json", "[]"),
+        ("model.safetensors.index.json", '{"weight_map": ["a"]}'),
+        ("model.safetensors.index.json", '{"weight_map": {"a": 1}}'),
+        ("model.safetensors.index.json", '{"weight_map": {"a": "../../outside.safetensors"}}'),
+        ("model.safetensors.index.json", '{"weight_map": {"a": "/outside.safetensors"}}'),
+    ],
+)
+def test_json_that_is_not_what_a_model_has_is_refused_by_its_name(
+    models: Path, file: str, text: str
+) -> None:
+    (models / "tiny" / file).write_text(text)
+    with pytest.raises(InputError, match=file):
+        folder = resolve(Place("path", "tiny"), models)
+        check_task(folder, "causal")
+        pin(folder, Place("path", "tiny"))
+
+
+def test_weights_of_the_old_format_that_are_a_list_are_refused(models: Path) -> None:
+    (models / "tiny/model.safetensors").unlink()
+    torch.save([1, 2], models / "tiny/pytorch_model.bin")
+    with pytest.raises(InputError, match=r"pytorch_model\.bin: not readable"):
+        pin(models / "tiny", Place("path", "tiny"))
+
+
+def test_a_link_out_of_the_folder_is_refused(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.json").write_text("{}")
+    (models / "tiny/generation_config.json").unlink(missing_ok=True)
+    (models / "tiny/generation_config.json").symlink_to(tmp_path / "outside.json")
+    with pytest.raises(InputError, match="a link out of the folder"):
+        resolve(Place("path", "tiny"), models)
+
+
+def test_every_chat_template_is_pinned(models: Path) -> None:
+    folder = models / "tiny/additional_chat_templates"
+    folder.mkdir()
+    (folder / "tools.jinja").write_text("x")
+    names = {file.name for file in pin(models / "tiny", Place("path", "tiny")).files}
+    assert "additional_chat_templates/tools.jinja" in names

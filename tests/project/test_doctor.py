@@ -83,6 +83,19 @@ def test_damaged_files_of_a_killed_run_are_named(project: Path) -> None:
     assert doctor.check_dvc().level == "ok"
 
 
+@pytest.mark.parametrize(
+    "raw", [b"\xff", b"[" * 5000, b'{"a": {"pid": ' + b"9" * 4000 + b"}}", b'[{"pid": -1}]', b"9"]
+)
+def test_no_lock_of_dvc_however_damaged_ends_the_doctor(project: Path, raw: bytes) -> None:
+    held = project / ".dvc/tmp/rwlock"
+    held.parent.mkdir()
+    held.write_bytes(raw)
+    (project / "dvc.lock").write_bytes(b"stages: {}\n")
+    assert "rwlock is damaged" in (found := doctor.check_dvc()).detail or found.level == "ok"
+    (project / "dvc.lock").write_bytes(b"[1]")
+    assert "dvc.lock is damaged" in doctor.check_dvc().detail
+
+
 def test_a_folder_without_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert doctor.check_dvc().level == "stop"

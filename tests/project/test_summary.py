@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from reprotune.core import dvc, paths
+from reprotune.core.yaml_file import read_yaml
 from reprotune.project.summary import STAGES, describe_accuracy, describe_predictions, summarize
 from reprotune.tables import metrics
 
@@ -31,7 +32,7 @@ def test_a_model_that_is_no_better_than_the_majority_is_told_apart(low: float, t
 
 
 def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
-    assert list(STAGES) == list(dvc.read_yaml(ROOT / dvc.FILE)["stages"])
+    assert list(STAGES) == list(read_yaml(ROOT / dvc.FILE)["stages"])
     shutil.copytree(FIGURES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "run.json").write_text('{"train": {"seconds": 12.34, "peak_mib": 800}}')
     shown = show(tmp_path)

@@ -81,9 +81,9 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, changed: Changed) -> Changed:
+def small(changed: Changed) -> Changed:
     """Parameters of a small data set, with changes; nobody has decided anything."""
-    decisions = tmp_path_factory.mktemp("decisions") / "none.csv"
+    decisions = Path("none.csv")
     decisions.write_text(HEADER)
     return lambda values: changed(SMALL | {"curate.decisions": str(decisions)} | values)
 
@@ -179,7 +179,7 @@ def test_decisions_reach_every_part_and_win_over_the_policy(
     spared, gone = route.table("quarantine")["id"].iloc[0], route.table("test")["id"].iloc[-1]
     rows = [f"{i},relabel,positive,ann," for i in (tested, trained)]
     rows += [f"{spared},keep,,,", f"{gone},quarantine,,ann,spam"]
-    decisions = tmp_path / "decisions.csv"
+    decisions = Path("decisions.csv")
     decisions.write_text(HEADER + "\n".join(rows) + "\n")
     again = Route(tmp_path / "again").run(small({"curate.decisions": str(decisions)}))
     assert again.table("test").set_index("id")["label"][tested] == "positive"

@@ -1,5 +1,6 @@
 """A training that is killed goes on where it was, and ends in the same bytes."""
 
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -122,3 +123,29 @@ def test_a_damaged_checkpoint_is_passed_over(
         case "unsealed":
             (last / checkpoints.SEAL).unlink()
     assert run("killed", settings, precision) == undisturbed
+
+
+def test_a_damaged_seal_is_none_and_the_checkpoint_before_it_counts(tmp_path: Path) -> None:
+    draw = random.Random(1)
+    for number in range(300):
+        folder = tmp_path / str(number)
+        for name in ("checkpoint-3", "checkpoint-10"):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "state.pt").write_bytes(b"state of " + name.encode())
+            checkpoints.seal(folder / name)
+        seal = folder / "checkpoint-10" / checkpoints.SEAL
+        raw = bytearray(seal.read_bytes())
+        raw[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)
+        cut = draw.randrange(len(raw))
+        seal.write_bytes(draw.choice([bytes(raw), bytes(raw[:cut]), b"[" * 5000, b"9" * 5000]))
+        assert checkpoints.latest(folder) == folder / "checkpoint-3"
+        assert not seal.exists()
+
+
+def test_what_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-notes").mkdir()
+    (tmp_path / "checkpoint-7").write_text("a file")
+    (tmp_path / "checkpoint-8/folder").mkdir(parents=True)
+    (tmp_path / "checkpoint-8" / checkpoints.SEAL).write_text("{}")
+    assert checkpoints.latest(tmp_path) is None
+    assert (tmp_path / "checkpoint-notes").is_dir()

@@ -21,7 +21,7 @@ from reprotune.core.params.data import (
     ShareBetween,
     SourceFile,
 )
-from reprotune.core.params.fields import Positive, Section, refuse
+from reprotune.core.params.fields import Few, Section, Seed, refuse
 from reprotune.core.params.model import (
     Baseline,
     Compare,
@@ -67,8 +67,8 @@ __all__ = [
 class Params(Section):
     """All of ``params.yaml``."""
 
-    seed: int
-    threads: Positive
+    seed: Seed
+    threads: Few
     download: Download
     expectations: Expectations
     model: Model

@@ -6,11 +6,14 @@ from pydantic import Field, model_validator
 
 from reprotune.core.params.fields import (
     Count,
+    FileName,
+    Folds,
     Name,
     Positive,
     Probability,
     Section,
     Share,
+    Text,
     refuse,
 )
 
@@ -20,7 +23,7 @@ RESERVED = {"id", "text", "label", "part", "predicted", "predictor"}  # columns 
 class Builtin(Section):
     """The generated headlines."""
 
-    rows: Annotated[int, Field(ge=100)]
+    rows: Annotated[int, Field(ge=100, le=10_000_000)]
     wrong_labels: Annotated[float, Field(ge=0, le=0.8)]
     repeated: Share
 
@@ -30,7 +33,7 @@ class SourceFile(Section):
 
     location: Name
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
-    label: str | None
+    label: Text | None
     split: Literal["train", "validation", "test"] | None
 
 
@@ -40,14 +43,14 @@ class Download(Section):
     kind: Literal["builtin", "file", "url", "hub"]
     builtin: Builtin
     files: list[SourceFile]
-    repository: str | None
-    revision: str | None
+    repository: Text | None
+    revision: Text | None
     encoding: Name
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)]
+    delimiter: Annotated[str, Field(min_length=1, max_length=1, pattern=r'^[^\x00\n\r"]$')]
     header: bool
     text_column: Name | Count
     label_column: Name | Count | None
-    labels: Annotated[dict[str, Name | None], Field(min_length=2)]  # null leaves rows out
+    labels: Annotated[dict[Text, Name | None], Field(min_length=2)]  # null leaves rows out
 
     @property
     def classes(self) -> set[str]:
@@ -120,14 +123,14 @@ class Roles(Section):
 class Audit(Section):
     """How doubtful labels are looked for."""
 
-    folds: Annotated[int, Field(ge=2)]
+    folds: Folds
     review_rows: Positive
 
 
 class Curate(Section):
     """People's decisions, then the policy for rows that nobody decided on."""
 
-    decisions: Name
+    decisions: FileName
     duplicates: Literal["keep", "quarantine"]
     conflicts: Literal["keep", "quarantine"]
     doubtful: Literal["keep", "quarantine"]

@@ -1,15 +1,34 @@
 """What the sections of ``params.yaml`` are made of."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+MANY = 1_000_000_000  # of anything: more is a slip of the finger
+LONG = 10_000  # characters
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-PositiveReal = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]  # of numpy and scikit-learn
+Count = Annotated[int, Field(ge=0, le=MANY)]
+Positive = Annotated[int, Field(ge=1, le=MANY)]
+Few = Annotated[int, Field(ge=1, le=4096)]  # threads, processes: each takes a piece of the machine
+Folds = Annotated[int, Field(ge=2, le=1000)]
+PositiveReal = Annotated[float, Field(gt=0, le=1e6)]
+Text = Annotated[str, Field(max_length=LONG, pattern=r"^[^\x00]*$")]
+Name = Annotated[Text, Field(min_length=1)]
+
+
+def stay_inside(name: str) -> str:
+    """The name of a file, which may not lead out of the project."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name} is not in this project; copy it there, and name it from there")
+    return name
+
+
+FileName = Annotated[Name, AfterValidator(stay_inside)]
 
 
 class Section(BaseModel):

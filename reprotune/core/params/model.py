@@ -6,13 +6,19 @@ from pydantic import Field, model_validator
 
 from reprotune.core import paths
 from reprotune.core.params.fields import (
+    MANY,
     Count,
+    Few,
+    FileName,
+    Folds,
     Name,
     Positive,
     PositiveReal,
     Probability,
     Section,
+    Seed,
     Share,
+    Text,
     refuse,
 )
 
@@ -22,7 +28,7 @@ class Model(Section):
 
     kind: Literal["builtin", "path", "hub"]
     location: Name
-    revision: str | None
+    revision: Text | None
     task: Literal["causal", "classification"]
     quantization: Literal["nf4", "int8", "none"]
     double_quantization: bool
@@ -44,10 +50,10 @@ class Model(Section):
 class Prompt(Section):
     """How a text is put to a causal model and how its answers are spelt."""
 
-    template: str
+    template: Text
     chat: Literal["auto", "required", "none"]
-    verbalizers: dict[str, Name]
-    max_tokens: Annotated[int, Field(ge=8)]
+    verbalizers: dict[Text, Name]
+    max_tokens: Annotated[int, Field(ge=8, le=MANY)]
 
     @model_validator(mode="after")
     def complete(self) -> Self:
@@ -63,14 +69,14 @@ class Prompt(Section):
 class Baseline(Section):
     """The classical baseline and the batches of the zero-shot one."""
 
-    folds: Annotated[int, Field(ge=2)]
-    ngrams: Positive
-    shots: Count
+    folds: Folds
+    ngrams: Annotated[int, Field(ge=1, le=100)]
+    shots: Annotated[int, Field(ge=0, le=10_000)]
     batch_size: Positive
 
 
 class Lora(Section):
-    rank: Positive
+    rank: Annotated[int, Field(ge=1, le=100_000)]
     alpha: Positive
     dropout: Share
     targets: Literal["all-linear", "attention"]
@@ -80,7 +86,7 @@ class Train(Section):
     """How the model is tuned."""
 
     method: Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
-    seed: int
+    seed: Seed
     fraction: Annotated[float, Field(gt=0, le=1)]
     class_weights: Literal["none", "balanced"]
     loss: Literal["answer", "all"]
@@ -90,18 +96,18 @@ class Train(Section):
     learning_rate: PositiveReal
     lr_scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"]
     warmup_ratio: Share
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0, le=1e6)]
     max_grad_norm: PositiveReal
     batch_size: Positive
     micro_batch_size: Positive | Literal["auto"]
-    processes: Positive
-    accelerate: Name | None
+    processes: Few
+    accelerate: FileName | None
     tensorboard: bool
     optimizer: Literal["adamw_torch", "paged_adamw_32bit"]
     adam_beta2: Share
     activation_checkpointing: bool
     unfrozen_layers: Positive | None
-    prompt_tokens: Positive
+    prompt_tokens: Annotated[int, Field(ge=1, le=100_000)]
     lora: Lora
 
     @model_validator(mode="after")
@@ -129,15 +135,15 @@ class Generate(Section):
     """How many test rows are also answered in words, and how."""
 
     rows: Count
-    temperature: Annotated[float, Field(ge=0)]
-    tokens: Positive
+    temperature: Annotated[float, Field(ge=0, le=1000)]
+    tokens: Annotated[int, Field(ge=1, le=100_000)]
 
 
 class Predictions(Section):
     """What the tuned model is asked, and in which batches."""
 
     batch_size: Positive
-    forgetting_text: Name
+    forgetting_text: FileName
     generate: Generate
 
 
@@ -145,7 +151,7 @@ class Evaluate(Section):
     """Intervals and lists of the evaluation."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    resamples: Annotated[int, Field(ge=100)]
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)]
     errors: Count
 
 
@@ -163,7 +169,7 @@ class Gate(Section):
     metric: Literal["accuracy", "macro_f1"]
     tolerance: Share
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    classes: list[str]
+    classes: list[Text]
     doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
 
 

@@ -1,0 +1,78 @@
+"""YAML that anyone may have written: bounded in size, depth and what its aliases stand for."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    ScalarEvent,
+)
+
+from reprotune.core.errors import InputError
+
+LARGEST = 1 << 18  # bytes; the lock of the built-in pipeline has 23,000
+MOST = 10_000  # values, counted as often as aliases repeat them: some seconds to read
+DEEPEST = 50  # mappings and lists within one another
+SHOWN = 500  # characters of a parser's message
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML 1.2 file; numbers like 1e-4 are numbers.
+
+    Raises:
+        InputError: it cannot be read, or it is built to do harm.
+        FileNotFoundError: there is none.
+    """
+    return load_yaml(path.read_bytes(), path)
+
+
+def load_yaml(raw: bytes, where: Path | str, parser: YAML | None = None) -> Any:
+    """The values of a YAML text, by ``parser`` in place of one for plain values."""
+    try:
+        if len(raw) > LARGEST:
+            raise ValueError(f"{len(raw)} bytes, and {LARGEST} are allowed")
+        text = raw.decode("utf-8")
+        check_shape(text)
+        return (parser or plain_parser()).load(text)
+    except Exception as error:  # any, from AttributeError to ValueError: a wrong date, !!bool x
+        said = str(error)
+        more = "..." if len(said) > SHOWN else ""
+        raise InputError(f"{where}: not readable as YAML 1.2: {said[:SHOWN]}{more}") from None
+
+
+def plain_parser() -> YAML:
+    """A parser that makes no objects but those of JSON, dates, bytes and sets."""
+    return YAML(typ="safe", pure=True)
+
+
+def check_shape(text: str) -> None:
+    """Raise ValueError for a text that would take the memory, the time or the stack of a reader.
+
+    Reads the events alone, in which no alias is written out yet.
+    """
+    sizes: dict[str | None, int] = {}  # values under each anchor
+    begun: list[str | None] = []  # anchors of the mappings and lists that are open
+    values = [0]  # so far, in each of them
+    for event in plain_parser().parse(text):
+        if isinstance(event, CollectionStartEvent):
+            begun.append(event.anchor)
+            values.append(1)
+            if len(begun) > DEEPEST:
+                raise ValueError(f"it is nested more than {DEEPEST} deep")
+            continue
+        if isinstance(event, AliasEvent):
+            if event.anchor not in sizes:
+                raise ValueError(f"*{event.anchor} stands for nothing that is whole above it")
+            size = sizes[event.anchor]
+        elif isinstance(event, CollectionEndEvent):
+            size = sizes[begun.pop()] = values.pop()
+        elif isinstance(event, ScalarEvent):
+            size = sizes[event.anchor] = 1
+        else:
+            continue
+        values[-1] += size
+        if values[-1] > MOST:
+            raise ValueError(f"it holds more than {MOST} values, with its aliases written out")
