@@ -83,7 +83,7 @@ def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
         )
     if any(proof.stale for proof in heads):
         notes.append("`dvc repro` runs what was not run; commit what it changes.")
-    if any(proof.contradiction for proof in heads):
+    elif any(proof.contradiction for proof in heads):
         notes.append(
             "What contradicts is restored from its own commit, or made anew: `dvc repro --force`."
         )
