@@ -3,11 +3,14 @@
 import random
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reprotune.core.errors import InputError
+from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import LARGEST, read_yaml
 from reprotune.project.profiles import pin, use
@@ -158,6 +161,8 @@ def test_ten_thousand_damaged_parameter_files_end_in_a_message(tmp_path: Path) -
         ("download.delimiter", "\n"), ("model.location", "a\0b"),
     ],
 )  # fmt: skip
-def test_what_would_crash_later_is_refused_at_once(changed, key: str, value: object) -> None:  # type: ignore[no-untyped-def]
+def test_what_would_crash_later_is_refused_at_once(
+    changed: Callable[[dict[str, Any]], Params], key: str, value: object
+) -> None:
     with pytest.raises(InputError, match=re.escape(key)):
         changed({key: value})
