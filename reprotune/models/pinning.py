@@ -32,6 +32,11 @@ TEMPLATES = "additional_chat_templates/*.jinja"  # which transformers reads, too
 OLD = "pytorch_model.bin"
 OLD_WEIGHTS = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 BLOCK = 1 << 20
+# What torch and safetensors raise of files that are not what their names say.
+BROKEN: tuple[type[Exception], ...] = (
+    *(OSError, EOFError, RuntimeError, ValueError, AttributeError),
+    *(UnpicklingError, SafetensorError),
+)
 
 
 class Place(NamedTuple):
@@ -111,10 +116,7 @@ def parameter_count(path: Path) -> int:
             return sum(tensor.numel() for tensor in weights.values())
         with safe_open(path, "numpy") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except (
-        *(OSError, RuntimeError, ValueError, AttributeError, EOFError),
-        *(UnpicklingError, SafetensorError),
-    ) as error:
+    except BROKEN as error:
         raise InputError(
             f"{path}: not readable as safetensors ({error}): cut off, or a pointer to the real "
             "file; fetch it again"

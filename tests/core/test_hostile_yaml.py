@@ -3,18 +3,21 @@
 import random
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reprotune.core.errors import InputError
+from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import LARGEST, read_yaml
 from reprotune.project.profiles import pin, use
 from reprotune.project.sweeps import load_sweep
 from tests.conftest import PARAMS
 
-SECONDS = 5.0
+SECONDS = 5.0  # of the processor: the machine may be busy
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
 )
@@ -38,7 +41,7 @@ HOSTILE = {
     "an object of Python": "seed: !!python/object/apply:os.system [id]\n",
     "more than is read": "seed: 1\n" + "#" * LARGEST,
     "a character that is none": "seed: \x00\n",
-    "100,000 wrong keys": "".join(f"k{i}: 1\n" for i in range(9_000)),
+    "9,000 wrong keys": "".join(f"k{i}: 1\n" for i in range(9_000)),
 }
 VALUES = [
     *(
@@ -106,26 +109,26 @@ def mutate(text: str, draw: random.Random) -> str:
 def load(path: Path, text: str) -> None:
     """Read a parameter file, which may be refused; anything else fails the test."""
     path.write_text(text, encoding="utf-8", newline="")
-    start = time.monotonic()
+    start = time.process_time()
     try:
         load_params(path)
     except InputError as error:
         assert len(str(error)) < 50_000
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_file_that_is_built_to_do_harm_is_refused_at_once(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text, "utf-8")
-    start = time.monotonic()
+    start = time.process_time()
     for read in (load_params, load_sweep, lambda file: pin({"seed": 2}, file)):
         with pytest.raises(InputError, match=r"params\.yaml|no parameter"):
             read(path)
     (tmp_path / "builtin.yaml").write_bytes(PARAMS.read_bytes())
     with pytest.raises(InputError):
         use("params", tmp_path, tmp_path / "target.yaml")
-    assert time.monotonic() - start < 4 * SECONDS
+    assert time.process_time() - start < 4 * SECONDS
 
 
 def test_an_alias_that_stands_for_little_is_read(tmp_path: Path) -> None:
@@ -134,9 +137,9 @@ def test_an_alias_that_stands_for_little_is_read(tmp_path: Path) -> None:
     assert read_yaml(path)["deployments"] == [{"work_pool": {"name": "a"}}]
 
 
-def test_a_hundred_damaged_parameter_files_end_in_a_message(tmp_path: Path) -> None:
+def test_fifty_damaged_parameter_files_end_in_a_message(tmp_path: Path) -> None:
     draw, text = random.Random(1), PARAMS.read_text("utf-8")
-    for _ in range(100):
+    for _ in range(50):
         load(tmp_path / "params.yaml", mutate(text, draw))
 
 
@@ -158,6 +161,8 @@ def test_ten_thousand_damaged_parameter_files_end_in_a_message(tmp_path: Path) -
         ("download.delimiter", "\n"), ("model.location", "a\0b"),
     ],
 )  # fmt: skip
-def test_what_would_crash_later_is_refused_at_once(changed, key: str, value: object) -> None:  # type: ignore[no-untyped-def]
+def test_what_would_crash_later_is_refused_at_once(
+    changed: Callable[[dict[str, Any]], Params], key: str, value: object
+) -> None:
     with pytest.raises(InputError, match=re.escape(key)):
         changed({key: value})
