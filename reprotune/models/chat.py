@@ -1,5 +1,6 @@
 """Prompts in the turns of a chat, as an instruct model's own template has them."""
 
+import contextlib
 import multiprocessing
 import resource
 import warnings
@@ -56,7 +57,8 @@ def answer(
 
     A template is a program that somebody else wrote: it gets so much memory, and no more.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (Process().memory_info().vms + MEMORY,) * 2)
+    with contextlib.suppress(OSError, ValueError):  # where a process cannot be limited, as on macOS
+        resource.setrlimit(resource.RLIMIT_AS, (Process().memory_info().vms + MEMORY,) * 2)
     try:
         text = fill(tokenizer, turns, answered)
         sender.send((text, "") if len(text) <= LONGEST else (None, "its text does not end"))
