@@ -13,6 +13,7 @@ from reprotune.comparison.report import Report, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
 from reprotune.comparison.sections import PRIMARY, format_p_value, format_points
 from reprotune.comparison.statistics import Change
+from reprotune.comparison.testset import find_lever, list_test_labels, measure_shift
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Compare, Gate
@@ -121,15 +122,18 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     name = PRIMARY["accuracy" if several else gate.metric]
     primary = next(change for change in changes if change.name == name)
     verdict, why = decide(primary, recalls, gate)
-    if reason := find_more_doubted(base, head, gate):
+    shift = measure_shift(base, head, pairs)
+    for reason in filter(None, (find_more_doubted(base, head, gate), find_lever(shift, gate))):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     text = f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have."
     if lost := name_lost(recalls, gate):
         text += f" Recall fell: {lost}."
+    text += f" {shift.sentence}" if shift.sentence else ""
     found = [
         sections.tabulate_metrics(changes, gate),
         *sections.score_apart(pairs),
+        *list_test_labels(shift),
         *sections.list_flips(pairs),
         sections.tabulate_recalls(recalls),
         sections.draw_both(base, head, pairs),

@@ -171,6 +171,7 @@ class Gate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     classes: list[Text]
     doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
+    test_changed: Share | None = None
 
 
 class Compare(Section):
