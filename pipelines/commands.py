@@ -23,6 +23,7 @@ LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC sa
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
 BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line
 PROGRESS_SECONDS = 30  # between two states of a progress bar in the log
+SUPPORT = "Having any troubles? Hit us up at"  # DVC's last line, which is no cause
 SHOWN = 15  # last lines of a command that failed
 
 
@@ -126,7 +127,8 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
             process.kill()
             raise
     if process.returncode:
-        said = "\n".join(lines[-SHOWN:])
+        own = [line for line in lines if not line.startswith(SUPPORT)]
+        said = "\n".join(own[-SHOWN:])
         if any(sign in said for sign in LOCKED):
             said = f"{BUSY}\n{said}"
         raise FlowError(said)

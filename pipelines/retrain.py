@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed
 from pipelines import commands
 from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
-from pipelines.workspace import clone, dvc, git, has_remote, home, share
+from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
 from reprotune.project import upstream
@@ -56,7 +56,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(incoming / place, folder / place)
             if (folder / f"{place}.dvc").is_file():
-                dvc(folder, "add", "--quiet", str(place))
+                dvc(folder, "add", str(place))
             if git(folder, "status", "--porcelain", "--", str(place), f"{place}.dvc"):
                 news.append(f"{place} {hash_file(folder / place)}")
     newer = [source for source in upstream.list_sources(params) if source.is_newer]
@@ -109,7 +109,7 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
 def publish(folder: Path, name: str) -> None:
     """Push data and model, then the branch together with the tags of its commit."""
     if has_remote(folder):
-        dvc(folder, "push", "--quiet")
+        push(folder)
     tags = git(folder, "tag", "--points-at", "HEAD").split()
     git(folder, "push", "--quiet", "--atomic", "origin", f"+HEAD:refs/heads/{name}", *tags)
 
@@ -148,7 +148,7 @@ def retrain(
         folder = clone(home(place) if is_folder else source, f"origin/{branch}", place / CLONE)
         if is_folder:
             share(place, folder)
-        dvc(folder, "checkout", "--quiet", "--force", "--allow-missing")  # of an earlier run
+        dvc(folder, "checkout", "--force", "--allow-missing")  # of an earlier run
         if promote == "on_merge":
             register_merged(folder, PASSED)
         base = find_in_use(folder)

@@ -8,7 +8,7 @@ from prefect.states import Completed
 
 from pipelines import commands
 from pipelines.reproduce import lock_alone
-from pipelines.workspace import clone, dvc, git, has_remote, home, share
+from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
 from reprotune.core import paths
 
 TRIALS = paths.WORK / "trials"
@@ -42,7 +42,7 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
             dvc(folder, "exp", "run", "--name", name, *pull, *changed, stage)
         git(folder, "checkout", "--quiet", "--force", "--detach", place)
         if remote:  # first, for who sees the experiment takes it as whole
-            dvc(folder, "push", "--quiet")
+            push(folder)
         dvc(folder, "exp", "push", "--force", "--no-cache", "origin", place)
         shutil.rmtree(folder)
     return Completed(message=f"experiment {name}")

@@ -1,5 +1,6 @@
 """Clones in which flows work, so that nobody's working copy is touched."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from prefect import get_run_logger
 
 from pipelines import commands
 from reprotune.core import paths
+
+LOGIN = re.compile(r"(?<=://)[^/@\s]+@")  # a name and a password in an address
 
 
 def git(folder: Path, *command: str) -> str:
@@ -50,6 +53,25 @@ def clone(source: str, revision: str, folder: Path) -> Path:
 
 def has_remote(folder: Path) -> bool:
     return bool(commands.ask([sys.executable, "-m", "dvc", "remote", "list"], folder))
+
+
+def push(folder: Path) -> None:
+    """Push data and models to the remote of DVC.
+
+    Raises:
+        FlowError: says to which remote it failed, why, and what to do.
+    """
+    try:
+        dvc(folder, "push")
+    except commands.FlowError as error:
+        remotes = commands.ask([sys.executable, "-m", "dvc", "remote", "list"], folder)
+        named = ", ".join(" ".join(line.split()) for line in remotes.splitlines())
+        told = (
+            f"dvc push failed: {error}\nremote: {named}\nSee that it can be reached, that this "
+            "machine may write there and that it has space; then run again: what was computed is "
+            "in the cache and is not computed again"
+        )
+        raise commands.FlowError(LOGIN.sub("", told)) from None
 
 
 def share(source: Path, folder: Path) -> None:

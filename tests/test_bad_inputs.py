@@ -36,6 +36,7 @@ from tests.projects import ROOT, change, made
 
 FILES = Path(__file__).parent / "bad_inputs"
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+KINDS = ("outs", "metrics", "plots")
 PERSISTENT = {"download", "base_model", "roles", "curate", "split"}
 COMMANDS = {
     module.__name__.removeprefix("stages."): module.run
@@ -112,7 +113,7 @@ def reproduce(root: Path) -> None:
 
 def written(stage: str) -> dict[str, Any]:
     """What a stage writes, with DVC's settings for it."""
-    listed = [entry for key in ("outs", "metrics") for entry in STAGES[stage][key]]
+    listed = [entry for key in KINDS for entry in STAGES[stage].get(key, [])]
     return {
         name: settings
         for entry in listed

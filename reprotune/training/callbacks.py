@@ -46,12 +46,12 @@ class Live(dvclive.Live):
     def _init_dvc(self) -> None:
         pass
 
-    def make_summary(self) -> None:
-        """None: the last losses are in the metrics of the stage, and no plot."""
-
 
 class Curves(TrainerCallback):
-    """The losses through DVCLive, as they come; what a resumed run had logged comes first."""
+    """The losses through DVCLive, as they come; what a resumed run had logged comes first.
+
+    Nothing but the curves is written: a summary would be no plot, and the stage's metrics have it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,7 +76,6 @@ class Curves(TrainerCallback):
         for key, name in CURVES.items():
             if key in entry:
                 self.live.log_metric(name, round(entry[key], 6))
-        self.live.sync()
 
 
 class Best(TrainerCallback):
