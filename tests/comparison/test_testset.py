@@ -65,7 +65,10 @@ def test_hard_rows_that_are_removed_are_counted_and_not_those_of_another_part(
     wrong = table["predicted"] != table["label"]
     gone, moved = table.index[wrong][:20], table.index[wrong][20:50]
     write_predictions(table.drop([*gone, *moved]))
-    rows = [pd.read_csv(paths.ROWS), table.loc[moved, ["id", "label"]].assign(role="train")]
+    rows = [
+        pd.read_csv(paths.ROWS, dtype="str"),
+        table.loc[moved, ["id", "label"]].assign(role="train"),
+    ]
     pd.concat(rows).to_csv(paths.ROWS, index=False)
     metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": 850}))
     found = compare("hard rows")
