@@ -9,6 +9,7 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
+from reprotune.data.reading.files import unify_line_breaks
 from reprotune.models.encoders import Encoder
 from reprotune.models.exported import load_classifier
 from reprotune.scoring.scores import normalize, score_texts
@@ -49,7 +50,7 @@ class Classifier:
         Raises:
             InputError: one bare string in place of a list, or one of the texts is no string.
         """
-        found = check_texts(texts)
+        found = [unify_line_breaks(text) for text in check_texts(texts)]
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; at least one text is scored at once")
         if not found:

@@ -126,6 +126,9 @@ def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
         (["absent.TSV"], "absent.TSV: no such file"),
         (["in.csv"], "it has ['title']"),
         (["in.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
+        (["notes.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
+        (["absent.neg"], "absent.neg: no such file"),
+        (["."], "cannot read a nameless file"),
         (["in.csv", "a text"], "in.csv is a file: pass one file"),
         (["a text", "--model", "absent"], "absent: no exported model here"),
     ],
@@ -154,6 +157,15 @@ def test_predict_writes_plain_texts_and_the_lines_of_a_file_too(
     tables = [pd.read_csv(tmp_path / f"{number}.csv") for number in range(2)]
     pd.testing.assert_frame_equal(*tables)
     assert tables[0]["text"].tolist() == texts
+
+
+def test_a_text_has_one_answer_whatever_its_line_breaks(exported: Path, tmp_path: Path) -> None:
+    cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
+    (tmp_path / "in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
+    arguments = ["--model", str(exported), "--output", "out.csv"]
+    assert reprotune(tmp_path, "predict", "in.csv", *arguments).returncode == 0
+    answers = pd.read_csv(tmp_path / "out.csv")[CLASSES]
+    assert len(answers) == 3 and len(answers.drop_duplicates()) == 1
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from reprotune.core.params import Download, Params, Roles, SourceFile
 from reprotune.core.params_file import load_params
 from reprotune.project import profiles
 from reprotune.project.first_run import choose_split, choose_training, set_limits
-from reprotune.project.sniff import Look, look, readable
+from reprotune.project.sniff import Look, look, readable, tidy
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def report(seen: Look, way: Download, params: Params) -> Table:
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
-        "one class": "; ".join(" = ".join(map(repr, same)) for same in seen.spellings),
+        "one class": "; ".join(map(describe_spellings, seen.spellings)),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
         "split": describe_split(seen, params.roles),
     }
@@ -167,6 +167,12 @@ def report(seen: Look, way: Download, params: Params) -> Table:
         if line:
             table.add_row(name, escape(line))
     return table
+
+
+def describe_spellings(same: Sequence[str]) -> str:
+    """Raw values of one class; those that look alike are spelt out."""
+    alike = len({tidy(value) for value in same}) < len(same)
+    return " = ".join(map(ascii if alike else repr, same))
 
 
 def describe_split(seen: Look, roles: Roles) -> str:

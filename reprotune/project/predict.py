@@ -1,5 +1,6 @@
 """Label texts of the command line, or a column of a file: ``reprotune predict``."""
 
+import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from reprotune.data.reading.files import READABLE
 from reprotune.project.sniff import readable
 from reprotune.project.terminal import show
 
-TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".parquet")
+UNREADABLE = (".xlsx", ".xls", ".ods", ".json", ".gz", ".zst", ".zip", ".docx", ".pdf", ".pkl")
+ENDINGS = {*READABLE, *UNREADABLE}  # of what is a file, whether it is there or not
+QUOTED = csv.QUOTE_NONNUMERIC  # all texts: unquoted, a lone carriage return would end the row
 LINES = {".txt", ".neg", ".pos"}  # in which every line is a text
 
 
@@ -30,18 +33,18 @@ def predict(
     labelled = label(table, column if from_file else "text", model, batch_size)
     if output is not None:
         with whole_file(output) as partial:
-            labelled.to_csv(partial, index=False)
+            labelled.to_csv(partial, index=False, quoting=QUOTED)
     elif from_file:
-        labelled.to_csv(sys.stdout, index=False)
+        labelled.to_csv(sys.stdout, index=False, quoting=QUOTED)
     else:
         show(labelled)
 
 
 def names_file(argument: str) -> bool:
-    """Whether an argument is a file that is there, or looks like the path of a table."""
+    """Whether an argument is a file that is there, or ends as the name of one does."""
     path = Path(argument)
     try:
-        return path.is_file() or path.suffix.lower() in TABLES
+        return path.exists() or path.suffix.lower() in ENDINGS
     except OSError:  # too long for a path
         return False
 

@@ -1,5 +1,6 @@
 """Look at files that nobody has described yet: how to read them, and what is in them."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from reprotune.data.reading.files import check_texts, find_column, read_table
 DELIMITERS = (",", ";", "\t", "|", "@")
 FEWEST = 10  # texts of a class that can be learnt and tested at all
 MOST_CLASSES = 200
+INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 BEYOND = "[^\\x00-\\x7f]"
 
 
@@ -140,7 +142,7 @@ def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -
 
 
 def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, str | None]:
-    """A class for each raw value: the commonest spelling, where only case differs."""
+    """A class for each raw value: the commonest of the spellings that look alike but for case."""
     counts = raw.value_counts()
     if len(counts) > min(MOST_CLASSES, max(2, len(raw) / 5)):
         raise InputError(
@@ -149,12 +151,19 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
             f"most {MOST_CLASSES})"
         )
     names: dict[str, str] = {}
-    for value in counts.index:  # the commonest first
-        name = value
-        while name in RESERVED or (name != value and name in counts.index):
+    tidied = {value: tidy(value) for value in counts.index}
+    taken = set(tidied.values())
+    for plain in tidied.values():  # the commonest first
+        name = plain
+        while name in RESERVED or (name != plain and name in taken):
             name += "_"
-        names.setdefault(value.casefold(), name)
-    return {value: names[value.casefold()] or None for value in sorted(counts.index)}
+        names.setdefault(plain.casefold(), name)
+    return {value: names[tidied[value].casefold()] or None for value in sorted(tidied)}
+
+
+def tidy(value: str) -> str:
+    """A raw label in Unicode's composed form, without characters that nobody sees."""
+    return unicodedata.normalize("NFC", value.translate(INVISIBLE)).strip()
 
 
 def find_absent(rows: pd.DataFrame) -> set[str]:

@@ -199,6 +199,30 @@ def test_spellings_that_differ_in_case_are_one_class(project: Path, tmp_path: Pa
     assert labels == {"Up": "Up", "UP": "Up", "down": "down", "label": "label_"}
 
 
+def test_spellings_that_nobody_sees_are_one_class_and_said(project: Path, tmp_path: Path) -> None:
+    raw = {
+        "café": 30,
+        "cafe\u0301": 20,
+        "\ufeffbar": 30,
+        "bar\u200b": 20,
+        "bar \u200b": 2,
+        "bar": 5,
+    }
+    file = write(tmp_path / "a.csv", table(raw))
+    seen, way, params = init(Wanted([file], text="text", label="label"))
+    assert load_params().download.labels == dict(zip(raw, ["café"] * 2 + ["bar"] * 4, strict=True))
+    assert read_files(params.download, paths.SOURCE_DATA)["label"].value_counts().to_dict() == {
+        "bar": 57, "café": 50
+    }  # fmt: skip
+    told = " ".join(str(cell) for cell in report(seen, way, params).columns[1].cells)
+    assert r"'caf\xe9'" in told and r"'cafe\u0301'" in told
+
+
+def test_a_label_of_invisible_characters_alone_is_no_class(project: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "\u200b": 15}))
+    assert begun([file], text="text", label="label").download.labels["\u200b"] is None
+
+
 def test_expectations_fit_the_data_they_were_made_from(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 500, "down": 12}) + "same,up\nsame,up\n")
     limits = started([file], text="text", label="label").expectations

@@ -143,6 +143,11 @@ def split_lines(text: str) -> list[str]:
     return re.split(r"\r\n|\n|\r", text)
 
 
+def unify_line_breaks(text: str) -> str:
+    """The text as training and prediction see it: with one kind of line break."""
+    return re.sub(r"\r\n?", "\n", text)
+
+
 def parse_jsonl(text: str) -> pd.DataFrame:
     rows = []
     for number, line in enumerate(split_lines(text), start=1):
