@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from reprotune.project.terminal import show
 
 UNREADABLE = (".xlsx", ".xls", ".ods", ".json", ".gz", ".zst", ".zip", ".docx", ".pdf", ".pkl")
 ENDINGS = {*READABLE, *UNREADABLE}  # of what is a file, whether it is there or not
-QUOTED = csv.QUOTE_NONNUMERIC  # all texts: unquoted, a lone carriage return would end the row
+QUOTED: Final = csv.QUOTE_NONNUMERIC  # unquoted, a lone carriage return would end the row
 LINES = {".txt", ".neg", ".pos"}  # in which every line is a text
 
 
