@@ -4,20 +4,18 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.project import flows
+from reprotune.project.options import repeat_options
 
-SEVERAL = {"init": "--classes", "use": "--data"}  # options that take several values at once
-FLOWS = {
-    "reproduce": "Rebuild what changed, one Prefect task a stage.",
-    "retrain": "Retrain on what is new, and propose what is not worse.",
-    "deploy": "Set a Prefect server up for this project.",
-}
+if TYPE_CHECKING:  # each command imports what it needs
+    from reprotune.project.checks import Check
 
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
@@ -58,12 +56,30 @@ def check(
     """
     from reprotune.project.checks import check_lock, check_packages
 
-    found = check_lock() if lock else check_packages()
+    tell(check_lock() if lock else check_packages(), as_json)
+
+
+def tell(found: "Check", as_json: bool) -> None:
+    """Print what was found, and end with 1 if something is wrong."""
     if not (found.ok or as_json):
         raise InputError(found.sentence)
     print(json.dumps(found.as_json()) if as_json else found.sentence)
     if not found.ok:
         sys.exit(1)
+
+
+@app.command()
+def verify(
+    cache: Annotated[bool, Option("--cache", help="Only read every byte kept here.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild this commit in a clone, and say what comes out the same.
+
+    The JSON has ok, and drifted (outputs) or damaged (file: remedy).
+    """
+    from reprotune.project import integrity, rebuild
+
+    tell(integrity.check_bytes() if cache else rebuild.verify(), as_json)
 
 
 @app.command()
@@ -234,14 +250,11 @@ def pretrain(
 @app.command()
 def sweep(
     file: Annotated[Path, Argument(help="Such as sweeps/learning-rate.yaml.")],
-    on: Annotated[
-        str | None,
-        Option(metavar="DEPLOYMENT", help="Run the trials there, by Prefect."),
-    ] = None,
+    on: Annotated[str | None, Option(metavar="DEPLOYMENT", help="Run them there.")] = None,
     workers: Annotated[int | None, Option(min=1, help="Run so many at a time, by Prefect.")] = None,
 ) -> None:
     """Run the settings of a file of sweeps/ as experiments."""
-    from reprotune.project import flows, sweeps, terminal
+    from reprotune.project import sweeps, terminal
 
     if on or workers:
         more = [f"--on={on}"] * bool(on) + [f"--workers={workers}"] * bool(workers)
@@ -256,32 +269,16 @@ def sweep(
 
 def start_flow(context: typer.Context) -> None:
     """Hand everything to the flow of this name, which has its own options and help."""
-    from reprotune.project import flows
-
     flows.start(str(context.info_name), context.args)
 
 
-for name, told in FLOWS.items():
+for name, told in flows.FLOWS.items():
     app.command(
         name,
         help=told,
         add_help_option=False,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(start_flow)
-
-
-def repeat_options(arguments: Sequence[str]) -> list[str]:
-    """Write --classes a b as --classes a --classes b, which alone Typer understands."""
-    several = SEVERAL.get(arguments[0]) if arguments else None
-    written: list[str] = []
-    option = ""
-    for argument in arguments:
-        if argument.startswith("-"):
-            option = argument
-        elif option == several and written[-1] != option:
-            written.append(option)
-        written.append(argument)
-    return written
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from reprotune import __version__, cli
 from reprotune.builtin import headlines
-from reprotune.cli import repeat_options
+from reprotune.project.options import repeat_options
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,26 +145,31 @@ def test_predict_says_what_is_wrong(
 
 
 def test_predict_writes_plain_texts_and_the_lines_of_a_file_too(
-    exported: Path, tmp_path: Path
+    exported: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     texts = ["Net sales rose, by 5 %", "Costs; too"]
-    (tmp_path / "in.txt").write_text("\n".join(texts) + "\n")
+    Path("in.txt").write_text("\n".join(texts) + "\n")
     for number, given in enumerate((["in.txt"], texts)):
         arguments = ["--model", str(exported), "--output", f"{number}.csv", "--batch-size", "1"]
-        result = reprotune(tmp_path, "predict", *given, *arguments)
-        assert result.returncode == 0, result.stderr
-        assert result.stdout == ""
+        cli.main(["predict", *given, *arguments])
+    assert capsys.readouterr().out == ""
     tables = [pd.read_csv(tmp_path / f"{number}.csv") for number in range(2)]
     pd.testing.assert_frame_equal(*tables)
     assert tables[0]["text"].tolist() == texts
 
 
-def test_a_text_has_one_answer_whatever_its_line_breaks(exported: Path, tmp_path: Path) -> None:
+def test_a_text_has_one_answer_whatever_its_line_breaks(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
-    (tmp_path / "in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
-    arguments = ["--model", str(exported), "--output", "out.csv"]
-    assert reprotune(tmp_path, "predict", "in.csv", *arguments).returncode == 0
-    answers = pd.read_csv(tmp_path / "out.csv")[CLASSES]
+    Path("in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
+    cli.main(["predict", "in.csv", "--model", str(exported), "--output", "out.csv"])
+    answers = pd.read_csv("out.csv")[CLASSES]
     assert len(answers) == 3 and len(answers.drop_duplicates()) == 1
 
 

@@ -121,20 +121,20 @@ def list_leaves(tree: object, name: str = "") -> Iterator[tuple[str, object]]:
         yield name, tree
 
 
-def is_same(one: object, other: object) -> bool:
+def is_same(one: object, other: object, noise: float = NOISE) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
-        return abs(one - other) <= NOISE
+        return abs(one - other) <= noise
     return one == other
 
 
-def is_same_table(found: pd.DataFrame, expected: pd.DataFrame) -> bool:
+def is_same_table(found: pd.DataFrame, expected: pd.DataFrame, noise: float = NOISE) -> bool:
     """Whether two tables have the same texts, and the same figures but for noise."""
     if list(found.columns) != list(expected.columns) or len(found) != len(expected):
         return False
     for name in expected:
         if pd.api.types.is_numeric_dtype(expected[name]):
             known = pd.to_numeric(found[name], errors="coerce")
-            if not np.allclose(known, expected[name], rtol=0, atol=NOISE, equal_nan=True):
+            if not np.allclose(known, expected[name], rtol=0, atol=noise, equal_nan=True):
                 return False
         elif list(found[name].astype("str")) != list(expected[name].astype("str")):
             return False

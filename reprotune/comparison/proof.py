@@ -8,12 +8,13 @@ from reprotune.comparison.contradictions import find_contradiction
 from reprotune.comparison.lineage import find_breaks
 from reprotune.comparison.report import Section, code
 from reprotune.comparison.revision import Revision
+from reprotune.comparison.statement import tell_rebuild
 from reprotune.comparison.tree import Tree, hash_content, is_under
 
 CODE = ("reprotune/evaluation", "reprotune/tables")  # that makes the figures
 NOT_SEEN = (
     "What git does not hold (data and weights in DVC's cache, the training itself) was not looked "
-    "at: only a rebuild shows it, for example `dvc repro --force`."
+    "at: only a rebuild shows it, as `reprotune verify` makes one."
 )
 
 
@@ -89,4 +90,6 @@ def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
         )
     if other := [code(p.revision.name) for p in (*bases, *heads) if not p.recomputed]:
         notes.append(f"Made by other code than this, and so not recomputed: {', '.join(other)}.")
-    return Section("Evidence", [*notes, NOT_SEEN], ("side", "run", "", "found"), rows)
+    rebuilt = list(filter(None, (tell_rebuild(proof.revision) for proof in heads)))
+    notes += rebuilt or [NOT_SEEN]
+    return Section("Evidence", notes, ("side", "run", "", "found"), rows)

@@ -44,6 +44,7 @@ COMPARISON = Path("reports/comparison")
 FIGURES = Path("reports/figures")
 SWEEPS = Path("reports/sweeps")
 RUN = Path("reports/run.json")
+VERIFIED = Path("reports/verified.json")
 DATA_DOCS = Path("reports/data_docs")
 WORK = Path(".reprotune")
 CHECKPOINTS = WORK / "checkpoints"

@@ -8,6 +8,12 @@ from typing import NoReturn
 
 from reprotune.core.errors import InputError
 
+FLOWS = {  # of which each is a command
+    "reproduce": "Rebuild what changed, one Prefect task a stage.",
+    "retrain": "Retrain on what is new, and propose what is not worse.",
+    "deploy": "Set a Prefect server up for this project.",
+}
+
 
 def start(name: str, arguments: Sequence[str]) -> NoReturn:
     """Become ``python -m pipelines.NAME``, so that its exit code and its signals are ours.

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,17 @@ def dvc(*command: str) -> None:
     run(sys.executable, "-m", "dvc", *command)
 
 
-@pytest.fixture
-def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone without cache of a pipeline that was run and committed."""
-    origin = tmp_path / "origin"
-    origin.mkdir()
-    monkeypatch.chdir(origin)
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A pipeline that was run and committed, with DVC's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("origin")
+        patch.chdir(folder)
+        make_origin()
+        yield folder
+
+
+def make_origin() -> None:
     run("git", "init", "-q", "-b", "main")
     dvc("init", "-q")
     shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
@@ -55,6 +61,11 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     dvc("repro", "-q")
     run("git", "add", "-A")
     run("git", "commit", "-qm", "run")
+
+
+@pytest.fixture
+def clone(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone of it without the cache."""
     run("git", "clone", "-q", str(origin), str(tmp_path / "clone"))
     monkeypatch.chdir(tmp_path / "clone")
     return tmp_path / "clone"
@@ -77,15 +88,15 @@ def test_parameters_that_were_changed_and_not_run_are_named_with_their_stages(cl
 
 
 def test_a_pipeline_that_ran_by_half_is_named_with_the_stage_that_is_behind(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    origin = clone.parent / "origin"
-    monkeypatch.chdir(origin)
+    half = shutil.copytree(origin, tmp_path / "half")
+    monkeypatch.chdir(half)
     Path("first.py").write_text("open('data/made.txt', 'w').write('made anew')")
     dvc("repro", "-q", "first")
     run("git", "commit", "-qam", "half of it")
-    run("git", "clone", "-q", str(origin), str(clone.parent / "fresh"))
-    monkeypatch.chdir(clone.parent / "fresh")
+    run("git", "clone", "-q", str(half), str(tmp_path / "fresh"))
+    monkeypatch.chdir(tmp_path / "fresh")
     assert find_stale() == {"second": ["data/made.txt is not what first made"]}
     with pytest.raises(SystemExit, match=r"second: data/made\.txt is not what first made"):
         cli.main(["check", "--lock"])
@@ -95,7 +106,7 @@ def test_figures_that_do_not_follow_do_not_pass(clone: Path) -> None:
     paths.SPLIT_METRICS.write_text("forged")
     paths.ROWS.parent.mkdir()
     paths.ROWS.write_text("id,label,role\n")
-    with pytest.raises(SystemExit, match=r"not those of these files:\s+metrics/split"):
+    with pytest.raises(SystemExit, match=r"not those of these files:\s+`metrics/split"):
         cli.main(["check", "--lock"])
 
 

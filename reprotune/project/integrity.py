@@ -1,0 +1,104 @@
+"""Whether every byte that is kept here is still what was noted of it.
+
+DVC takes a file for unchanged whose size and time are; here each one is read, as ``git fsck`` does.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from dvc.exceptions import DvcException
+from dvc.output import Output
+from dvc.repo import Repo
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.models.manifest import MANIFEST, Manifest
+from reprotune.project.checks import Check
+from reprotune.sources import hub
+
+OBJECT = "remove it, then dvc pull; without a remote, dvc repro --force"
+SAVED = "fetch or save it again (of the Hub: remove it), then dvc repro base_model"
+FOLDER = ".dir"  # what the hash of a list of files ends with
+
+
+class Kept(NamedTuple):
+    """A file, what was noted of it, and what mends it."""
+
+    path: Path
+    hash: str
+    kind: str  # md5 | sha256
+    remedy: str
+
+    @property
+    def is_whole(self) -> bool:
+        with self.path.open("rb") as file:  # in blocks
+            return hashlib.file_digest(file, self.kind).hexdigest() == self.hash
+
+
+def check_bytes() -> Check:
+    """Read DVC's cache, what was checked out of it, and the base model.
+
+    What is not there is passed over: a clone has no cache, and ``dvc status`` names what lacks.
+
+    Raises:
+        InputError: DVC cannot read the pipeline, or ``base.json`` is damaged.
+    """
+    kept = list(dict.fromkeys(list_kept()))
+    damaged = {str(file.path): [file.remedy] for file in kept if not file.is_whole}
+    told = f"{len(kept)} files were read, and each byte is what was noted of it"
+    if damaged:
+        lines = [f"  {path}: {remedy}" for path, (remedy,) in damaged.items()]
+        told = "\n".join([f"{len(damaged)} of {len(kept)} files are damaged or changed:", *lines])
+    return Check({"damaged": damaged}, told)
+
+
+def list_kept() -> Iterator[Kept]:
+    """What the lock and the ``.dvc`` files name, in the cache and beside it, and the base model."""
+    try:
+        with Repo() as repo:
+            for out in repo.index.outs:
+                if out.use_cache and out.hash_info and out.hash_name == "md5":
+                    yield from list_output(out)
+    except DvcException as error:
+        raise InputError(f"dvc: {error}; see dvc doctor and git diff dvc.lock") from None
+    if (paths.BASE / MANIFEST).is_file():
+        yield from list_base(Manifest.read(paths.BASE))
+
+
+def list_output(out: Output) -> Iterator[Kept]:
+    """The files of one output, each in the cache and where it was checked out to."""
+    name, copy = str(out.hash_info.value), Path(out.fs_path)
+    known = Path(out.cache.oid_to_path(name))
+    files = {copy: name}
+    if name.endswith(FOLDER):
+        files = {copy / part: md5 for part, md5 in read_folder(known).items()}
+        if known.is_file():
+            yield Kept(known, name.removesuffix(FOLDER), "md5", OBJECT)
+    for path, md5 in files.items():
+        place = Path(out.cache.oid_to_path(md5))
+        if place.is_file():
+            yield Kept(place, md5, "md5", OBJECT)
+        if path.is_file():
+            yield Kept(path, md5, "md5", f"remove it, then dvc checkout {out.def_path}")
+
+
+def read_folder(file: Path) -> dict[str, str]:
+    """The files of a folder in DVC's cache, each with its md5; none if the list is damaged."""
+    try:
+        return {entry["relpath"]: entry["md5"] for entry in json.loads(file.read_bytes())}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def list_base(manifest: Manifest) -> Iterator[Kept]:
+    """The files of the base model, which may lie in the Hub's cache."""
+    for file in manifest.files:
+        place: Path | None = Path(manifest.location) / file.name
+        if manifest.kind == "hub":
+            repository = hub.Repository(manifest.location, "model", str(manifest.revision))
+            place = hub.find_cached(repository, file.name)
+        if place is not None and place.is_file():
+            yield Kept(place, file.sha256, "sha256", SAVED)

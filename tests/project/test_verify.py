@@ -1,0 +1,149 @@
+"""What is kept is what was noted, and what is committed can be made again."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reprotune import cli
+from reprotune.comparison.revision import read_revision
+from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
+from reprotune.core import paths
+from reprotune.models.manifest import Manifest, PinnedFile
+from reprotune.models.pinning import sha256
+from reprotune.project.integrity import check_bytes, list_kept
+from reprotune.tables import metrics
+from tests.project.test_staleness import ROOT, origin, run
+
+__all__ = ["origin"]
+
+
+@pytest.fixture
+def project(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pipeline that was run and committed, with its cache and a pinned base model."""
+    monkeypatch.chdir(shutil.copytree(origin, tmp_path / "project"))
+    shutil.copy(ROOT / "pins.yaml", "pins.yaml")
+    weights = Path("models/source/tiny/model.safetensors")
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(bytes(1000))
+    pinned = PinnedFile(name=weights.name, bytes=1000, sha256=sha256(weights))
+    manifest = Manifest(
+        kind="path",
+        location=weights.parent.as_posix(),
+        revision=None,
+        architecture="LlamaForCausalLM",
+        parameters=250,
+        files=[pinned],
+    )
+    manifest.write(paths.BASE)
+    return tmp_path / "project"
+
+
+def flip(file: Path, draw: random.Random) -> bytes:
+    """Change one bit; the bytes before."""
+    before = file.read_bytes()
+    place = draw.randrange(len(before))
+    file.chmod(0o644)  # DVC protects its objects
+    changed = bytearray(before)
+    changed[place] ^= 1 << draw.randrange(8)
+    file.write_bytes(changed)
+    return before
+
+
+def test_one_flipped_bit_is_found_wherever_it_is(project: Path) -> None:
+    assert check_bytes().ok
+    draw = random.Random(1)
+    files = [kept.path for kept in list_kept()]
+    assert {"models/source/tiny", "data"} <= {
+        str(Path(file).resolve().parent.relative_to(project)) for file in files
+    }, "copies and base"
+    assert sum(".dvc" in file.parts for file in map(Path.absolute, files)) == 2, "objects"
+    for file in draw.choices(files, k=100):
+        before = flip(file, draw)
+        found = check_bytes()
+        assert list(found.wrong["damaged"]) == [str(file)]
+        file.write_bytes(before)
+
+
+def test_a_damaged_file_is_named_with_what_mends_it(project: Path) -> None:
+    flip(Path("data/made.txt"), random.Random(1))
+    with pytest.raises(SystemExit, match=r"data/made\.txt: remove it, then dvc checkout data/made"):
+        cli.main(["verify", "--cache"])
+
+
+def test_a_clone_without_cache_has_nothing_damaged(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("git", "clone", "-q", str(origin), str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+    assert check_bytes().ok
+
+
+def commit(message: str) -> None:
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", message)
+
+
+@pytest.mark.slow  # a clone and six commands of DVC
+def test_what_is_committed_is_made_again_bit_for_bit(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/made.txt").write_text("a change that was not committed")
+    cli.main(["verify"])
+    assert "bit-identical, 2 outputs" in capsys.readouterr().out
+    assert Path("data/made.txt").read_text() == "a change that was not committed"
+    commit("a statement")
+    assert "rebuilt in a clone" in tell_rebuild(read_revision("HEAD"))
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text() + "\n# another run\n")
+    commit("another run")
+    assert tell_rebuild(read_revision("HEAD")) == ""
+
+
+@pytest.mark.slow  # each rebuilds a pipeline
+@pytest.mark.parametrize(
+    ("change", "verdict", "reason"),
+    [
+        ("seed", Outcome.DRIFTED, r"first: its record is not of this commit: .*learning_rate"),
+        ("code", Outcome.DRIFTED, r"second: its record is not of this commit: second\.py"),
+        ("last digit", Outcome.SAME, r"second: its record is not of this commit: second\.py"),
+        ("chance", Outcome.DRIFTED, r"first: code, data, parameters and packages are those"),
+    ],
+)
+def test_what_drifts_is_named_with_the_first_stage_and_why(
+    project: Path, change: str, verdict: Outcome, reason: str
+) -> None:
+    write = "open('{}', 'w').write({})".format
+    match change:
+        case "seed":
+            rate = "open('params.yaml').read().split('learning_rate: ')[1][0]"  # 1 of 1e-3
+            Path("first.py").write_text(write("data/made.txt", rate))
+            figure = "'{\"a\": ' + open('data/made.txt').read() + '}'"
+            Path("second.py").write_text(write("metrics/second.json", figure))
+            run("dvc", "repro", "-q")
+            text = Path("params.yaml").read_text().replace("rate: 1e-3", "rate: 2e-3")
+            Path("params.yaml").write_text(text)
+        case "code":
+            Path("second.py").write_text(write("metrics/second.json", repr('{"accuracy": 0.9}')))
+        case "last digit":
+            Path("second.py").write_text(write("metrics/second.json", repr('{"a": 0.912345}')))
+            run("dvc", "repro", "-q")
+            Path("second.py").write_text(write("metrics/second.json", repr('{"a": 0.912346}')))
+        case "chance":
+            Path("first.py").write_text(
+                "import time; " + write("data/made.txt", "str(time.time_ns())")
+            )
+            Path("second.py").write_text(
+                write("metrics/second.json", "'{\"a\": ' + open('data/made.txt').read() + '}'")
+            )
+            run("dvc", "repro", "-q")
+    commit(change)
+    if verdict == Outcome.DRIFTED:
+        with pytest.raises(SystemExit, match=reason):
+            cli.main(["verify"])
+    else:
+        cli.main(["verify"])
+    said = metrics.read(paths.VERIFIED, Statement)
+    assert said.verdict == verdict
+    assert json.loads(paths.VERIFIED.read_text())["machine"]
