@@ -12,8 +12,11 @@ from tests.comparison.test_verdict import CLASSES, predictions, say
 SAMPLING = Resampling(confidence=0.95, resamples=2000, seed=1)  # of profiles/builtin.yaml
 
 
-def write_figures() -> None:
-    """What follows from the predictions on test rows, with rows to fit and a baseline."""
+def write_figures(*, as_good: bool = False) -> None:
+    """What follows from the predictions on test rows, with rows to fit and a baseline.
+
+    ``as_good``: the baseline is the model's own answers.
+    """
     test = tables.read(paths.PREDICTIONS)
     parts = {"test": test}
     for name in ("train", "validation"):
@@ -23,7 +26,8 @@ def write_figures() -> None:
     fit.drop(columns="text").to_csv(paths.FIT, index=False)
     listed = [part[["id", "label"]].assign(role=name) for name, part in parts.items()]
     pd.concat(listed).to_csv(paths.ROWS, index=False)
-    baseline = say(test.assign(predicted="neutral")).assign(predictor="parrot")
+    answers = test["predicted"] if as_good else "neutral"
+    baseline = say(test.assign(predicted=answers)).assign(predictor="parrot")
     baseline.to_csv(paths.BASELINE_PREDICTIONS, index=False)
     scores = metrics.Baseline(**score(baseline, CLASSES).model_dump())
     metrics.write(paths.BASELINE_METRICS, metrics.Baselines(baselines={"parrot": scores}, shots=0))
