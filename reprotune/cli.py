@@ -73,7 +73,7 @@ def verify(
     cache: Annotated[bool, Option("--cache", help="Only read every byte kept here.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild this commit in a clone, and say what comes out the same.
+    """Rebuild this commit in a clone, and say what is the same.
 
     The JSON has ok, and drifted (outputs) or damaged (file: remedy).
     """
