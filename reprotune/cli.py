@@ -118,6 +118,10 @@ def init(
     ] = None,
     encoding: Annotated[str | None, Option(help="Encoding of the files.  [guessed]")] = None,
     delimiter: Annotated[str | None, Option(help="Delimiter of the columns.  [guessed]")] = None,
+    minutes: Annotated[
+        float,
+        Option(min=0, help="Minutes of training, for which this machine is measured; 0: not."),
+    ] = 5.0,
 ) -> None:
     """Start with your own data: write a params.yaml that fits it."""
     from reprotune.project.init import Wanted
@@ -126,7 +130,7 @@ def init(
     start(Wanted(
         files, text=text, label=label, classes=classes, test=test, validation=validation,
         model=model, encoding=encoding, delimiter=delimiter,
-    ))  # fmt: skip
+    ), minutes)  # fmt: skip
 
 
 @app.command()

@@ -30,6 +30,7 @@ from reprotune.sources.hub import Repository
 GIB = 1 << 30
 PROGRAM = 1.0  # GiB that Python and its packages take
 ADAPTED, FULL = 8, 16  # bytes a parameter: export holds it twice in fp32; Adam four times
+FOR_GPUS = 5e8  # parameters, from which on a CPU takes days
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
@@ -210,9 +211,16 @@ def check_device(params: Params) -> Finding:
     if dtype != "float32" and (times := time_product(dtype) / time_product("float32")) > 1:
         return Finding(WARN, "device", f"{detail}; model.compute_dtype {dtype} multiplies "
                        f"{times:.0f} times slower than float32 here")  # fmt: skip
-    if count_parameters(params) > 5e8:
+    if takes_days(params):
         return Finding(WARN, "device", f"{detail}; training such a model takes days")
     return Finding(OK, "device", detail)
+
+
+def takes_days(params: Params) -> bool:
+    """Whether this machine is too slow to train the base model."""
+    import torch
+
+    return not torch.cuda.is_available() and count_parameters(params) > FOR_GPUS
 
 
 def check_disk(params: Params) -> Finding:

@@ -23,7 +23,7 @@ COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
 CHARACTERS = 2.5  # of a token, at least, mostly
 EVEN = 0.25  # share of the rows that balanced classes must keep
 TESTED = 5000  # test rows of a first run, at most about
-READ = 400_000  # tokens that a first training reads, about: minutes on two cores
+READ = 400_000  # tokens that a first training reads where nothing was measured
 SHOTS = 3  # examples of the few-shot baseline, where there is room for them
 SAMPLE = 1000  # texts whose tokens are counted
 ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
@@ -121,10 +121,15 @@ def choose_training(seen: Look, model: str | None, rows: int) -> Changes:
     return common | set_duration(learner.task, passes) | (name_model(learner) if model else {})
 
 
+def choose_passes(task: str, passes: float) -> tuple[int, float]:
+    """The epochs, and the fraction of the rows, with which they are read about so many times."""
+    return max(1, min(EPOCHS[task], int(passes))), min(1.0, round(passes, 4))
+
+
 def set_duration(task: str, passes: float) -> Changes:
     """The section ``train`` for a training that reads its rows about ``passes`` times."""
-    epochs = max(1, min(EPOCHS[task], round(passes)))
-    train: dict[str, object] = {"fraction": min(1.0, round(2 * passes, 4)), "epochs": epochs}
+    epochs, fraction = choose_passes(task, passes)
+    train: dict[str, object] = {"fraction": fraction, "epochs": epochs}
     return {"train": train | ({"learning_rate": ENCODER_RATE} if task != "causal" else {})}
 
 
@@ -147,6 +152,8 @@ def count_tokens(texts: pd.Series, folder: Path) -> pd.Series:
     if not file.is_file():
         return sample.str.len() / CHARACTERS
     tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_padding()  # the file may ask for both, and all texts are of one length then
+    tokenizer.no_truncation()
     return sample.map(lambda text: len(tokenizer.encode(text).ids))
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
@@ -38,10 +39,10 @@ class Wanted:
 
 def init(
     wanted: Wanted, target: Path = paths.PARAMS, folder: Path = paths.SOURCE_DATA
-) -> tuple[Look, Download, Params]:
+) -> tuple[Look, Download, Params, pd.DataFrame]:
     """Copy the files into ``folder`` and write the parameters that fit them.
 
-    Returns what was seen, how it is read, and the parameters.
+    Returns what was seen, how it is read, the parameters, and the training rows.
 
     Raises:
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
@@ -52,27 +53,30 @@ def init(
     trial = describe_reading(entries, wanted.text, wanted.label)
     way, tables = readable(paths_, trial, wanted.encoding, wanted.delimiter)
     seen = look(way, paths_, tables)
-    changes = choose_settings(way, seen, wanted.model, paths_[0])
+    changes, train = choose_settings(way, seen, wanted.model, paths_[0])
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
         params = profiles.write(changes, target)
-    return seen, way, params
+    return seen, way, params, train
 
 
-def choose_settings(way: Download, seen: Look, model: str | None, where: Path) -> profiles.Changes:
-    """What differs from the built-in parameters, by sections."""
+def choose_settings(
+    way: Download, seen: Look, model: str | None, where: Path
+) -> tuple[profiles.Changes, pd.DataFrame]:
+    """What differs from the built-in parameters, by sections, and the training rows."""
     sections, parts = choose_split(seen, where)
     training = choose_training(seen, model, len(parts["train"]))
     folds = max(2, min(5, int(parts["train"]["label"].value_counts().min())))
     training["baseline"]["folds"] = folds
-    return {
+    changes = {
         "download": describe_download(way, seen),
         "expectations": set_limits(parts),
         "audit": {"folds": folds},
         **sections,
         **training,
     }
+    return changes, parts["train"]
 
 
 def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:

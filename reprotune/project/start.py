@@ -1,8 +1,15 @@
 """Start with own data, and say what was found and what comes next: ``reprotune init``."""
 
+import pandas as pd
+
 from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.project import profiles
+from reprotune.project.doctor import takes_days
+from reprotune.project.first_run import choose_passes
 from reprotune.project.init import Wanted, init, report
 from reprotune.project.terminal import put
+from reprotune.project.trial import Pace, measure_pace
 
 BUILTIN = (
     "\nThe built-in base model has met no text that a person wrote: it shows that the route works. "
@@ -10,16 +17,42 @@ BUILTIN = (
 )
 
 
-def start(wanted: Wanted) -> None:
+def start(wanted: Wanted, minutes: float = 0) -> None:
     """Write the parameters that fit the files, and show what they say of them.
 
+    With ``minutes`` this machine is measured, and training is given as many epochs as they allow.
+
     Raises:
-        InputError: the files cannot be learnt from.
+        InputError: the files cannot be learnt from, or the model cannot be trained here.
     """
-    put(report(*init(wanted)), width=80)
+    seen, way, params, train = init(wanted)
+    put(report(seen, way, params), width=80)
+    if minutes and not takes_days(params):
+        print("\nTrying a few steps of training on this machine:", flush=True)
+        print(fit_training(params, train, minutes))
     if wanted.model is None:
         print(BUILTIN)
     print(
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"
+    )
+
+
+def fit_training(params: Params, train: pd.DataFrame, minutes: float) -> str:
+    """Set epochs and fraction so that training takes the minutes, and say how they were found."""
+    pace = measure_pace(params, train)
+    passes = 60 * minutes / (len(train) * pace.train)
+    epochs, fraction = choose_passes(params.model.task, passes)
+    profiles.pin({"train.epochs": epochs, "train.fraction": fraction})
+    return describe_training(pace, len(train), epochs, fraction)
+
+
+def describe_training(pace: Pace, rows: int, epochs: int, fraction: float) -> str:
+    used = round(rows * fraction)
+    part = f"{used} of {rows} rows" if used < rows else f"{rows} rows"
+    times = "once" if epochs == 1 else f"{epochs} times"
+    return (
+        f"training: {part}, {times}, at {1 / pace.train:.1f} rows a second: about "
+        f"{used * epochs * pace.train / 60:.1f} minutes\n"
+        f"scoring: {1 / pace.score:.0f} texts a second"
     )

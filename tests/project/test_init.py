@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tokenizers import Tokenizer
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -17,6 +18,7 @@ from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
 from reprotune.project.init import Wanted, init, report
+from reprotune.project.start import start
 from reprotune.tables.classes import class_names
 from stages import audit, curate, download, roles, split
 from tests import tiny
@@ -187,7 +189,7 @@ def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
 
 def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
-    seen, way, changes = init(Wanted([file], text="text", label="label"))
+    seen, way, changes, _ = init(Wanted([file], text="text", label="label"))
     assert seen.left_out == {"": 2, "rare": 3}
     assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
     assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]
@@ -209,7 +211,7 @@ def test_spellings_that_nobody_sees_are_one_class_and_said(project: Path, tmp_pa
         "bar": 5,
     }
     file = write(tmp_path / "a.csv", table(raw))
-    seen, way, params = init(Wanted([file], text="text", label="label"))
+    seen, way, params, _ = init(Wanted([file], text="text", label="label"))
     assert load_params().download.labels == dict(zip(raw, ["café"] * 2 + ["bar"] * 4, strict=True))
     assert read_files(params.download, paths.SOURCE_DATA)["label"].value_counts().to_dict() == {
         "bar": 57, "café": 50
@@ -238,6 +240,36 @@ def test_an_encoder_gets_a_classification_head(project: Path, tmp_path: Path) ->
     assert (params.model.kind, params.model.task) == ("path", "classification")
     assert params.model.location == "models/source/bert"
     assert params.export.dtype == "float32"
+
+
+def test_padding_that_a_tokenizer_file_asks_for_is_no_length_of_a_text(
+    project: Path, tmp_path: Path
+) -> None:
+    tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
+    tokenizer = Tokenizer.from_file(str(paths.SOURCE_MODELS / "bert/tokenizer.json"))
+    tokenizer.enable_padding(length=128)
+    tokenizer.enable_truncation(128)
+    shutil.copytree(paths.SOURCE_MODELS / "bert", paths.SOURCE_MODELS / "padded")
+    tokenizer.save(str(paths.SOURCE_MODELS / "padded/tokenizer.json"))
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    plain, padded = (
+        begun([file], text="text", label="label", model=name) for name in ("bert", "padded")
+    )
+    assert padded.prompt == plain.prompt
+    assert (padded.train.epochs, padded.train.fraction) == (8, 1.0)
+
+
+def test_training_is_as_long_as_the_minutes_that_it_is_given(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
+    file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    wanted = Wanted([file], text="text", label="label", model="bert")
+    start(wanted, minutes=1000)
+    assert (load_params().train.epochs, load_params().train.fraction) == (8, 1.0)
+    start(wanted, minutes=0.0001)
+    assert load_params().train.epochs == 1 and 0 < load_params().train.fraction < 1
+    assert "rows a second: about 0.0 minutes" in capsys.readouterr().out
 
 
 EVEN = table({"up": 60, "down": 50})
