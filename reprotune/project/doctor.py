@@ -28,8 +28,7 @@ from reprotune.sources import hub
 from reprotune.sources.hub import Repository
 
 GIB = 1 << 30
-PROGRAM = 1.0  # GiB that Python and its packages take
-ADAPTED, FULL = 8, 16  # bytes a parameter: export holds it twice in fp32; Adam four times
+LESS = "lower train.micro_batch_size or prompt.max_tokens, or use a smaller base model"
 FOR_GPUS = 5e8  # parameters, from which on a CPU takes days
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 DVC = Path(".dvc")
@@ -183,17 +182,27 @@ def count_parameters(params: Params) -> int:
 
 
 def check_memory(params: Params) -> Finding:
-    """Main memory against a rough estimate for the hungriest stage."""
-    each = FULL if params.train.method == "full" else ADAPTED
-    need = PROGRAM + count_parameters(params) * each / GIB
+    """Main memory against an estimate for the hungriest stage."""
+    import torch
+
+    from reprotune.models.pinning import local
+    from reprotune.project.memory import estimate_memory
+
+    here = params.model.kind != "hub"
+    folder = local(params.model.location, paths.SOURCE_MODELS) if here else None
+    need = estimate_memory(params, count_parameters(params), folder, torch.cuda.is_available())
     total = psutil.virtual_memory().total
     if CGROUP.is_file() and (limit := CGROUP.read_text().strip()).isdecimal():
         total = min(total, int(limit))
     free = min(psutil.virtual_memory().available, total) / GIB
     detail = f"about {need:.1f} GiB are needed, {free:.1f} of {total / GIB:.1f} GiB are free"
     if need > total / GIB:
-        return Finding(STOP, "memory", f"{detail}; use a smaller base model")
-    return Finding(WARN if need > free else OK, "memory", detail)
+        return Finding(STOP, "memory", f"{detail}; {LESS}")
+    return (
+        Finding(WARN, "memory", f"{detail}; {LESS}")
+        if need > free
+        else Finding(OK, "memory", detail)
+    )
 
 
 def check_device(params: Params) -> Finding:

@@ -69,7 +69,7 @@ def choose_settings(
     training = choose_training(seen, model, len(parts["train"]))
     folds = max(2, min(5, int(parts["train"]["label"].value_counts().min())))
     training["baseline"]["folds"] = folds
-    changes = {
+    changes: profiles.Changes = {
         "download": describe_download(way, seen),
         "expectations": set_limits(parts),
         "audit": {"folds": folds},

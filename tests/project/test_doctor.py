@@ -115,6 +115,8 @@ def test_a_model_that_does_not_fit_the_memory_stops(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert doctor.check_memory(params).level == "ok"
+    longer = {"prompt": params.prompt.model_copy(update={"max_tokens": 10**6})}
+    assert doctor.check_memory(params.model_copy(update=longer)).level == "stop"
     monkeypatch.setattr(doctor, "count_parameters", lambda _: 10**13)
     assert doctor.check_memory(params).level == "stop"
     assert doctor.check_disk(params).level == "stop"
