@@ -30,7 +30,7 @@ repro: .venv/.installed ## run the pipeline (only what changed) and end with a s
 	@$(IN_VENV) python -m reprotune summary
 
 test: .venv/.installed ## run the tests but the slow ones, which ARGS="-m slow" runs
-	@$(IN_VENV) python -m pytest -n logical --dist loadfile $(ARGS)
+	@$(IN_VENV) python -m pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.installed ## format, lint, types and the walls between packages
 	@$(IN_VENV) ruff format --check .

@@ -26,6 +26,30 @@ if TYPE_CHECKING:  # torch takes seconds, and many tests need none
 PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
 
 
+# The files that take longest, the longest first: begun last, they would leave a processor idle.
+DEAREST = [
+    "pipelines/test_pool.py",
+    "pipelines/test_retrain.py",
+    "test_rerun.py",
+    "stages/test_train.py",
+    "pipelines/test_reproduce.py",
+    "test_bad_inputs.py",
+    "comparison/test_verdict.py",
+    "models/test_adapters.py",
+    "training/test_tune.py",
+    "training/test_checkpoints.py",
+    "project/test_init.py",
+    "models/test_heads.py",
+    "stages/test_data_route.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
+    place = {folder / file: number for number, file in enumerate(DEAREST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def author() -> Iterator[None]:
     """Somebody who commits, for the machine's git may know nobody."""

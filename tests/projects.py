@@ -1,11 +1,16 @@
 """Small projects of their own: this repository's code with few rows and a tiny model."""
 
+import contextlib
+import importlib
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
+
+from reprotune.core.params_file import load_params
+from tests.commands import dvc
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {
@@ -34,6 +39,16 @@ def made(root: Path, examples: pd.DataFrame, changes: Mapping[str, str]) -> Path
     tiny.save(root / "models/source/tiny")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     return root
+
+
+def run_stages(root: Path, names: Iterable[str]) -> None:
+    """Run these stages in this process; DVC takes the outputs for its own, as after `dvc repro`."""
+    names = list(names)
+    with contextlib.chdir(root):
+        params = load_params()
+        for name in names:
+            importlib.import_module(f"stages.{name}").run(params)
+        dvc("commit", "-q", "-f", *names)
 
 
 def change(file: Path, replacements: Mapping[str, str]) -> None:

@@ -27,7 +27,7 @@ def served(home: Path) -> Iterator[str]:
     ) as process:  # fmt: skip
         address = f"http://127.0.0.1:{port}/api"
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 600  # the machine may be busy
             while not healthy(address):
                 assert process.poll() is None and time.monotonic() < deadline, "no server"
                 time.sleep(0.5)

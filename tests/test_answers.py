@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 import reprotune
 from reprotune import cli
 from reprotune.core import paths
+from tests.commands import dvc
 from tests.comparison.test_verdict import commit, git, write_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +84,7 @@ def test_the_lock_is_answered_with_stages_and_reasons(
     Path("dvc.yaml").write_text(DAG)
     git("init", "-q")
     for command in (["init", "-q"], ["repro", "-q"]):
-        subprocess.run([sys.executable, "-m", "dvc", *command], check=True)
+        dvc(*command)
     assert answer(capsys, "check", "--lock") == (0, {"ok": True, "stale": {}, "contradiction": ""})
     Path("source.txt").write_text("two")
     told = {"ok": False, "stale": {"first": ["source.txt"]}, "contradiction": ""}

@@ -32,7 +32,7 @@ from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import predictions
 from stages import audit, base_model, curate, download, roles, split
 from tests import tiny
-from tests.projects import ROOT, change, made
+from tests.projects import ROOT, change, made, run_stages
 
 FILES = Path(__file__).parent / "bad_inputs"
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -94,7 +94,7 @@ def case(name: str, *values: Any, bug: str | None = None, **more: Any) -> Any:
     return pytest.param(Case(*values, **more), id=name, marks=[expected] if bug else [])
 
 
-def dvc(root: Path) -> subprocess.CompletedProcess[str]:
+def reproduce(root: Path) -> subprocess.CompletedProcess[str]:
     bin_folder = Path(sys.executable).parent
     return subprocess.run(
         [bin_folder / "dvc", "repro", "split", "base_model"],
@@ -104,11 +104,6 @@ def dvc(root: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-def reproduce(root: Path) -> None:
-    result = dvc(root)
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def written(stage: str) -> dict[str, Any]:
@@ -134,10 +129,10 @@ def listing(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with data and a model of its own, reproduced once up to the split."""
+    """A repository with data and a model of its own, run once up to the split."""
     root = tmp_path_factory.mktemp("project")
     made(root, headlines.examples(rows=120, wrong=0, repeated=0, seed=1), SMALL)
-    reproduce(root)
+    run_stages(root, COMMANDS)
     assert {"data/raw/examples.parquet", "models/base/base.json"} <= set(listing(root))
     return root
 
@@ -544,7 +539,7 @@ def test_bad_input_ends_in_one_message_and_changes_no_output(
 
 
 def real_run(root: Path) -> tuple[int, str]:
-    result = dvc(root)
+    result = reproduce(root)
     return result.returncode, result.stdout + result.stderr
 
 

@@ -1,10 +1,14 @@
-"""The front door, as a person uses it: real commands in a folder of their own."""
+"""The front door, as a person uses it: commands in a folder of their own.
+
+One of each kind is a real process. The others run in this one, which saves the imports.
+"""
 
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +32,30 @@ def reprotune(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         text=True,
         check=False,
     )
+
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """``reprotune`` in this process: its exit code, and what it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code, end = 0, ""
+        try:
+            cli.main(arguments)
+        except SystemExit as stop:  # a message, or a code
+            code, end = (
+                (1, f"{stop.code}\n") if isinstance(stop.code, str) else (stop.code or 0, "")
+            )
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err + end)
+
+    return run
 
 
 @pytest.fixture
@@ -57,31 +85,31 @@ def test_check_names_a_misspelt_parameter_without_a_traceback(folder: Path) -> N
     assert "Traceback" not in result.stderr
 
 
-def test_check_names_a_package_that_is_not_the_pinned_one(folder: Path) -> None:
+def test_check_names_a_package_that_is_not_the_pinned_one(folder: Path, here: Here) -> None:
     pins = folder / "pins.yaml"
     pins.write_text(re.sub('trl: ".*"', 'trl: "0.1"', pins.read_text()))
-    result = reprotune(folder, "check")
+    result = here("check")
     assert result.returncode == 1
     assert re.search(r"trl \S+ \(pinned 0\.1\); run make", result.stderr)
 
 
-def test_use_builtin_gives_its_file_back(folder: Path) -> None:
+def test_use_builtin_gives_its_file_back(folder: Path, here: Here) -> None:
     before = (folder / "params.yaml").read_text()
     assert reprotune(folder, "use", "financial-phrasebank").returncode == 0
     assert (folder / "params.yaml").read_text() != before
-    assert reprotune(folder, "use", "builtin").returncode == 0
+    assert here("use", "builtin").returncode == 0
     assert (folder / "params.yaml").read_text() == before
 
 
-def test_an_unknown_profile_is_refused_and_the_parameters_stay(folder: Path) -> None:
+def test_an_unknown_profile_is_refused_and_the_parameters_stay(folder: Path, here: Here) -> None:
     before = (folder / "params.yaml").read_bytes()
-    result = reprotune(folder, "use", "nonsense")
+    result = here("use", "nonsense")
     assert result.returncode == 1
     assert "no profile 'nonsense'; there are builtin, financial-phrasebank" in result.stderr
     (folder / "profiles/bad.yaml").write_text("train: {learning_rat: 1}")
-    assert "learning_rat is no parameter" in reprotune(folder, "use", "bad").stderr
+    assert "learning_rat is no parameter" in here("use", "bad").stderr
     (folder / "profiles/bad.yaml").write_text("train: {learning_rate: -1}")
-    assert "train.learning_rate is -1" in reprotune(folder, "use", "bad").stderr
+    assert "train.learning_rate is -1" in here("use", "bad").stderr
     assert (folder / "params.yaml").read_bytes() == before
 
 
@@ -134,11 +162,11 @@ def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
     ],
 )
 def test_predict_says_what_is_wrong(
-    exported: Path, tmp_path: Path, arguments: list[str], message: str
+    exported: Path, tmp_path: Path, here: Here, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "in.csv").write_text("title\nx\n")
     (tmp_path / "in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
-    result = reprotune(tmp_path, "predict", "--model", str(exported), *arguments)
+    result = here("predict", "--model", str(exported), *arguments)
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -178,18 +206,18 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["predict", "--batch", "2", "x"], ["nonsense"], []])
-def test_wrong_usage_ends_with_2_and_a_line(tmp_path: Path, arguments: list[str]) -> None:
-    result = reprotune(tmp_path, *arguments)
+def test_wrong_usage_ends_with_2_and_a_line(here: Here, arguments: list[str]) -> None:
+    result = here(*arguments)
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(r"reprotune: .*; see reprotune --help\n", result.stderr)
 
 
-def test_every_help_fits_a_terminal_and_has_no_markup(tmp_path: Path) -> None:
+def test_every_help_fits_a_terminal_and_has_no_markup(tmp_path: Path, here: Here) -> None:
     top = reprotune(tmp_path, "--help").stdout
     commands = re.findall(r"^  (\w+)  ", top.partition("Commands:")[2], re.MULTILINE)
     assert len(commands) == 15
     flows = {"reproduce", "retrain", "deploy"}  # which Prefect's imports make slow to ask
-    for text in [top, *(reprotune(tmp_path, c, "--help").stdout for c in {*commands} - flows)]:
+    for text in [top, *(here(command, "--help").stdout for command in {*commands} - flows)]:
         assert text and "`" not in text and "..." not in text.partition("Commands:")[2]
         assert max(map(len, text.splitlines())) <= 80
     assert "--show-completion" in top
@@ -205,20 +233,20 @@ def test_the_shell_completes_commands(tmp_path: Path) -> None:
     assert done.stdout.split() == ["predict", "pretrain"]
 
 
-def test_check_and_doctor_answer_in_json(folder: Path) -> None:
+def test_check_and_doctor_answer_in_json(folder: Path, here: Here) -> None:
     assert json.loads(reprotune(folder, "check", "--json").stdout) == {"ok": True, "packages": []}
     pins = folder / "pins.yaml"
     pins.write_text(re.sub('trl: ".*"', 'trl: "0.1"', pins.read_text()))
-    result = reprotune(folder, "check", "--json")
+    result = here("check", "--json")
     told = json.loads(result.stdout)
     assert result.returncode == 1 and not told["ok"]
     assert re.fullmatch(r"trl \S+ \(pinned 0\.1\)", told["packages"][0])
-    result = reprotune(folder, "doctor", "--json")
+    result = here("doctor", "--json")
     told = json.loads(result.stdout)
     assert result.returncode == 1 and not told["ok"], "no repository here"
     assert set(told["findings"][0]) == {"level", "what", "detail"}
     (folder / "params.yaml").unlink()
-    result = reprotune(folder, "check", "--json")
+    result = here("check", "--json")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("reprotune: params.yaml: no such file")
 

@@ -1,21 +1,24 @@
-"""`dvc repro` after a change recomputes exactly what depends on it: the real stages, really run.
+"""`dvc repro` after a change recomputes exactly what depends on it: the real stages.
 
-A tiny random model and a few hundred rows keep it short. The tests share one repository and run
-in their order: each changes one thing and names the stages that must run.
+A tiny random model and a few hundred rows keep it short. DVC really runs the pipeline after another
+learning rate, and by force. For every other change it is asked which stages it would begin with;
+that what follows a stage runs after it, the learning rate shows.
 """
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from reprotune.builtin import headlines
-from tests.projects import ROOT, change, made
+from tests.projects import ROOT, change, made, run_stages
 
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 SMALL = {
@@ -34,11 +37,21 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with data and a model of its own, reproduced once."""
+    """A repository with data and a model of its own, in which every stage was run."""
     root = tmp_path_factory.mktemp("project")
     made(root, headlines.examples(rows=300, wrong=0.06, repeated=0.02, seed=1), SMALL)
-    assert reproduce(root) == set(STAGES)
+    run_stages(root, STAGES)
+    for command in (["add", "-A"], ["commit", "-qm", "a run"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
     return root
+
+
+@pytest.fixture
+def unrun(project: Path) -> Iterator[Path]:
+    """The repository for a change that is not run; what git holds is put back afterwards."""
+    assert begin_with(project) == set()
+    yield project
+    subprocess.run(["git", "checkout", "-q", "."], cwd=project, check=True)
 
 
 def reproduce(root: Path, *options: str) -> set[str]:
@@ -56,65 +69,74 @@ def reproduce(root: Path, *options: str) -> set[str]:
     return set(re.findall(r"^Running stage '(\w+)'", result.stdout, flags=re.MULTILINE))
 
 
+def begin_with(root: Path) -> set[str]:
+    """The stages of which something is not as it was when they ran, as `dvc status` tells them."""
+    with Repo(str(root)) as repo:
+        return {address.rpartition(":")[2] for address in repo.status()}  # path:name, elsewhere
+
+
+def follow(root: Path, begun: set[str]) -> set[str]:
+    """These stages, and those that come after one of them in DVC's graph."""
+    with Repo(str(root)) as repo:
+        edges = [(stage.name, earlier.name) for stage, earlier in repo.index.graph.edges]
+    while more := {stage for stage, earlier in edges if earlier in begun} - begun:
+        begun = begun | more
+    return begun
+
+
 def test_nothing_runs_when_nothing_changed(project: Path) -> None:
-    assert reproduce(project) == set()
+    assert begin_with(project) == reproduce(project) == set()
 
 
-def test_a_comment_in_the_parameters_runs_nothing(project: Path) -> None:
-    change(project / "params.yaml", {"train:\n": "# a thought\ntrain:   # another\n"})
-    assert reproduce(project) == set()
+def test_a_comment_in_the_parameters_runs_nothing(unrun: Path) -> None:
+    change(unrun / "params.yaml", {"train:\n": "# a thought\ntrain:   # another\n"})
+    assert begin_with(unrun) == set()
 
 
-def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None:
-    change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3"})
-    assert reproduce(project) == {"train", "predictions", "evaluate", "export"}
+def test_the_prompt_runs_baseline_train_evaluate_and_export(unrun: Path) -> None:
+    change(unrun / "params.yaml", {r"{text}\nSentiment:": r"{text}\nMood:"})
+    begun = begin_with(unrun)
+    assert begun == {"baseline", "train", "predictions", "export"}
+    assert follow(unrun, begun) == begun | {"evaluate"}
 
 
-def test_the_prompt_runs_baseline_train_evaluate_and_export(project: Path) -> None:
-    change(project / "params.yaml", {r"{text}\nSentiment:": r"{text}\nMood:"})
-    ran = {"baseline", "train", "predictions", "evaluate", "export"}
-    assert reproduce(project) == ran
+def test_an_export_parameter_runs_export(unrun: Path) -> None:
+    change(unrun / "params.yaml", {"dtype: float16\n": "dtype: float32\n"})
+    assert begin_with(unrun) == {"export"}
 
 
-def test_an_export_parameter_runs_export(project: Path) -> None:
-    change(project / "params.yaml", {"dtype: float16\n": "dtype: float32\n"})
-    assert reproduce(project) == {"export"}
-
-
-def test_a_new_export_parameter_in_file_and_code_runs_export(project: Path) -> None:
-    change(project / "params.yaml", {"export:\n": "export:\n  shout: true\n"})
+def test_a_new_export_parameter_in_file_and_code_runs_export(unrun: Path) -> None:
+    change(unrun / "params.yaml", {"export:\n": "export:\n  shout: true\n"})
     change(
-        project / "reprotune/core/params/model.py",
+        unrun / "reprotune/core/params/model.py",
         {"    agreement: Prob": "    shout: bool\n    agreement: Prob"},
     )
-    assert reproduce(project) == {"export"}
+    assert begin_with(unrun) == {"export"}
 
 
-def test_the_code_of_a_stage_runs_that_stage(project: Path) -> None:
-    change(project / "stages/export.py", {"if __name__": "REASON = None\n\nif __name__"})
-    assert reproduce(project) == {"export"}
+def test_the_code_of_a_stage_runs_that_stage(unrun: Path) -> None:
+    change(unrun / "stages/export.py", {"if __name__": "REASON = None\n\nif __name__"})
+    assert begin_with(unrun) == {"export"}
 
 
-def test_the_confidence_of_the_intervals_makes_figures_anew_and_asks_no_model(
-    project: Path,
-) -> None:
+def test_the_confidence_of_the_intervals_makes_figures_anew_and_asks_no_model(unrun: Path) -> None:
     change(
-        project / "params.yaml",
+        unrun / "params.yaml",
         {"  confidence: 0.95          # of the": "  confidence: 0.9  # of the"},
     )
-    assert reproduce(project) == {"evaluate"}
+    assert follow(unrun, begin_with(unrun)) == {"evaluate"}
 
 
 @pytest.mark.parametrize(
     ("package", "stages"), [("cleanlab", {"roles", "audit"}), ("trl", {"train"})]
 )
 def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_its_group(
-    project: Path, package: str, stages: set[str]
+    unrun: Path, package: str, stages: set[str]
 ) -> None:
-    pins = yaml.safe_load((project / "pins.yaml").read_text())
+    pins = yaml.safe_load((unrun / "pins.yaml").read_text())
     version = next(group[package] for group in pins.values() if package in group)
-    change(project / "pins.yaml", {f'{package}: "{version}"': f'{package}: "99.0"'})
-    assert reproduce(project) == stages, "its outputs came out the same, so nothing after it runs"
+    change(unrun / "pins.yaml", {f'{package}: "{version}"': f'{package}: "99.0"'})
+    assert begin_with(unrun) == stages
 
 
 @pytest.mark.parametrize(
@@ -126,22 +148,28 @@ def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_its_grou
         ("evaluation/ranking.py", {"baseline", "evaluate"}),
     ],
 )
-def test_code_runs_the_stages_that_list_its_room(
-    project: Path, file: str, stages: set[str]
-) -> None:
-    module = project / "reprotune" / file
+def test_code_runs_the_stages_that_list_its_room(unrun: Path, file: str, stages: set[str]) -> None:
+    module = unrun / "reprotune" / file
     module.write_text(module.read_text() + "\n# a thought\n")
-    assert reproduce(project) == stages
+    assert begin_with(unrun) == stages
 
 
-def test_a_row_of_a_source_file_runs_download_and_what_depends_on_it(project: Path) -> None:
-    file = project / "data/source/own.csv"
+def test_a_row_of_a_source_file_runs_download_and_what_depends_on_it(unrun: Path) -> None:
+    file = unrun / "data/source/own.csv"
     table = pd.read_csv(file)
     table.loc[0, "text"] = "Net sales of Other Corp rose by 7 % in the second quarter."
     table.to_csv(file, index=False)
-    ran = reproduce(project)
-    assert {"download", "roles", "audit", "curate", "split"} <= ran
-    assert "base_model" not in ran
+    begun = begin_with(unrun)
+    assert begun == {"download"}
+    assert follow(unrun, begun) == set(STAGES) - {"base_model"}
+
+
+def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None:
+    change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3"})
+    begun = begin_with(project)
+    assert begun == {"train"}
+    ran = {"train", "predictions", "evaluate", "export"}
+    assert reproduce(project) == follow(project, begun) == ran
 
 
 def test_forcing_runs_everything_and_gives_the_same_lock(project: Path) -> None:

@@ -1,7 +1,6 @@
 """DVC restores what was run before, so nothing dear is computed twice."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from reprotune.core.dvc import entries, read_yaml
+from tests.commands import dvc
 from tests.projects import ROOT
 
 CHEAP = {"download", "base_model", "roles", "curate", "split"}  # persist: they run again
@@ -47,7 +47,7 @@ def test_parameters_that_were_run_before_bring_back_every_byte_and_run_no_stage(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+    dvc("init", "-q")
     whole = read_yaml(ROOT / "dvc.yaml")["stages"]
     outputs = {path for stage in whole.values() for path in entries(stage, *KINDS)}
     folders = {path for path in outputs if not Path(path).suffix}
@@ -59,8 +59,7 @@ def test_parameters_that_were_run_before_bring_back_every_byte_and_run_no_stage(
 
     def run(rate: int) -> tuple[int, dict[Path, bytes]]:
         Path("params.yaml").write_text(f"rate: {rate}\n")
-        command = [sys.executable, "-m", "dvc", "repro", "-q"]
-        subprocess.run(command, check=True, capture_output=True)
+        dvc("repro", "-q")
         files = [file for path in written for file in (Path(path), *Path(path).rglob("*"))]
         ran = len(Path("ran").read_text().splitlines())
         return ran, {file: file.read_bytes() for file in files if file.is_file()}

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from gto import api as gto
 from ruamel.yaml import YAML
 
 from pipelines.retrain import CLONE
+from reprotune import cli
 from reprotune.core import paths
+from tests.commands import dvc, flow
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,25 +71,41 @@ def run(*command: str) -> str:
 
 
 def retrain(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines.retrain", *arguments],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    return flow("pipelines.retrain", *arguments)
 
 
 def put(text: str) -> None:
     (paths.SOURCE_DATA / "own.csv").write_text(text)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project that was run and committed, once for all tests, which get copies."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("finished")
+        patch.chdir(folder)
+        patch.setenv("PYTHONPATH", str(ROOT))
+        make_project()
+        yield folder
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str) -> Path:
+def project(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
+) -> Path:
     """A project that was run and committed, with a remote of DVC."""
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+    dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    run("git", "commit", "-qam", "a remote")
+    return tmp_path
+
+
+def make_project() -> None:
     run("git", "init", "-q", "-b", "main")
-    run(sys.executable, "-m", "dvc", "init", "-q")
-    run(sys.executable, "-m", "dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
+    dvc("init", "-q")
     shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
     yaml = YAML()
     tree = yaml.load(paths.PARAMS.read_text())
@@ -100,10 +119,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
     Path("evaluate.py").write_text(STAGE.format(root=str(ROOT)))
     Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
     Path(".gitignore").write_text("/.reprotune/\n/store\n/reports/comparison.*\n/started\n/quick\n")
-    run(sys.executable, "-m", "dvc", "repro", "-q")
+    dvc("repro", "-q")
     run("git", "add", "-A")
     run("git", "commit", "-qm", "a run")
-    return tmp_path
 
 
 def branches() -> list[str]:
@@ -111,7 +129,8 @@ def branches() -> list[str]:
 
 
 def test_nothing_new_ends_at_once_and_touches_nothing(project: Path) -> None:
-    done = retrain()
+    command = [sys.executable, "-m", "pipelines.retrain"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip() == "nothing new: nothing to train on"
     assert branches() == [] and run("git", "status", "--porcelain") == ""
@@ -130,12 +149,11 @@ def test_new_rows_become_a_branch_that_a_fresh_clone_can_use(
     clone = tmp_path_factory.mktemp("clones") / "fresh"
     run("git", "clone", "-q", "-b", branch, str(project), str(clone))
     monkeypatch.chdir(clone)
-    run(sys.executable, "-m", "dvc", "pull", "-q")
+    dvc("pull", "-q")
     assert Path("model.txt").read_text() == "0.87"
     assert "up to date" in run(sys.executable, "-m", "dvc", "status")
     base = run("git", "rev-parse", "origin/main")
-    command = [sys.executable, "-m", "reprotune", "compare", base, branch]
-    subprocess.run(command, check=True, capture_output=True)
+    cli.main(["compare", base, branch])
     mine = paths.COMPARISON.with_suffix(".md").read_text()
     assert mine == (project / CLONE / paths.COMPARISON.with_suffix(".md")).read_text()
     monkeypatch.chdir(project)
@@ -235,8 +253,8 @@ def test_broken_data_fail_with_rule_and_rows_and_the_model_stays(project: Path) 
 
 def test_data_that_dvc_tracks_are_new_as_long_as_no_commit_has_them(project: Path) -> None:
     run("git", "rm", "-q", "--cached", "data/source/own.csv")
-    run(sys.executable, "-m", "dvc", "add", "-q", "data/source/own.csv")
-    run(sys.executable, "-m", "dvc", "repro", "-q")
+    dvc("add", "-q", "data/source/own.csv")
+    dvc("repro", "-q")
     run("git", "add", "-A")
     run("git", "commit", "-qm", "data in dvc")
     done = retrain()

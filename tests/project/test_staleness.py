@@ -11,6 +11,7 @@ import pytest
 from reprotune import cli
 from reprotune.core import paths
 from reprotune.project.staleness import find_stale
+from tests.commands import dvc
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = """
@@ -31,10 +32,6 @@ stages:
 
 def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
-
-
-def dvc(*command: str) -> None:
-    run(sys.executable, "-m", "dvc", *command)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from reprotune import cli
 from reprotune.comparison import plots
 from reprotune.core import paths
 from reprotune.project import seeds, sweeps
+from tests.commands import dvc
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = {
@@ -65,7 +66,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
     Path(".gitignore").write_text("/.reprotune/\n/reports/\n/sweep.yaml\n")
     subprocess.run(["git", "init", "-q"], check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+    dvc("init", "-q")
     subprocess.run(["git", "add", "-A"], check=True)
     subprocess.run(["git", "commit", "-qm", "start"], check=True)
     paths.SOURCE_DATA.mkdir(parents=True)
@@ -91,7 +92,7 @@ def test_a_sweep_runs_chooses_and_goes_on_where_it_stopped(
     chosen = found[3].name
     assert f"dvc exp apply {chosen}" in said
     assert subprocess.run(["git", "diff", "--quiet"], check=False).returncode == 0
-    subprocess.run([sys.executable, "-m", "dvc", "exp", "apply", "-q", chosen], check=True)
+    dvc("exp", "apply", "-q", chosen)
     tree = YAML(typ="safe", pure=True).load(Path("params.yaml"))
     assert (tree["train"]["learning_rate"], tree["train"]["seed"]) == (1e-3, 2)
 

@@ -15,6 +15,7 @@ from reprotune.models.manifest import Manifest, PinnedFile
 from reprotune.models.pinning import sha256
 from reprotune.project.integrity import check_bytes, list_kept
 from reprotune.tables import metrics
+from tests.commands import dvc
 from tests.project.test_staleness import ROOT, origin, run
 
 __all__ = ["origin"]
@@ -121,14 +122,14 @@ def test_what_drifts_is_named_with_the_first_stage_and_why(
             Path("first.py").write_text(write("data/made.txt", rate))
             figure = "'{\"a\": ' + open('data/made.txt').read() + '}'"
             Path("second.py").write_text(write("metrics/second.json", figure))
-            run("dvc", "repro", "-q")
+            dvc("repro", "-q")
             text = Path("params.yaml").read_text().replace("rate: 1e-3", "rate: 2e-3")
             Path("params.yaml").write_text(text)
         case "code":
             Path("second.py").write_text(write("metrics/second.json", repr('{"accuracy": 0.9}')))
         case "last digit":
             Path("second.py").write_text(write("metrics/second.json", repr('{"a": 0.912345}')))
-            run("dvc", "repro", "-q")
+            dvc("repro", "-q")
             Path("second.py").write_text(write("metrics/second.json", repr('{"a": 0.912346}')))
         case "chance":
             Path("first.py").write_text(
@@ -137,7 +138,7 @@ def test_what_drifts_is_named_with_the_first_stage_and_why(
             Path("second.py").write_text(
                 write("metrics/second.json", "'{\"a\": ' + open('data/made.txt').read() + '}'")
             )
-            run("dvc", "repro", "-q")
+            dvc("repro", "-q")
     commit(change)
     if verdict == Outcome.DRIFTED:
         with pytest.raises(SystemExit, match=reason):

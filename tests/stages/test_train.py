@@ -21,10 +21,12 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.data.ids import add_ids
 from reprotune.tables import schemas
-from stages import base_model
+from reprotune.training import checkpoints
+from stages import base_model, train
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 600  # that one process may take: the machine may be busy
 WEIGHTS = paths.TUNED / "adapter_model.safetensors"
 ANXIOUS = (
     "import runpy, sys; from reprotune.training import checkpoints; checkpoints.SECONDS = 0;"
@@ -61,7 +63,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: Params) -> 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, *command], capture_output=True, text=True, check=False, timeout=SECONDS
     )
 
 
@@ -70,24 +72,26 @@ def left() -> dict[str, bytes]:
     return {str(f): f.read_bytes() for f in [*files, paths.TRAIN_METRICS]}
 
 
+def trained() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """The weights and the curve of a training that left its outputs and no more."""
+    files = {"adapter_config.json", "adapter_model.safetensors"}
+    assert {file.name for file in paths.TUNED.iterdir()} == files
+    return load_file(WEIGHTS), pd.read_csv(paths.TRAIN_CURVE, sep="\t")
+
+
 @pytest.mark.slow
 def test_two_processes_see_the_same_rows_and_leave_one_set_of_outputs(
     project: Path, params: Params
 ) -> None:
-    found = {}
-    for processes in (1, 2):
-        still = params.train.lora.model_copy(update={"dropout": 0.0})  # drawn in each process
-        settings(params, {"processes": processes, "lora": still})
-        done = run("-m", "stages.train")
-        assert done.returncode == 0, done.stderr[-3000:]
-        found[processes] = load_file(WEIGHTS), pd.read_csv(paths.TRAIN_CURVE, sep="\t")
-        costs = json.loads(paths.RUN.read_text())
-        assert set(costs) == {"train"}
-        assert {file.name for file in paths.TUNED.iterdir()} == {
-            "adapter_config.json",
-            "adapter_model.safetensors",
-        }
-    (one, curve), (two, other) = found.values()
+    still = params.train.lora.model_copy(update={"dropout": 0.0})  # drawn in each process
+    train.run(settings(params, {"lora": still}))
+    one, curve = trained()
+    shutil.rmtree(paths.TUNED)
+    settings(params, {"processes": 2, "lora": still})
+    done = run("-m", "stages.train")
+    assert done.returncode == 0, done.stderr[-3000:]
+    two, other = trained()
+    assert set(json.loads(paths.RUN.read_text())) == {"train"}
     np.testing.assert_allclose(other["train_loss"], curve["train_loss"], atol=2e-4)
     moved = max(np.abs(one[name]).max() for name in one)
     assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02 * moved
@@ -105,21 +109,38 @@ def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wanted", [1, 3])
-def test_kill_9_loses_nothing(project: Path, params: Params, wanted: int) -> None:
-    settings(params, {"epochs": 8, "micro_batch_size": 2})
-    assert run("-c", ANXIOUS).returncode == 0
+def test_kill_9_loses_nothing_and_nor_does_a_second_one(
+    project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = settings(params, {"epochs": 5, "micro_batch_size": 2})
+    with monkeypatch.context() as anxious:
+        anxious.setattr(checkpoints, "SECONDS", 0)
+        train.run(asked)
     undisturbed = left()
     assert not list(paths.CHECKPOINTS.glob("*")), "a finished training leaves no checkpoints"
-    child = subprocess.Popen([sys.executable, "-c", ANXIOUS], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(list(paths.CHECKPOINTS.glob("*/*/sealed.json"))) < min(wanted, 2):
-        assert time.monotonic() < deadline and child.poll() is None
-        time.sleep(0.01)
-    time.sleep(0.1 * wanted)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    for file in (WEIGHTS, paths.TRAIN_METRICS):  # as DVC does before it runs a stage again
-        file.unlink(missing_ok=True)
+    seen = 0
+    for pause in (0.1, 0.3):  # so in another part of a step
+        for file in undisturbed:  # DVC removes them, too, before it runs a stage again
+            Path(file).unlink(missing_ok=True)
+        child = subprocess.Popen([sys.executable, "-c", ANXIOUS], stderr=subprocess.DEVNULL)
+        seen = wait_for_a_checkpoint(after=seen, child=child)
+        time.sleep(pause)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    assert not WEIGHTS.exists(), "it was killed too late"
     assert run("-c", ANXIOUS).returncode == 0
     assert left() == undisturbed
+
+
+def wait_for_a_checkpoint(after: int, child: subprocess.Popen[bytes]) -> int:
+    """The step of the first sealed checkpoint beyond that of step ``after``."""
+    deadline = time.monotonic() + SECONDS
+    while not (steps := [step for step in list_sealed_steps() if step > after]):
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.01)
+    return min(steps)
+
+
+def list_sealed_steps() -> list[int]:
+    sealed = paths.CHECKPOINTS.glob(f"*/*/{checkpoints.SEAL}")
+    return [int(seal.parent.name.removeprefix("checkpoint-")) for seal in sealed]

@@ -1,0 +1,49 @@
+"""Commands without the seconds that their imports take, where the new process is not the point."""
+
+import importlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from dvc.cli import main as dvc_main
+
+FLOWS = ["pipelines.reproduce", "pipelines.retrain", "pipelines.sweep"]
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(FLOWS)  # with the PYTHONPATH and PREFECT_API_URL of the first call
+SECONDS = 600  # that a flow may take: the machine may be busy
+
+
+def dvc(*command: str) -> None:
+    """`dvc COMMAND` in this process; the stages that it runs have processes of their own."""
+    assert dvc_main([*command]) == 0, command
+
+
+def flow(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m MODULE ARGUMENTS` in a process of its own, forked from one with the imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = [Path(folder) / name for name in ("out", "err")]
+        where = Path.cwd(), dict(os.environ)
+        process = FORKED.Process(target=call, args=(module, arguments, *where, said))
+        process.start()
+        process.join(SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"{module} is at work for {SECONDS} seconds")
+        out, err = (file.read_text() for file in said)
+        return subprocess.CompletedProcess([module, *arguments], process.exitcode, out, err)
+
+
+def call(
+    module: str, arguments: list[str], folder: Path, environment: dict[str, str], said: list[Path]
+) -> None:
+    """What the forked process does: ``main`` of the module, its output in two files."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for descriptor, file in enumerate(said, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
+    sys.argv = [module, *arguments]
+    importlib.import_module(module).main()
