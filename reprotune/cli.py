@@ -23,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object and no text.")]
+Model = Annotated[Path, Option(help="Folder of an exported model.")]
+BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
 
 
 def show_version(asked: bool) -> None:
@@ -132,17 +134,9 @@ def init(
 @app.command()
 def outdated() -> None:
     """Say whether the sources have newer revisions; change nothing."""
-    from reprotune.core.params_file import load_params
     from reprotune.project import upstream
-    from reprotune.project.terminal import put
 
-    found = list(upstream.list_sources(load_params()))
-    if not found:
-        print("data and model are local: DVC sees their changes")
-        return
-    put(upstream.table(found), width=200)
-    if any(source.is_newer for source in found):
-        print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
+    upstream.show()
 
 
 @app.command()
@@ -152,16 +146,8 @@ def doctor(as_json: AsJson = False) -> None:
     The JSON has ok, and findings with level (ok, warn, stop), what and detail.
     """
     from reprotune.project import doctor
-    from reprotune.project.terminal import put
 
-    findings = doctor.examine()
-    ok = all(finding.level != "stop" for finding in findings)
-    if as_json:
-        told = [{"level": f.level, "what": f.what, "detail": f.detail} for f in findings]
-        print(json.dumps({"ok": ok, "findings": told}))
-    else:
-        put(doctor.table(findings))
-    if not ok:
+    if not doctor.show(as_json):
         sys.exit(1)
 
 
@@ -218,21 +204,29 @@ def plots(
 def predict(
     inputs: Annotated[
         list[str],
-        Argument(
-            metavar="INPUT", help="Texts, or one file: CSV, TSV, JSONL, Parquet, or lines of a txt."
-        ),
+        Argument(metavar="INPUT", help="Texts, or one file, or - for standard input."),
     ],
-    model: Annotated[Path, Option(help="Folder of an exported model.")] = paths.MERGED,
-    text_column: Annotated[str, Option(help="Column of the file that has texts.")] = "text",
+    model: Model = paths.MERGED,
+    text_column: Annotated[str | None, Option(help="Column of the texts.  [text]")] = None,
     output: Annotated[
-        Path | None, Option(help="CSV file to write.", show_default="the terminal")
+        Path | None, Option(help="File to write.", show_default="the terminal")
     ] = None,
-    batch_size: Annotated[int, Option(min=1, help="Texts that are scored at once.")] = 64,
+    form: Annotated[
+        str | None, Option("--format", help="csv, jsonl or parquet.  [output's ending]")
+    ] = None,
+    input_format: Annotated[
+        str | None, Option(help="Of standard input: csv, tsv, jsonl, ....  [lines]")
+    ] = None,
+    batch_size: BatchSize = 64,
 ) -> None:
-    """Label texts with the exported model."""
-    from reprotune.project import predict
+    """Label texts with the exported model.
 
-    predict.predict(inputs, model, text_column, output, batch_size)
+    Files: CSV, TSV, JSONL, Parquet, and txt, in which each line is a text.
+    A row without a text is kept, with the reason. A run that was killed is gone on from.
+    """
+    from reprotune.project.predict import Wanted, predict
+
+    predict(Wanted(inputs, model, text_column, output, form, input_format, batch_size))
 
 
 @app.command()

@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from reprotune import __version__, cli
+from reprotune import __version__
 from reprotune.builtin import headlines
 from reprotune.project.options import repeat_options
 from tests import tiny
@@ -94,83 +93,6 @@ def test_predict_gives_a_label_and_a_probability_for_each_class(
     assert header == ["text", "predicted", *CLASSES]
     assert abs(sum(map(float, row[-3:])) - 1) < 0.002
     assert row[-4] in CLASSES
-
-
-@pytest.mark.parametrize("kind", ["csv", "tsv", "TSV", "jsonl", "parquet", "PARQUET"])
-def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
-    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    table = pd.DataFrame({"key": [7, 8, 9], "title": ["Net sales rose.", "", 'a "b", c\nd']})
-    file = tmp_path / f"in.{kind}"
-    if kind == "csv":
-        table.to_csv(file, index=False)
-    elif kind.lower() == "tsv":
-        table.to_csv(file, index=False, sep="\t")
-    elif kind == "jsonl":
-        table.to_json(file, orient="records", lines=True)
-    else:
-        table.to_parquet(file)
-    arguments = ["--model", str(exported), "--text-column", "title", "--output", "out.csv"]
-    monkeypatch.chdir(tmp_path)
-    cli.main(["predict", str(file), *arguments])
-    labelled = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
-    assert list(labelled) == ["key", "title", "predicted", *CLASSES]
-    assert list(labelled["key"]) == [7, 8, 9]
-    assert list(labelled["title"]) == list(table["title"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["absent.csv"], "absent.csv: no such file"),
-        (["absent.TSV"], "absent.TSV: no such file"),
-        (["in.csv"], "it has ['title']"),
-        (["in.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
-        (["notes.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
-        (["absent.neg"], "absent.neg: no such file"),
-        (["."], "cannot read a nameless file"),
-        (["in.csv", "a text"], "in.csv is a file: pass one file"),
-        (["a text", "--model", "absent"], "absent: no exported model here"),
-    ],
-)
-def test_predict_says_what_is_wrong(
-    exported: Path, tmp_path: Path, arguments: list[str], message: str
-) -> None:
-    (tmp_path / "in.csv").write_text("title\nx\n")
-    (tmp_path / "in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
-    result = reprotune(tmp_path, "predict", "--model", str(exported), *arguments)
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_predict_writes_plain_texts_and_the_lines_of_a_file_too(
-    exported: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    texts = ["Net sales rose, by 5 %", "Costs; too"]
-    Path("in.txt").write_text("\n".join(texts) + "\n")
-    for number, given in enumerate((["in.txt"], texts)):
-        arguments = ["--model", str(exported), "--output", f"{number}.csv", "--batch-size", "1"]
-        cli.main(["predict", *given, *arguments])
-    assert capsys.readouterr().out == ""
-    tables = [pd.read_csv(tmp_path / f"{number}.csv") for number in range(2)]
-    pd.testing.assert_frame_equal(*tables)
-    assert tables[0]["text"].tolist() == texts
-
-
-def test_a_text_has_one_answer_whatever_its_line_breaks(
-    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
-    Path("in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
-    cli.main(["predict", "in.csv", "--model", str(exported), "--output", "out.csv"])
-    answers = pd.read_csv("out.csv")[CLASSES]
-    assert len(answers) == 3 and len(answers.drop_duplicates()) == 1
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
