@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
@@ -13,9 +13,6 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.project import flows
 from reprotune.project.options import repeat_options
-
-if TYPE_CHECKING:  # each command imports what it needs
-    from reprotune.project.checks import Check
 
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
@@ -56,18 +53,9 @@ def check(
 
     The JSON has ok, and packages (those that differ), or stale (stage: reasons) and contradiction.
     """
-    from reprotune.project.checks import check_lock, check_packages
+    from reprotune.project.checks import check_lock, check_packages, tell
 
     tell(check_lock() if lock else check_packages(), as_json)
-
-
-def tell(found: "Check", as_json: bool) -> None:
-    """Print what was found, and end with 1 if something is wrong."""
-    if not (found.ok or as_json):
-        raise InputError(found.sentence)
-    print(json.dumps(found.as_json()) if as_json else found.sentence)
-    if not found.ok:
-        sys.exit(1)
 
 
 @app.command()
@@ -80,6 +68,7 @@ def verify(
     The JSON has ok, and drifted (outputs) or damaged (file: remedy).
     """
     from reprotune.project import integrity, rebuild
+    from reprotune.project.checks import tell
 
     tell(integrity.check_bytes() if cache else rebuild.verify(), as_json)
 
@@ -230,6 +219,25 @@ def predict(
 
 
 @app.command()
+def score(
+    file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")],
+    text_column: Annotated[str | None, Option(help="As in the parameters, if not.")] = None,
+    label_column: Annotated[str | None, Option(help="The same.")] = None,
+    model: Model = paths.MERGED,
+    against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
+    batch_size: BatchSize = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the exported model is worth on a later file.
+
+    The JSON has the figures of metrics/evaluate.json, and rows_left_out.
+    """
+    from reprotune.project.score import Wanted, score
+
+    score(Wanted(file, text_column, label_column, model, against, batch_size), as_json)
+
+
+@app.command()
 def pretrain(
     settings: Annotated[Path, Option(help="File of settings.")] = paths.PRETRAINING,
     target: Annotated[Path, Option(help="Folder to write.")] = paths.BUILTIN_MODEL,
@@ -248,17 +256,12 @@ def sweep(
     workers: Annotated[int | None, Option(min=1, help="Run so many at a time, by Prefect.")] = None,
 ) -> None:
     """Run the settings of a file of sweeps/ as experiments."""
-    from reprotune.project import sweeps, terminal
+    from reprotune.project import sweeps
 
     if on or workers:
         more = [f"--on={on}"] * bool(on) + [f"--workers={workers}"] * bool(workers)
         flows.start("sweep", [str(file), *more])
-    found = sweeps.sweep(file, sweeps.run_in_turn)
-    terminal.show(found.table.astype(object))
-    print(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
-    print(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
-    if found.failure:
-        raise InputError(found.failure)
+    sweeps.show(sweeps.sweep(file, sweeps.run_in_turn), file)
 
 
 def start_flow(context: typer.Context) -> None:
