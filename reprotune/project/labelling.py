@@ -88,7 +88,7 @@ def divide(incoming: Incoming, column: str, report: Report) -> Iterator[list[Tex
 
 
 def extend(schema: Any, classes: Sequence[str]) -> Any:
-    """The columns of the input, then those of the answers.
+    """The columns of the input, then those of the answers, of which its own schema knows nothing.
 
     Raises:
         InputError: the input has one of these already.
@@ -98,7 +98,8 @@ def extend(schema: Any, classes: Sequence[str]) -> Any:
         raise InputError(f"the file already has the columns {clash}; rename them")
     for name, kind in answers.items():
         schema = schema.append(pa.field(name, kind))
-    return schema
+    kept = schema.metadata or {}
+    return schema.with_metadata({key: kept[key] for key in kept if key != b"huggingface"})
 
 
 def answer(

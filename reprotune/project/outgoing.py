@@ -65,7 +65,7 @@ class ParquetWriter(Writer):
     def join(self, parts: Sequence[Path], target: Path) -> None:
         with pq.ParquetWriter(target, self.schema) as file:
             for part in parts:
-                file.write_table(pq.read_table(part))
+                file.write_table(pq.read_table(part).cast(self.schema))
 
 
 WRITERS: dict[str, type[Writer]] = {"csv": CsvWriter, "jsonl": JsonWriter, "parquet": ParquetWriter}

@@ -75,7 +75,8 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
     known = {name: name for name in way.classes} | way.labels
     report, found = labelling.Report(), []
     for row in look_through(wanted.file, [text, label]).read():
-        one, raw = labelling.find_text(row, text), str(row.values.get(label)).strip()
+        value = row.values.get(label)
+        one, raw = labelling.find_text(row, text), "" if value is None else str(value).strip()
         name = known.get(raw)
         report.add(one.problem or ("" if name else f"label {raw!r} is no class"))
         if name and not one.problem:

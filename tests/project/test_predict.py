@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reprotune import cli
@@ -127,6 +129,19 @@ def test_values_of_json_and_parquet_keep_their_types(exported: Path) -> None:
     pd.testing.assert_frame_equal(read("b.parquet"), table)
     predict(exported, "a.jsonl", "--output", "a.out.jsonl")
     assert json.loads(Path("a.out.jsonl").read_text().splitlines()[0])["y"] == {"z": [1]}
+
+
+def test_a_schema_with_categories_and_names_of_classes_is_kept(exported: Path) -> None:
+    table = pa.table(
+        {"text": ["a", "b"], "kind": pa.array(["x", None]).dictionary_encode(), "n": [1, None]}
+    )
+    kept = {"huggingface": "{}", "own": "x"}
+    pq.write_table(table.replace_schema_metadata(kept), "in.parquet")
+    predict(exported, "in.parquet", "--output", "out.parquet")
+    found = pq.read_table("out.parquet")
+    assert found.schema.metadata == {b"own": b"x"}, "Hugging Face's would name other columns"
+    assert found["kind"].type == table["kind"].type
+    assert found.select(table.column_names).to_pylist() == table.to_pylist()
 
 
 @pytest.mark.parametrize(
