@@ -100,6 +100,9 @@ def init(
     classes: Annotated[
         list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
     ] = [],  # noqa: B006
+    names: Annotated[
+        list[str], Option(metavar="RAW=NAME...", help="Names of numbers, or a file of them.")
+    ] = [],  # noqa: B006
     test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None,
     validation: Annotated[
         Path | None, Option(metavar="FILE", help="A published validation part.")
@@ -115,8 +118,8 @@ def init(
     from reprotune.project.start import start
 
     start(Wanted(
-        files, text=text, label=label, classes=classes, test=test, validation=validation,
-        model=model, encoding=encoding, delimiter=delimiter,
+        files, text=text, label=label, classes=classes, names=names, test=test,
+        validation=validation, model=model, encoding=encoding, delimiter=delimiter,
     ))  # fmt: skip
 
 
