@@ -23,6 +23,7 @@ from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_repor
 from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
+from reprotune.evaluation.worth import find_unbeaten
 from reprotune.project import upstream
 from reprotune.project.profiles import pin
 from reprotune.tables.metrics import Evaluation, parse
@@ -97,13 +98,9 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
     The report is that of ``reprotune compare``, made by it.
     """
     found = commands.ask_reprotune(["compare", base, head], folder)
-    told = str(found["sentence"])
     where = f"{head}:{paths.EVALUATE_METRICS}"
-    gains = parse(git(folder, "show", where), Evaluation, where).gain_over
-    behind = [name for name, gain in gains.items() if gain.interval[0] <= 0]
-    if behind:
-        told += f" Not clearly better than the baseline {', '.join(behind)}."
-    return found["verdict"] in PASSES and not behind, told
+    behind = find_unbeaten(parse(git(folder, "show", where), Evaluation, where).gain_over)
+    return found["verdict"] in PASSES and not behind, str(found["sentence"])
 
 
 def publish(folder: Path, name: str) -> None:

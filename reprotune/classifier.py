@@ -12,7 +12,7 @@ from reprotune.core.errors import InputError
 from reprotune.data.reading.files import unify_line_breaks
 from reprotune.models.encoders import Encoder
 from reprotune.models.exported import load_classifier
-from reprotune.scoring.scores import normalize, score_texts
+from reprotune.scoring.scores import Tell, normalize, score_texts
 
 
 class Classifier:
@@ -44,8 +44,12 @@ class Classifier:
         """
         return self.name(self.predict_proba(texts, batch_size))
 
-    def predict_proba(self, texts: Iterable[str], batch_size: int = 64) -> np.ndarray:
+    def predict_proba(
+        self, texts: Iterable[str], batch_size: int = 64, tell: Tell | None = None
+    ) -> np.ndarray:
         """The probability of each class; shape (texts, classes), rows sum to 1.
+
+        In place of a bar, ``tell`` hears of each batch which share of the work it was.
 
         Raises:
             InputError: one bare string in place of a list, or one of the texts is no string.
@@ -55,7 +59,8 @@ class Classifier:
             raise InputError(f"batch_size is {batch_size}; at least one text is scored at once")
         if not found:
             return np.zeros((0, len(self.classes)))
-        return normalize(score_texts(self.model, self.encoder, found, batch_size, "texts"))
+        scores = score_texts(self.model, self.encoder, found, batch_size, "texts", tell)
+        return normalize(scores)
 
     def label(self, texts: Iterable[str], batch_size: int = 64) -> pd.DataFrame:
         """Both in one frame: ``predicted``, then a column of probabilities for each class.

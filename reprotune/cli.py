@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
@@ -14,15 +14,14 @@ from reprotune.core.errors import InputError
 from reprotune.project import flows
 from reprotune.project.options import repeat_options
 
-if TYPE_CHECKING:  # each command imports what it needs
-    from reprotune.project.checks import Check
-
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object and no text.")]
+Model = Annotated[Path, Option(help="Folder of an exported model.")]
+BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
 
 
 def show_version(asked: bool) -> None:
@@ -54,18 +53,9 @@ def check(
 
     The JSON has ok, and packages (those that differ), or stale (stage: reasons) and contradiction.
     """
-    from reprotune.project.checks import check_lock, check_packages
+    from reprotune.project.checks import check_lock, check_packages, tell
 
     tell(check_lock() if lock else check_packages(), as_json)
-
-
-def tell(found: "Check", as_json: bool) -> None:
-    """Print what was found, and end with 1 if something is wrong."""
-    if not (found.ok or as_json):
-        raise InputError(found.sentence)
-    print(json.dumps(found.as_json()) if as_json else found.sentence)
-    if not found.ok:
-        sys.exit(1)
 
 
 @app.command()
@@ -78,6 +68,7 @@ def verify(
     The JSON has ok, and drifted (outputs) or damaged (file: remedy).
     """
     from reprotune.project import integrity, rebuild
+    from reprotune.project.checks import tell
 
     tell(integrity.check_bytes() if cache else rebuild.verify(), as_json)
 
@@ -109,6 +100,9 @@ def init(
     classes: Annotated[
         list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
     ] = [],  # noqa: B006
+    names: Annotated[
+        list[str], Option(metavar="RAW=NAME...", help="Names of numbers, or a file of them.")
+    ] = [],  # noqa: B006
     test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None,
     validation: Annotated[
         Path | None, Option(metavar="FILE", help="A published validation part.")
@@ -128,25 +122,17 @@ def init(
     from reprotune.project.start import start
 
     start(Wanted(
-        files, text=text, label=label, classes=classes, test=test, validation=validation,
-        model=model, encoding=encoding, delimiter=delimiter,
+        files, text=text, label=label, classes=classes, names=names, test=test,
+        validation=validation, model=model, encoding=encoding, delimiter=delimiter,
     ), minutes)  # fmt: skip
 
 
 @app.command()
 def outdated() -> None:
     """Say whether the sources have newer revisions; change nothing."""
-    from reprotune.core.params_file import load_params
     from reprotune.project import upstream
-    from reprotune.project.terminal import put
 
-    found = list(upstream.list_sources(load_params()))
-    if not found:
-        print("data and model are local: DVC sees their changes")
-        return
-    put(upstream.table(found), width=200)
-    if any(source.is_newer for source in found):
-        print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
+    upstream.show()
 
 
 @app.command()
@@ -156,16 +142,8 @@ def doctor(as_json: AsJson = False) -> None:
     The JSON has ok, and findings with level (ok, warn, stop), what and detail.
     """
     from reprotune.project import doctor
-    from reprotune.project.terminal import put
 
-    findings = doctor.examine()
-    ok = all(finding.level != "stop" for finding in findings)
-    if as_json:
-        told = [{"level": f.level, "what": f.what, "detail": f.detail} for f in findings]
-        print(json.dumps({"ok": ok, "findings": told}))
-    else:
-        put(doctor.table(findings))
-    if not ok:
+    if not doctor.show(as_json):
         sys.exit(1)
 
 
@@ -222,21 +200,48 @@ def plots(
 def predict(
     inputs: Annotated[
         list[str],
-        Argument(
-            metavar="INPUT", help="Texts, or one file: CSV, TSV, JSONL, Parquet, or lines of a txt."
-        ),
+        Argument(metavar="INPUT", help="Texts, or one file, or - for standard input."),
     ],
-    model: Annotated[Path, Option(help="Folder of an exported model.")] = paths.MERGED,
-    text_column: Annotated[str, Option(help="Column of the file that has texts.")] = "text",
+    model: Model = paths.MERGED,
+    text_column: Annotated[str | None, Option(help="Column of the texts.  [text]")] = None,
     output: Annotated[
-        Path | None, Option(help="CSV file to write.", show_default="the terminal")
+        Path | None, Option(help="File to write.", show_default="the terminal")
     ] = None,
-    batch_size: Annotated[int, Option(min=1, help="Texts that are scored at once.")] = 64,
+    form: Annotated[
+        str | None, Option("--format", help="csv, jsonl or parquet.  [output's ending]")
+    ] = None,
+    input_format: Annotated[
+        str | None, Option(help="Of standard input: csv, tsv, jsonl, ....  [lines]")
+    ] = None,
+    batch_size: BatchSize = 64,
 ) -> None:
-    """Label texts with the exported model."""
-    from reprotune.project import predict
+    """Label texts with the exported model.
 
-    predict.predict(inputs, model, text_column, output, batch_size)
+    Files: CSV, TSV, JSONL, Parquet, and txt, in which each line is a text.
+    A row without a text is kept, with the reason. A run that was killed is gone on from.
+    """
+    from reprotune.project.predict import Wanted, predict
+
+    predict(Wanted(inputs, model, text_column, output, form, input_format, batch_size))
+
+
+@app.command()
+def score(
+    file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")],
+    text_column: Annotated[str | None, Option(help="As in the parameters, if not.")] = None,
+    label_column: Annotated[str | None, Option(help="The same.")] = None,
+    model: Model = paths.MERGED,
+    against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
+    batch_size: BatchSize = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the exported model is worth on a later file.
+
+    The JSON has the figures of metrics/evaluate.json, and rows_left_out.
+    """
+    from reprotune.project.score import Wanted, score
+
+    score(Wanted(file, text_column, label_column, model, against, batch_size), as_json)
 
 
 @app.command()
@@ -258,17 +263,12 @@ def sweep(
     workers: Annotated[int | None, Option(min=1, help="Run so many at a time, by Prefect.")] = None,
 ) -> None:
     """Run the settings of a file of sweeps/ as experiments."""
-    from reprotune.project import sweeps, terminal
+    from reprotune.project import sweeps
 
     if on or workers:
         more = [f"--on={on}"] * bool(on) + [f"--workers={workers}"] * bool(workers)
         flows.start("sweep", [str(file), *more])
-    found = sweeps.sweep(file, sweeps.run_in_turn)
-    terminal.show(found.table.astype(object))
-    print(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
-    print(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
-    if found.failure:
-        raise InputError(found.failure)
+    sweeps.show(sweeps.sweep(file, sweeps.run_in_turn), file)
 
 
 def start_flow(context: typer.Context) -> None:

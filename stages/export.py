@@ -63,6 +63,7 @@ def run(
     base: Path = paths.BASE,
     tuned: Path = paths.TUNED,
     predicted: Path = paths.PREDICTIONS,
+    baseline: Path = paths.BASELINE_PREDICTIONS,
     merged: Path = paths.MERGED,
     metrics: Path = paths.EXPORT_METRICS,
 ) -> None:
@@ -84,7 +85,8 @@ def run(
         labels = rows["label"].map(classes.index).to_numpy()
         parity = compare(before, after, labels, params.export.log_likelihood_tolerance)
         require(parity, params.export)
-        write_card(partial, params.model.task, classes, predictions.read(predicted))
+        said, others = predictions.read(predicted), predictions.read(baseline)
+        write_card(partial, params.model.task, classes, said, others)
     bytes_ = sum(file.stat().st_size for file in merged.iterdir())
     records.write(metrics, records.Export(**parity.model_dump(), rows=len(rows), bytes=bytes_))
 

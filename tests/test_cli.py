@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from reprotune import __version__, cli
@@ -124,83 +123,6 @@ def test_predict_gives_a_label_and_a_probability_for_each_class(
     assert row[-4] in CLASSES
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "TSV", "jsonl", "parquet", "PARQUET"])
-def test_predict_labels_every_row_of_a_file_and_keeps_its_columns(
-    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    table = pd.DataFrame({"key": [7, 8, 9], "title": ["Net sales rose.", "", 'a "b", c\nd']})
-    file = tmp_path / f"in.{kind}"
-    if kind == "csv":
-        table.to_csv(file, index=False)
-    elif kind.lower() == "tsv":
-        table.to_csv(file, index=False, sep="\t")
-    elif kind == "jsonl":
-        table.to_json(file, orient="records", lines=True)
-    else:
-        table.to_parquet(file)
-    arguments = ["--model", str(exported), "--text-column", "title", "--output", "out.csv"]
-    monkeypatch.chdir(tmp_path)
-    cli.main(["predict", str(file), *arguments])
-    labelled = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
-    assert list(labelled) == ["key", "title", "predicted", *CLASSES]
-    assert list(labelled["key"]) == [7, 8, 9]
-    assert list(labelled["title"]) == list(table["title"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["absent.csv"], "absent.csv: no such file"),
-        (["absent.TSV"], "absent.TSV: no such file"),
-        (["in.csv"], "it has ['title']"),
-        (["in.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
-        (["notes.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
-        (["absent.neg"], "absent.neg: no such file"),
-        (["."], "cannot read a nameless file"),
-        (["in.csv", "a text"], "in.csv is a file: pass one file"),
-        (["a text", "--model", "absent"], "absent: no exported model here"),
-    ],
-)
-def test_predict_says_what_is_wrong(
-    exported: Path, tmp_path: Path, here: Here, arguments: list[str], message: str
-) -> None:
-    (tmp_path / "in.csv").write_text("title\nx\n")
-    (tmp_path / "in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
-    result = here("predict", "--model", str(exported), *arguments)
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_predict_writes_plain_texts_and_the_lines_of_a_file_too(
-    exported: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    texts = ["Net sales rose, by 5 %", "Costs; too"]
-    Path("in.txt").write_text("\n".join(texts) + "\n")
-    for number, given in enumerate((["in.txt"], texts)):
-        arguments = ["--model", str(exported), "--output", f"{number}.csv", "--batch-size", "1"]
-        cli.main(["predict", *given, *arguments])
-    assert capsys.readouterr().out == ""
-    tables = [pd.read_csv(tmp_path / f"{number}.csv") for number in range(2)]
-    pd.testing.assert_frame_equal(*tables)
-    assert tables[0]["text"].tolist() == texts
-
-
-def test_a_text_has_one_answer_whatever_its_line_breaks(
-    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
-    Path("in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
-    cli.main(["predict", "in.csv", "--model", str(exported), "--output", "out.csv"])
-    answers = pd.read_csv("out.csv")[CLASSES]
-    assert len(answers) == 3 and len(answers.drop_duplicates()) == 1
-
-
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
     assert reprotune(tmp_path, "--version").stdout == f"reprotune {__version__}\n"
 
@@ -215,7 +137,7 @@ def test_wrong_usage_ends_with_2_and_a_line(here: Here, arguments: list[str]) ->
 def test_every_help_fits_a_terminal_and_has_no_markup(tmp_path: Path, here: Here) -> None:
     top = reprotune(tmp_path, "--help").stdout
     commands = re.findall(r"^  (\w+)  ", top.partition("Commands:")[2], re.MULTILINE)
-    assert len(commands) == 15
+    assert len(commands) == 16
     flows = {"reproduce", "retrain", "deploy"}  # which Prefect's imports make slow to ask
     for text in [top, *(here(command, "--help").stdout for command in {*commands} - flows)]:
         assert text and "`" not in text and "..." not in text.partition("Commands:")[2]
@@ -255,6 +177,8 @@ def test_an_option_takes_several_values_at_once() -> None:
     given = ["init", "a", "b", "--classes", "no", "yes", "--model", "m", "--classes"]
     written = ["init", "a", "b", "--classes", "no", "--classes", "yes", "--model", "m", "--classes"]
     assert repeat_options(given) == written
+    given = ["init", "a", "--names", "0=no", "1=yes"]
+    assert repeat_options(given) == [*given[:4], "--names", "1=yes"]
     assert repeat_options(["predict", "--data", "a", "b"]) == ["predict", "--data", "a", "b"]
 
 

@@ -18,6 +18,8 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Compare, Gate
 from reprotune.core.params_file import explain
+from reprotune.evaluation.worth import tell_worth
+from reprotune.tables.metrics import Evaluation
 
 __all__ = ["Result", "Verdict", "compare", "compare_revisions", "decide", "read_gate"]
 
@@ -130,6 +132,7 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     if lost := name_lost(recalls, gate):
         text += f" Recall fell: {lost}."
     text += f" {shift.sentence}" if shift.sentence else ""
+    text += f" {worth}" if (worth := tell_head(head)) else ""
     found = [
         sections.tabulate_metrics(changes, gate),
         *sections.score_apart(pairs),
@@ -141,6 +144,12 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     ]
     report = Report(title, verdict, text, found)
     return Result(verdict, report, bases, heads, rows, changes, recalls)
+
+
+def tell_head(head: Revision) -> str:
+    """What the baselines say of the new model; empty if it beats them all."""
+    known = head.read_figures(paths.EVALUATE_METRICS, Evaluation)
+    return tell_worth(known.gain_over, code) if known else ""
 
 
 def name_side(revisions: Sequence[Revision]) -> str:

@@ -8,6 +8,10 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score, recall_score
 
+from reprotune.evaluation.metrics import Resampling, compare_accuracy
+from reprotune.evaluation.worth import tell_worth
+from reprotune.tables.predictions import is_right
+
 CARD = """\
 ---
 pipeline_tag: {pipeline}
@@ -21,7 +25,7 @@ Label a text with `reprotune predict --model FOLDER "some text"`.
 | test rows | accuracy | {confidence:g} % interval | macro-F1 |
 |---|---|---|---|
 | {rows} | {accuracy:.3f} | {low:.3f} to {high:.3f} | {macro_f1:.3f} |
-
+{worth}
 | class | recall |
 |---|---|
 {recall}
@@ -30,7 +34,8 @@ These figures hold for texts like the test rows and for no others. Data, paramet
 made this model are in the repository whose `dvc.lock` names this folder's hash.
 """
 
-CONFIDENCE = 0.95  # of the interval
+CONFIDENCE = 0.95  # of the intervals
+SAMPLING = Resampling(CONFIDENCE, 2000, 1)
 PIPELINES = {"causal": "text-generation", "classification": "text-classification"}
 USES = {
     "causal": "It answers with the next word after its prompt; `reprotune.json` holds prompt\n"
@@ -45,9 +50,13 @@ def plain(name: str) -> str:
     return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", name)
 
 
-def write_card(folder: Path, task: str, classes: Sequence[str], table: pd.DataFrame) -> None:
+def write_card(
+    folder: Path, task: str, classes: Sequence[str], table: pd.DataFrame, others: pd.DataFrame
+) -> None:
     """Write ``README.md``; ``table`` are the predictions of the test rows: label and predicted.
 
+    ``others`` are those of the baselines, whose ``predictor`` says which; the card says if the
+    model is not shown to be above one.
     Not from ``metrics/evaluate.json``: else each parameter of ``evaluate`` would merge again.
     """
     label, predicted = table["label"], table["predicted"]
@@ -57,6 +66,11 @@ def write_card(folder: Path, task: str, classes: Sequence[str], table: pd.DataFr
     recall = "\n".join(
         f"| {plain(name)} | {value:.3f} |" for name, value in zip(classes, found, strict=True)
     )
+    gains = {
+        str(name): compare_accuracy(is_right(table, rows), is_right(rows, table), SAMPLING)
+        for name, rows in others.groupby("predictor", sort=False)
+    }
+    worth = tell_worth(gains, plain)
     card = CARD.format(
         pipeline=PIPELINES[task],
         classes=", ".join(map(plain, classes)),
@@ -66,6 +80,7 @@ def write_card(folder: Path, task: str, classes: Sequence[str], table: pd.DataFr
         accuracy=hits / len(table),
         low=interval.low,
         high=interval.high,
+        worth=f"\n{worth}\n" if worth else "",
         macro_f1=f1_score(label, predicted, labels=list(classes), average="macro", zero_division=0),
         recall=recall,
     )

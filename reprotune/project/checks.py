@@ -1,9 +1,12 @@
 """What ``reprotune check`` finds: for people a sentence, for programs a dictionary."""
 
+import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 
 IN_ORDER = (
@@ -64,3 +67,12 @@ def check_lock() -> Check:
         told += ["the figures are not those of these files:", f"  {contradiction}"]
     sentence = "\n".join(told) or IN_ORDER
     return Check({"stale": stale, "contradiction": contradiction}, sentence)
+
+
+def tell(found: Check, as_json: bool) -> None:
+    """Print what was found, and end with 1 if something is wrong."""
+    if not (found.ok or as_json):
+        raise InputError(found.sentence)
+    print(json.dumps(found.as_json()) if as_json else found.sentence)
+    if not found.ok:
+        sys.exit(1)

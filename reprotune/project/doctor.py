@@ -1,5 +1,6 @@
 """``reprotune doctor``: what would stop a run on this machine, before it starts."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
 from reprotune.project.machine import time_product
+from reprotune.project.terminal import put
 from reprotune.sources import hub
 from reprotune.sources.hub import Repository
 
@@ -276,3 +278,15 @@ def table(findings: list[Finding]) -> Table:
     for level, what, detail in findings:
         grid.add_row(MARKS[level], what, escape(detail))
     return grid
+
+
+def show(as_json: bool) -> bool:
+    """Print what was found; whether a run would start."""
+    findings = examine()
+    ok = all(finding.level != STOP for finding in findings)
+    if as_json:
+        told = [{"level": f.level, "what": f.what, "detail": f.detail} for f in findings]
+        print(json.dumps({"ok": ok, "findings": told}))
+    else:
+        put(table(findings))
+    return ok

@@ -19,6 +19,7 @@ from reprotune.core.params import Download, Params, Roles, SourceFile
 from reprotune.core.params_file import load_params
 from reprotune.project import profiles
 from reprotune.project.first_run import choose_split, choose_training, set_limits
+from reprotune.project.names import find_names
 from reprotune.project.sniff import Look, look, readable, tidy
 
 
@@ -30,6 +31,7 @@ class Wanted:
     text: str | None = None  # column, or a position: 0 is the first
     label: str | None = None
     classes: Sequence[str] = ()  # of each file, if one is one class
+    names: Sequence[str] = ()  # of classes that come as numbers
     test: Path | None = None  # a published part
     validation: Path | None = None
     model: str | None = None  # a folder under models/source
@@ -52,7 +54,7 @@ def init(
         check_free(path, folder / path.name)
     trial = describe_reading(entries, wanted.text, wanted.label)
     way, tables = readable(paths_, trial, wanted.encoding, wanted.delimiter)
-    seen = look(way, paths_, tables)
+    seen = look(way, paths_, tables, find_names(wanted.names, paths_, way.label_column))
     changes, train = choose_settings(way, seen, wanted.model, paths_[0])
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         for path in paths_:
@@ -160,6 +162,7 @@ def report(seen: Look, way: Download, params: Params) -> Table:
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
+        "named": ", ".join(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
         "split": describe_split(seen, params.roles),

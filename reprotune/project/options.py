@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-SEVERAL = {"init": "--classes", "use": "--data"}
+SEVERAL = {"init": {"--classes", "--names"}, "use": {"--data"}}
 
 
 def repeat_options(arguments: Sequence[str]) -> list[str]:
     """Write --classes a b as --classes a --classes b, which alone Typer understands."""
-    several = SEVERAL.get(arguments[0]) if arguments else None
+    several = SEVERAL.get(arguments[0], set()) if arguments else set()
     written: list[str] = []
     option = ""
     for argument in arguments:
         if argument.startswith("-"):
             option = argument
-        elif option == several and written[-1] != option:
+        elif option in several and written[-1] != option:
             written.append(option)
         written.append(argument)
     return written

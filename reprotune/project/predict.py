@@ -1,94 +1,147 @@
-"""Label texts of the command line, or a column of a file: ``reprotune predict``."""
+"""Label texts of the command line, of standard input or of a file: ``reprotune predict``."""
 
-import csv
+import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from tqdm.auto import tqdm
 
+import reprotune
+from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
-from reprotune.core.params import Download
-from reprotune.data.reading.files import READABLE
-from reprotune.project.sniff import readable
+from reprotune.project import incoming, labelling, outgoing
+from reprotune.project.incoming import FORMATS, Incoming
+from reprotune.project.labelling import Labeller, Text
 from reprotune.project.terminal import show
 
+if TYPE_CHECKING:  # whose import takes seconds
+    from reprotune.classifier import Classifier
+
 UNREADABLE = (".xlsx", ".xls", ".ods", ".json", ".gz", ".zst", ".zip", ".docx", ".pdf", ".pkl")
-ENDINGS = {*READABLE, *UNREADABLE}  # of what is a file, whether it is there or not
-QUOTED: Final = csv.QUOTE_NONNUMERIC  # unquoted, a lone carriage return would end the row
-LINES = {".txt", ".neg", ".pos"}  # in which every line is a text
+ENDINGS = {*FORMATS, *UNREADABLE}  # of what is a file, whether it is there or not
+STANDARD = "-"  # standard input
 
 
-def predict(
-    inputs: Sequence[str], model: Path, column: str, output: Path | None, batch_size: int
-) -> None:
-    """Label the inputs; write a CSV file, or show them on the terminal.
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants to have labelled, and how."""
+
+    inputs: Sequence[str]  # texts, or one file
+    model: Path = paths.MERGED
+    text_column: str | None = None
+    output: Path | None = None
+    format: str | None = None  # of the output
+    input_format: str | None = None  # of standard input
+    batch_size: int = 64
+
+
+def predict(wanted: Wanted) -> None:
+    """Label the inputs; write a file, or to standard output.
 
     Raises:
         InputError: a file cannot be read, or there is no exported model.
     """
-    from_file = any(map(names_file, inputs))
-    table = read_table(inputs, column) if from_file else pd.DataFrame({"text": list(inputs)})
-    labelled = label(table, column if from_file else "text", model, batch_size)
-    if output is not None:
-        with whole_file(output) as partial:
-            labelled.to_csv(partial, index=False, quoting=QUOTED)
-    elif from_file:
-        labelled.to_csv(sys.stdout, index=False, quoting=QUOTED)
-    else:
-        show(labelled)
+    form = outgoing.choose_format(wanted.output, wanted.format)
+    if not any(map(names_file, wanted.inputs)):
+        if wanted.output or wanted.format:
+            label(incoming.take(wanted.inputs), "text", form, wanted)
+        else:
+            show_answers(wanted.inputs, wanted)
+        return
+    column = wanted.text_column or "text"
+    with open_input(wanted) as path:
+        label(incoming.look_through(path, [column]), column, form, wanted)
 
 
 def names_file(argument: str) -> bool:
     """Whether an argument is a file that is there, or ends as the name of one does."""
     path = Path(argument)
     try:
-        return path.exists() or path.suffix.lower() in ENDINGS
+        is_file = path.exists() or path.suffix.lower() in ENDINGS
+        return argument == STANDARD or (is_file and argument != "")
     except OSError:  # too long for a path
         return False
 
 
-def read_table(inputs: Sequence[str], column: str) -> pd.DataFrame:
-    """The one file among the arguments, its encoding and delimiter guessed as by init.
+@contextmanager
+def open_input(wanted: Wanted) -> Iterator[Path]:
+    """The one file among the inputs; standard input as a file, for it is read more than once.
 
     Raises:
-        InputError: there is more beside it, or it cannot be read, or it lacks the column.
+        InputError: there is more beside it, or nobody says what standard input is.
     """
-    if len(inputs) > 1:
-        name = next(filter(names_file, inputs))
+    if len(wanted.inputs) > 1:
+        name = next(filter(names_file, wanted.inputs))
         raise InputError(f"{name} is a file: pass one file and nothing beside it, or texts alone")
-    path = Path(inputs[0])
-    kind = path.suffix.lower()
-    if kind not in READABLE:
-        raise InputError(
-            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}"
-        )
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    is_lines = kind in LINES
-    way = Download.model_construct(
-        header=not is_lines, text_column=0 if is_lines else column, label_column=None
-    )
-    encoding = "utf-8" if kind == ".parquet" else None  # which is no text: nothing to guess
-    try:
-        _, (table,) = readable([path], way, encoding, None)
-    except InputError as error:
-        raise InputError(f"{error}; see --text-column") from None
-    return table.rename(columns={0: column}) if is_lines else table
+    if wanted.inputs[0] != STANDARD:
+        yield Path(wanted.inputs[0])
+        return
+    if wanted.text_column and not wanted.input_format:
+        raise InputError("--text-column of what? say it with --input-format, such as csv")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"standard input.{wanted.input_format or 'txt'}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield path
 
 
-def label(table: pd.DataFrame, column: str, model: Path, batch_size: int) -> pd.DataFrame:
-    """The table, then ``predicted`` and a probability for each class, with six decimals."""
+def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
+    """Write the rows with the model's answers, and say which have none."""
+    classifier = load(wanted.model)
+    schema = labelling.extend(given.schema, classifier.classes)
+    report = labelling.Report()
+    parts = labelling.divide(given, column, report)
+    with tqdm(total=given.count, unit="row", smoothing=0, mininterval=0.5) as bar:
+        writer = outgoing.WRITERS[form](schema)
+        labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar)
+        if wanted.output:
+            labeller.save(parts, wanted.output, describe(given, column, form, wanted))
+        else:
+            write_out(labeller, parts)
+    if report.count:
+        print(report.sentence, file=sys.stderr)
+
+
+def show_answers(texts: Sequence[str], wanted: Wanted) -> None:
+    """Label the texts of a command line as a table for people."""
+    classifier = load(wanted.model)
+    part = [labelling.find_text(row, "text") for row in incoming.take(texts).read()]
+    table = pd.DataFrame(labelling.answer(part, classifier, wanted.batch_size))
+    show(table if table[labelling.PROBLEM].any() else table.drop(columns=labelling.PROBLEM))
+
+
+def load(model: Path) -> "Classifier":
     if not model.is_dir():  # said at once: the import below takes seconds
         raise InputError(f"{model}: no exported model here; `dvc repro` makes one")
     from reprotune.classifier import Classifier
 
-    classifier = Classifier.load(model)
-    clash = sorted({"predicted", *classifier.classes} & set(map(str, table.columns)))
-    if clash:
-        raise InputError(f"the file already has the columns {clash}; rename them")
-    texts = table[column].fillna("").astype("str")
-    labelled = classifier.label(texts, batch_size).round(6)
-    return pd.concat([table.reset_index(drop=True), labelled], axis=1)
+    return Classifier.load(model)
+
+
+def write_out(labeller: Labeller, parts: Iterator[list[Text]]) -> None:
+    """Print the parts; who reads them may stop, as ``head`` does."""
+    try:
+        labeller.print(parts)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        sys.exit(1)
+
+
+def describe(given: Incoming, column: str, form: str, wanted: Wanted) -> dict[str, Any]:
+    """What the parts of an output depend on: another run with the same goes on from them."""
+    files = sorted(file for file in wanted.model.iterdir() if file.is_file())
+    return {
+        "reprotune": reprotune.__version__,
+        "input": given.digest,
+        "text_column": column,
+        "model": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+        "format": form,
+        "rows": [labelling.PART, wanted.batch_size],
+    }

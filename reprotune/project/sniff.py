@@ -13,6 +13,7 @@ from reprotune.core.params.data import RESERVED
 from reprotune.data.ids import normalize
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import check_texts, find_column, read_table
+from reprotune.project.names import Names, rename
 
 DELIMITERS = (",", ";", "\t", "|", "@")
 FEWEST = 10  # texts of a class that can be learnt and tested at all
@@ -44,6 +45,13 @@ class Look:
         """Raw values that became one class."""
         raw = pd.Series(self.labels).dropna()
         return [list(same) for same in raw.groupby(raw).groups.values() if len(same) > 1]
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Numbers that became the name of a class."""
+        return {
+            raw: n for raw, n in self.labels.items() if raw.isdecimal() and n not in (raw, None)
+        }
 
     @property
     def sample(self) -> str:
@@ -111,7 +119,9 @@ def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
     return find_column(table, way.label_column, str(path), "label_column").astype("str")
 
 
-def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -> Look:
+def look(
+    way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame], names: Names = ()
+) -> Look:
     """Read the tables the way that was found; each file has its entry in ``way.files``."""
     parts = []
     for entry, path, table in zip(way.files, files, tables, strict=True):
@@ -122,7 +132,7 @@ def look(way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame]) -
         parts.append(pd.DataFrame({"file": str(path), "text": text, "raw": raw}))
         parts[-1]["split"] = entry.split
     rows = pd.concat(parts, ignore_index=True)
-    labels = name_classes(rows["raw"], way.label_column)
+    labels = rename(name_classes(rows["raw"], way.label_column), names)
     rows["label"] = rows["raw"].map(labels)
     usable = drop_repeated(rows)
     scarce = {*usable[usable < FEWEST].index, *find_absent(rows)}

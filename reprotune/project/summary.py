@@ -8,6 +8,7 @@ from rich.table import Table
 from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
+from reprotune.evaluation.worth import tell_worth
 from reprotune.tables import metrics
 
 STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a person would open
@@ -75,9 +76,8 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
         text += f" ({low:.3f} to {high:.3f})"
     if found.reference:
         text += f", against the truth {found.reference.accuracy:.3f}"
-    if (gain := found.gain_over.get("majority")) and gain.interval[0] <= 0:
-        text += "; no better than guessing: another base model, more epochs?"
-    return text
+    worth = tell_worth(found.gain_over)
+    return f"{text}. {worth}" if worth else text
 
 
 def read_finding(file: Path, kind: type[BaseModel]) -> str:

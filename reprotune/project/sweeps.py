@@ -22,6 +22,7 @@ from reprotune.core.io import whole_file
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.params_file import explain
 from reprotune.core.yaml_file import read_yaml
+from reprotune.project import terminal
 from reprotune.project.profiles import pin
 
 SHOWN = 12  # lines of a failed trial
@@ -279,3 +280,16 @@ def check(found: Sequence[Trial]) -> None:
             pin(values, scratch)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def show(found: Outcome, file: Path) -> None:
+    """Print the settings, and the best of them.
+
+    Raises:
+        InputError: some trials failed.
+    """
+    terminal.show(found.table.astype(object))
+    print(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
+    print(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
+    if found.failure:
+        raise InputError(found.failure)

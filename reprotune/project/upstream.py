@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from reprotune.core import paths
 from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+from reprotune.project.terminal import put
 from reprotune.sources import http, hub
 from reprotune.sources.hub import COMMIT, Repository
 
@@ -69,3 +72,14 @@ def table(found: list[Source]) -> Table:
         now = f"[yellow]{source.newest}[/]" if source.is_newer else "the same"
         grid.add_row(source.name, source.key, source.pinned, now)
     return grid
+
+
+def show() -> None:
+    """Print the sources of the parameters, and what to do about newer ones."""
+    found = list(list_sources(load_params()))
+    if not found:
+        print("data and model are local: DVC sees their changes")
+        return
+    put(table(found), width=200)
+    if any(source.is_newer for source in found):
+        print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")

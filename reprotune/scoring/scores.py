@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # predicting with an exported model needs no peft
     from reprotune.models.adapters import Tuned
 
 Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scores each
+Tell = Callable[[float], None]  # hears which share was done since it last heard
 
 
 @torch.inference_mode()
@@ -25,6 +26,7 @@ def score_texts(
     texts: Iterable[str],
     batch_size: int,
     title: str,
+    tell: Tell | None = None,
 ) -> np.ndarray:
     """Log-likelihood of each class given each text, in nats; shape (texts, classes).
 
@@ -35,7 +37,7 @@ def score_texts(
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
     score = SCORERS[encoder.task](model, encoder, prompts)
-    return score_in_batches(prompts, len(encoder.classes), batch_size, title, score)
+    return score_in_batches(prompts, len(encoder.classes), batch_size, title, score, tell)
 
 
 def answer_scorer(model: "Tuned", encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
@@ -84,19 +86,29 @@ def score_in_batches(
     batch_size: int,
     title: str,
     function: Scorer,
+    tell: Tell | None = None,
 ) -> np.ndarray:
     """``function`` of all prompts, shape (prompts, width); similar lengths share a batch.
+
+    Progress is counted in tokens, for the longest texts come last; ``tell`` is in place of a bar.
 
     Raises:
         InputError: a result is no number.
     """
-    order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
+    lengths = np.array([len(prompt) for prompt in prompts])
+    order, total = np.argsort(lengths, kind="stable"), int(lengths.sum())
     result = np.zeros((len(prompts), width))
-    with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
+    with tqdm(
+        total=total, desc=title, unit="token", unit_scale=True, mininterval=0.5,
+        disable=tell is not None,
+    ) as bar:  # fmt: skip
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             result[rows] = function([prompts[row] for row in rows])
-            bar.update(len(rows))
+            done = int(lengths[rows].sum())
+            bar.update(done)
+            if tell:
+                tell(done / total)
     if not np.isfinite(result).all():
         raise InputError(
             f"{title}: a result is no number; the model is broken or its number format too small: "

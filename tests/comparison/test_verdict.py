@@ -195,6 +195,19 @@ def test_a_result_says_as_json_what_the_report_says(repository: Path) -> None:
     assert accuracy["p_value"] <= accuracy["p_corrected"] < 0.05
 
 
+@pytest.mark.parametrize("as_good", [False, True])
+def test_a_baseline_that_is_not_beaten_is_named_beside_the_verdict(
+    repository: Path, as_good: bool
+) -> None:
+    from tests.comparison.runs import write_figures  # which imports this module
+
+    write_run(0.87, 2)
+    write_figures(as_good=as_good)
+    told = compare_revisions().sentence
+    said = "not shown to be above the baseline `parrot` (+0.000, +0.000 to +0.000). What may help"
+    assert (said in told) == as_good
+
+
 def test_runs_that_cannot_be_compared_have_a_sentence_and_no_figures(repository: Path) -> None:
     paths.PREDICTIONS.unlink()
     result = compare_revisions()

@@ -185,7 +185,7 @@ def test_a_model_no_better_than_a_baseline_is_stopped_too(project: Path) -> None
     put("0.87")
     done = retrain()
     assert done.returncode == 1
-    assert "Not clearly better than the baseline parrot" in done.stdout
+    assert "not shown to be above the baseline `parrot` (+0.000" in done.stdout
 
 
 def test_promoted_at_once_it_is_the_model_in_use_for_the_next_one(project: Path) -> None:

@@ -1,0 +1,186 @@
+"""What the exported model is worth on a later file with labels: ``reprotune score``."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.core.params_file import load_params
+from reprotune.data.duplicates import near_duplicate_groups
+from reprotune.data.ids import add_ids
+from reprotune.evaluation import baselines, figures
+from reprotune.evaluation.metrics import Resampling
+from reprotune.project import labelling, predict
+from reprotune.project.incoming import look_through
+from reprotune.project.terminal import put
+from reprotune.tables import metrics as records
+from reprotune.tables import predictions, schemas
+from reprotune.tables.classes import class_names
+
+UNTAUGHT = pd.DataFrame({"text": [], "label": []}, dtype="str")  # training rows that are not here
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants to have scored, and how."""
+
+    file: Path
+    text_column: str | None = None  # as in the parameters
+    label_column: str | None = None
+    model: Path = paths.MERGED
+    against: Path | None = None  # a former model
+    batch_size: int = 64
+
+
+def score(wanted: Wanted, as_json: bool) -> None:
+    """Print every figure of `evaluate` for the rows of a file.
+
+    Raises:
+        InputError: the file cannot be read, or the model was made for other classes.
+    """
+    params = load_params()
+    rows, report = read_rows(wanted, params)
+    found = evaluate(rows, wanted, params)
+    if as_json:
+        values = found.model_dump(by_alias=True, exclude_defaults=True)
+        del values["without_doubted"]  # no audit has seen these rows
+        values["rows_left_out"] = report.count
+        print(json.dumps(records.round_figures(values), ensure_ascii=False))
+        return
+    put(tabulate(found))
+    print(describe(found))
+    if report.count:
+        print(report.sentence, file=sys.stderr)
+
+
+def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.Report]:
+    """The rows that have a text and a class, with ids, and which have not.
+
+    Raises:
+        InputError: none has.
+    """
+    way = params.download
+    text = wanted.text_column or str(way.text_column)
+    label = wanted.label_column or str(way.label_column or "label")
+    known = {name: name for name in way.classes} | way.labels
+    report, found = labelling.Report(), []
+    for row in look_through(wanted.file, [text, label]).read():
+        value = row.values.get(label)
+        one, raw = labelling.find_text(row, text), "" if value is None else str(value).strip()
+        name = known.get(raw)
+        report.add(one.problem or ("" if name else f"label {raw!r} is no class"))
+        if name and not one.problem:
+            found.append((one.text, name))
+    if not found:
+        raise InputError(
+            f"{wanted.file}: {report.sentence}; see --label-column; allowed are {sorted(known)}"
+        )
+    return add_ids(pd.DataFrame(found, columns=["text", "label"])), report
+
+
+def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Evaluation:
+    """The figures, beside those of what can be asked in no time: baselines, a former model."""
+    classes = class_names(params.download.labels)
+    table, cut = ask(wanted.model, rows, classes, wanted.batch_size)
+    train = schemas.read(paths.TRAIN, schemas.Split) if paths.TRAIN.is_file() else UNTAUGHT
+    others = [
+        predictions.table(rows, shares, classes).assign(predictor=name)
+        for name, shares in ask_baselines(train, rows["text"], classes, params).items()
+    ]
+    if wanted.against:
+        former, _ = ask(wanted.against, rows, classes, wanted.batch_size)
+        others.append(former.assign(predictor=str(wanted.against)))
+    other = pd.concat(others) if others else table[:0].assign(predictor="")
+    is_known = wanted.model == paths.MERGED and paths.FIT.is_file()
+    fit = predictions.read(paths.FIT) if is_known else table[:0].assign(part="")
+    sampling = Resampling(params.evaluate.confidence, params.evaluate.resamples, params.seed)
+    nothing = pd.DataFrame({"id": [], "issue": []})
+    subsets = figures.score_subsets(
+        table, other, find_roles(train, rows, params), nothing, sampling.confidence
+    )
+    asked = figures.Predicted(table, fit, other)
+    said = records.Predictions(texts_cut=cut)
+    truth = pd.Series(None, index=rows.index, dtype="str")
+    return figures.evaluate(asked, said, truth, subsets, classes, sampling)
+
+
+def ask(
+    folder: Path, rows: pd.DataFrame, classes: Sequence[str], batch_size: int
+) -> tuple[pd.DataFrame, int]:
+    """What an exported model says of the rows, and how many of them it had to cut.
+
+    Raises:
+        InputError: it was made for other classes.
+    """
+    classifier = predict.load(folder)
+    if classifier.classes != list(classes):
+        raise InputError(
+            f"{folder}: made for the classes {classifier.classes}, and {paths.PARAMS} has "
+            f"{list(classes)}; run dvc repro"
+        )
+    shares = classifier.predict_proba(rows["text"], batch_size)
+    cut = sum(map(classifier.encoder.is_cut, rows["text"]))
+    return predictions.table(rows, shares, classes), cut
+
+
+def ask_baselines(
+    train: pd.DataFrame, texts: pd.Series, classes: Sequence[str], params: Params
+) -> dict[str, np.ndarray]:
+    """What majority and TF-IDF, learnt from the training rows again, say of the texts."""
+    if train.empty:
+        return {}
+    known = params.baseline
+    with threadpool_limits(1):
+        learnt = baselines.tfidf(train, texts, classes, known.ngrams, known.folds, params.seed)
+    return {"majority": baselines.majority(train["label"], classes, len(texts)), "tfidf": learnt}
+
+
+def find_roles(train: pd.DataFrame, rows: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Which rows have a near-duplicate in training, as the table ``roles`` says it."""
+    both = pd.concat([train.assign(role="train"), rows.assign(role="test")], ignore_index=True)
+    threshold = params.roles.near_duplicate_threshold
+    return both.assign(group=near_duplicate_groups(both["text"], threshold, params.seed))
+
+
+def tabulate(found: records.Evaluation) -> Table:
+    """A row for each class."""
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    grid.add_column("class")
+    for name in ("rows", "precision", "recall", "F1"):
+        grid.add_column(name, justify="right")
+    test = found.test
+    for name, count in test.support.items():
+        scores = (f"{part[name]:.3f}" for part in (test.precision, test.recall, test.f1))
+        grid.add_row(escape(name), str(count), *scores)
+    return grid
+
+
+def describe(found: records.Evaluation) -> str:
+    """The figures over all rows, and the gains."""
+    test, clean = found.test, found.without_leaked
+    low, high = test.interval.accuracy if test.interval else (0.0, 1.0)
+    lines = [
+        f"{test.rows} rows: accuracy {test.accuracy:.3f} ({low:.3f} to {high:.3f}), macro-F1 "
+        f"{test.macro_f1:.3f}, balanced accuracy {test.balanced_accuracy:.3f}",
+    ]
+    for name, gain in found.gain_over.items():
+        low, high = gain.interval
+        lines.append(
+            f"over {name}: {gain.accuracy:+.3f} ({low:+.3f} to {high:+.3f}), p {gain.p_value:.3g}"
+        )
+    if clean.rows < test.rows:
+        lines.append(
+            f"{test.rows - clean.rows} rows are nearly the same as a training row; without them "
+            f"accuracy {clean.accuracy:.3f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""A few steps of training and a few answers on this machine: what a run will cost here."""
+
+import time
+from statistics import median
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.tables.classes import class_names
+
+STEPS = 3  # with short, middling and long texts
+
+
+class Pace(NamedTuple):
+    """Seconds that this machine takes."""
+
+    train: float  # for an example, forward and back
+    score: float  # for a text
+
+
+def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
+    """Tune the base model on a few rows, and score them, as the stages will; nothing is kept.
+
+    ``rows`` have text and label.
+
+    Raises:
+        InputError: the model cannot be loaded or trained so, or the memory does not suffice.
+    """
+    import torch  # these take seconds
+    from transformers import TrainerCallback
+
+    from reprotune.models.encoders import encoder_for
+    from reprotune.models.loading import WHOLE, Precision, load_model
+    from reprotune.models.pinning import Place, resolve
+    from reprotune.models.tokenizer import load_tokenizer
+    from reprotune.scoring.scores import score_texts
+    from reprotune.training.tune import tune
+
+    class Stopwatch(TrainerCallback):
+        def __init__(self) -> None:
+            self.began, self.steps = 0.0, list[float]()
+
+        def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+            self.began = time.perf_counter()
+
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            self.steps.append(time.perf_counter() - self.began)
+
+    torch.set_num_threads(params.threads)
+    short = {"epochs": 1, "keep": "last", "patience": None}
+    model, train = params.model, params.train.model_copy(update=short)
+    folder = resolve(Place(model.kind, model.location, model.revision), paths.SOURCE_MODELS)
+    sample = rows.sample(min(len(rows), STEPS * train.batch_size), random_state=params.seed)
+    encoder = encoder_for(
+        load_tokenizer(folder), model.task, params.prompt, class_names(params.download.labels)
+    )
+    precision = Precision(model.quantization, model.double_quantization, model.compute_dtype)
+    form = WHOLE if train.method == "full" else precision
+    base = load_model(folder, form, encoder, new_head=True)
+    watch = Stopwatch()
+    tuned, *_ = tune(base, encoder, (sample, sample[:0]), train, precision, watch=[watch])
+    start = time.perf_counter()
+    score_texts(tuned, encoder, sample["text"], params.predictions.batch_size, "scored")
+    scored = time.perf_counter() - start
+    return Pace(median(watch.steps) / train.batch_size, scored / len(sample))

@@ -1,0 +1,94 @@
+"""Classes that come as numbers get their names: said, from a file, or from the data's schema."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reprotune.core.errors import InputError
+from reprotune.project.init import Wanted, describe_reading, list_files
+from reprotune.project.names import find_names, rename
+from reprotune.project.sniff import look
+
+FEATURES = {
+    "label": {"names": ["bad", "good"], "_type": "ClassLabel"},
+    "text": {"dtype": "string", "_type": "Value"},
+}
+
+
+def write(file: Path, labels: list[int], features: object = FEATURES) -> Path:
+    """A Parquet file as Hugging Face's datasets writes it."""
+    texts = [f"text number {n} of many" for n in range(len(labels))]
+    table = pa.table({"text": texts, "label": pa.array(labels, pa.int64())})
+    kept = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(kept), file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["0=negative", "1=very = good"], {"0": "negative", "1": "very = good"}),
+        (["0 = negative"], {"0": "negative"}),
+        (["names.txt"], {"0": "no", "1": "yes"}),
+        ([], {"0": "0", "1": "1"}),
+    ],
+)
+def test_names_are_said_or_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], expected: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("names.txt").write_text("\ufeffno\n\n yes \n", encoding="utf-8")
+    names = find_names(asked, [], "label")
+    assert rename({"0": "0", "1": "1"}, names) == {"0": "0", "1": "1", **expected}
+
+
+def test_numbers_begin_with_0_or_with_1_and_minus_1_is_no_class() -> None:
+    assert rename({"1": "1", "2": "2"}, ["a", "b"]) == {"1": "a", "2": "b"}
+    assert rename({"-1": "-1", "1": "1"}, ["a", "b"]) == {"-1": None, "1": "b"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["nothing.txt"], "nothing.txt: no such file, and no RAW=NAME such as 0=negative"),
+        (["0=a", "b"], "--names b: not RAW=NAME"),
+        (["=a", "1=b"], "not RAW=NAME"),
+        (["7=a", "1=b"], "--names 7=a: no row has this label; there are ['0', '1', '2']"),
+        (["names.txt"], "there are 2 names, from 'no' to 'yes', and none for the label '2'"),
+    ],
+)
+def test_wrong_names_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("names.txt").write_text("no\nyes\n")
+    with pytest.raises(InputError) as error:
+        rename({"0": "0", "1": "1", "2": "2"}, find_names(asked, [], "label"))
+    assert message in str(error.value)
+
+
+def test_the_names_of_a_parquet_file_are_taken_and_shown(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.parquet", [0, 1] * 20 + [-1])
+    wanted = Wanted([file], text="text", label="label")
+    way = describe_reading(list_files(wanted)[1], "text", "label")
+    names = find_names(wanted.names, [file], way.label_column)
+    seen = look(way, [file], [pd.read_parquet(file)], names)
+    assert dict(seen.classes) == {"bad": 20, "good": 20}
+    assert seen.named == {"0": "bad", "1": "good"}
+    assert seen.left_out == {"-1": 1}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [None, [], "x", {"label": {}}, {"label": {"names": 3, "_type": "ClassLabel"}}, {"label": None},
+     {"label": {"names": ["a", 1], "_type": "ClassLabel"}}],
+)  # fmt: skip
+def test_a_schema_that_holds_something_else_gives_no_names(
+    tmp_path: Path, features: object
+) -> None:
+    file = write(tmp_path / "a.parquet", [0, 1], features)
+    assert not find_names([], [file], "label")

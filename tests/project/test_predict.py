@@ -1,0 +1,309 @@
+"""What `reprotune predict` takes and what it leaves, from files of every format and fault."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reprotune import cli
+from reprotune.builtin import headlines
+from reprotune.project import incoming, labelling
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+CLASSES = list(headlines.CLASSES)
+DIRTY = {
+    "a.csv": (
+        b'key,text\n1,"Net sales rose."\n2,\n3,"Great" news\n4\n5,"a ""b"", c\nd",,\n6,"open one\n'
+        b"7,bad \xff byte\n8,\xc3\xa9t\xc3\xa9 \xc3\xa8\n9,a\x00b\n"
+    ),
+    "a.jsonl": (
+        b'{"key": 1, "text": "a"}\n\n{"key": 2}\nnonsense\n[1]\n{"text": ["a"]}\n'
+        b'{"key": "x", "text": "\\ud800"}\n{"text": 3, "more": {"a": [1]}}\n'
+    ),
+    "a.txt": b"Sales rose.\n\n  \nCosts, too",
+}
+PROBLEMS = {
+    "a.csv": [
+        "",
+        "empty text",
+        "",
+        "1 columns in place of 2",
+        "",
+        "",
+        "bytes or halves",
+        "",
+        "NUL",
+    ],
+    "a.jsonl": ["", "no text", "no JSON: ", "no JSON object", "a list", "halves", ""],
+    "a.txt": ["", "empty text", "empty text", ""],
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.export(tmp_path_factory.mktemp("merged"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def predict(exported: Path, *arguments: str) -> None:
+    cli.main(["predict", "--model", str(exported), *arguments])
+
+
+def read(name: str) -> pd.DataFrame:
+    if name.endswith(".parquet"):
+        return pd.read_parquet(name)
+    if name.endswith(".jsonl"):
+        return pd.DataFrame(map(json.loads, Path(name).read_text().splitlines()))
+    return pd.read_csv(name, keep_default_na=False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "TSV", "jsonl", "parquet", "PARQUET"])
+def test_every_row_of_a_file_is_labelled_and_keeps_its_columns(exported: Path, kind: str) -> None:
+    table = pd.DataFrame({"key": [7, 8, 9], "title": ["Net sales rose.", "", 'a "b", c\nd']})
+    if kind == "csv":
+        table.to_csv(f"in.{kind}", index=False)
+    elif kind.lower() == "tsv":
+        table.to_csv(f"in.{kind}", index=False, sep="\t")
+    elif kind == "jsonl":
+        table.to_json(f"in.{kind}", orient="records", lines=True)
+    else:
+        table.to_parquet(f"in.{kind}")
+    predict(exported, f"in.{kind}", "--text-column", "title", "--output", "out.csv")
+    labelled = read("out.csv")
+    assert list(labelled) == ["key", "title", "predicted", *CLASSES, "problem"]
+    assert list(labelled["key"]) == [7, 8, 9]
+    assert list(labelled["title"]) == list(table["title"])
+    assert list(labelled["problem"]) == ["", "empty text", ""]
+    assert list(labelled["predicted"] == "") == [False, True, False]
+
+
+@pytest.mark.parametrize("name", DIRTY)
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_row_that_cannot_be_read_is_kept_with_the_reason(
+    exported: Path, name: str, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(name).write_bytes(DIRTY[name])
+    predict(exported, name, "--output", f"out.{form}")
+    labelled = read(f"out.{form}").astype("object").fillna("")
+    for found, expected in zip(labelled["problem"], PROBLEMS[name], strict=True):
+        assert expected in found and bool(expected) == bool(found)
+    assert list(labelled["predicted"] == "") == list(labelled["problem"] != "")
+    bad = sum(map(bool, PROBLEMS[name]))
+    assert f"{bad} of {len(labelled)} rows have no answer: row 2: " in capsys.readouterr().err
+
+
+def test_stray_quotes_are_part_of_the_text_and_swallow_no_row() -> None:
+    Path("a.csv").write_bytes(DIRTY["a.csv"])
+    rows = [row.values["text"] for row in incoming.look_through(Path("a.csv"), ["text"]).read()]
+    assert rows[2] == '"Great" news'
+    assert rows[4] == 'a "b", c\nd'
+    assert rows[5:7] == ['"open one', "bad \udcff byte"]
+
+
+def test_values_of_json_and_parquet_keep_their_types(exported: Path) -> None:
+    Path("a.jsonl").write_text(
+        '{"text": "a", "n": 1, "x": 1, "y": {"z": [1]}}\n{"text": "b", "x": 1.5, "b": true}\n'
+    )
+    predict(exported, "a.jsonl", "--output", "a.parquet")
+    table = read("a.parquet")
+    assert table["n"].tolist()[0] == 1 and table["x"].tolist() == [1.0, 1.5]
+    assert table["y"][0] == '{"z": [1]}' and table["b"][1] is True
+    Path("new.parquet").write_bytes(Path("a.parquet").read_bytes())
+    table.drop(columns=["predicted", *CLASSES, "problem"]).to_parquet("again.parquet")
+    predict(exported, "again.parquet", "--output", "b.parquet")
+    pd.testing.assert_frame_equal(read("b.parquet"), table)
+    predict(exported, "a.jsonl", "--output", "a.out.jsonl")
+    assert json.loads(Path("a.out.jsonl").read_text().splitlines()[0])["y"] == {"z": [1]}
+
+
+def test_a_schema_with_categories_and_names_of_classes_is_kept(exported: Path) -> None:
+    table = pa.table(
+        {"text": ["a", "b"], "kind": pa.array(["x", None]).dictionary_encode(), "n": [1, None]}
+    )
+    kept = {"huggingface": "{}", "own": "x"}
+    pq.write_table(table.replace_schema_metadata(kept), "in.parquet")
+    predict(exported, "in.parquet", "--output", "out.parquet")
+    found = pq.read_table("out.parquet")
+    assert found.schema.metadata == {b"own": b"x"}, "Hugging Face's would name other columns"
+    assert found["kind"].type == table["kind"].type
+    assert found.select(table.column_names).to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("head", "column"), [("key;text", "text"), ("key\ttext", "text"), ("7|a, b", "1"), ("0;a", "1")]
+)
+def test_delimiter_and_header_are_found(exported: Path, head: str, column: str) -> None:
+    mark = next(mark for mark in ";\t|" if mark in head)
+    rows = [f"{number}{mark}Sales, and costs, rose by {number}" for number in range(3)]
+    Path("a.csv").write_text("\n".join([head, *rows]))
+    predict(exported, "a.csv", "--text-column", column, "--output", "b.csv")
+    assert len(read("b.csv")) == (3 if column == "text" else 4)
+    assert (read("b.csv")["predicted"] != "").all()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_the_encoding_is_found(exported: Path, encoding: str) -> None:
+    text = "L\u2019\u00e9t\u00e9 \u00e0 la mer fut tr\u00e8s gai, dit-il"
+    Path("a.csv").write_bytes(f'text\n"{text}"\n'.encode(encoding))
+    predict(exported, "a.csv", "--output", "b.csv")
+    assert read("b.csv")["text"].tolist() == [text]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.csv"], "absent.csv: no such file"),
+        (["absent.TSV"], "absent.TSV: no such file"),
+        (["in.csv"], "it has ['title']; see --text-column"),
+        (["in.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
+        (["notes.xlsx"], "cannot read a .xlsx file; allowed: .csv"),
+        (["absent.neg"], "absent.neg: no such file"),
+        (["."], "cannot read a nameless file"),
+        (["in.csv", "a text"], "in.csv is a file: pass one file"),
+        (["a text", "--model", "absent"], "absent: no exported model here"),
+        (["empty.csv"], "empty.csv: it has no rows"),
+        (["head.csv"], "head.csv: it has no rows"),
+        (["twice.csv"], "two of its columns have the same name"),
+        (["taken.csv"], "already has the columns ['predicted']"),
+        (["broken.parquet"], "not readable as .parquet"),
+        (
+            ["head.csv", "--output", "out.xlsx"],
+            "--output out.xlsx: cannot write that; allowed: csv",
+        ),
+        (["head.csv", "--output", "."], "cannot write that"),
+        (["head.csv", "--output", ".", "--format", "csv"], "is a folder"),
+        (["head.csv", "--format", "parquet"], "needs a file: --output FILE"),
+        (["-", "--text-column", "x"], "say it with --input-format"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_leaves_nothing(
+    exported: Path, folder: Path, arguments: list[str], message: str
+) -> None:
+    Path("in.csv").write_text("title\nx\n")
+    Path("in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
+    Path("empty.csv").touch()
+    Path("head.csv").write_text("text\n")
+    Path("twice.csv").write_text("text,a,a\nx,1,2\n")
+    Path("taken.csv").write_text("text,predicted\nx,1\n")
+    Path("broken.parquet").write_bytes(b"PAR1")
+    before = sorted(folder.iterdir())
+    with pytest.raises(SystemExit) as error:
+        predict(exported, *arguments)
+    assert message in str(error.value)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_plain_texts_and_the_lines_of_a_file_are_written_alike(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["Net sales rose, by 5 %", "", "Costs; too"]
+    Path("in.txt").write_text("\n".join(texts) + "\n")
+    for number, given in enumerate((["in.txt"], texts)):
+        predict(exported, *given, "--output", f"{number}.csv", "--batch-size", "1")
+    assert capsys.readouterr().out == ""
+    assert Path("0.csv").read_bytes() == Path("1.csv").read_bytes()
+    assert read("0.csv")["text"].tolist() == texts
+
+
+def test_an_empty_text_on_the_command_line_has_no_answer(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict(exported, "a text", "")
+    header, first, second = capsys.readouterr().out.strip("\n").splitlines()
+    assert header.split() == ["text", "predicted", *CLASSES, "problem"]
+    assert first.split()[2] in CLASSES
+    assert "empty text" in second and not set(second.split()) & set(CLASSES)
+
+
+def test_a_text_has_one_answer_whatever_its_line_breaks(exported: Path) -> None:
+    cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
+    Path("in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
+    predict(exported, "in.csv", "--output", "out.csv")
+    answers = read("out.csv")[CLASSES]
+    assert len(answers) == 3 and len(answers.drop_duplicates()) == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_standard_input_goes_to_standard_output(
+    exported: Path, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = b"title\tkey\nSales rose\t1\n\t2\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+    asked = ("--text-column", "title", "--input-format", "tsv", "--format", form)
+    predict(exported, "-", *asked)
+    Path(f"out.{form}").write_text(capsys.readouterr().out)
+    assert read(f"out.{form}")["title"].tolist() == ["Sales rose", ""]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_run_that_was_stopped_is_gone_on_from_and_ends_in_the_same_bytes(
+    exported: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labelling, "PART", 4)
+    texts = [f"Sales rose by {number} %" if number % 3 else "" for number in range(18)]
+    Path("in.csv").write_text("\n".join(["key,text", *(f"{n},{t}" for n, t in enumerate(texts))]))
+    predict(exported, "in.csv", "--output", f"whole.{form}")
+    labelled, write = 0, labelling.Labeller.label
+
+    def stop(self: labelling.Labeller, part: list[labelling.Text], first: bool) -> bytes:
+        nonlocal labelled
+        labelled += 1
+        if labelled == 3:
+            raise KeyboardInterrupt
+        return write(self, part, first)
+
+    monkeypatch.setattr(labelling.Labeller, "label", stop)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        predict(exported, "in.csv", "--output", f"out.{form}")
+    assert not Path(f"out.{form}").exists()
+    predict(exported, "in.csv", "--output", f"out.{form}")
+    assert labelled == 3 + 3, "two parts of five were there"
+    assert Path(f"out.{form}").read_bytes() == Path(f"whole.{form}").read_bytes()
+    assert read(f"out.{form}")["key"].astype(int).tolist() == list(range(18))
+    assert not list(Path().glob(".*"))
+
+
+def test_parts_of_another_input_are_not_gone_on_from(exported: Path) -> None:
+    Path("in.txt").write_text("Sales rose\n")
+    parts = Path(".out.csv.parts")
+    parts.mkdir()
+    (parts / "00000000").write_text("other")
+    (parts / "made_from.json").write_text("{}")
+    predict(exported, "in.txt", "--output", "out.csv")
+    assert read("out.csv")["text"].tolist() == ["Sales rose"]
+
+
+@pytest.mark.slow  # two processes that import torch
+def test_a_killed_process_is_gone_on_from_and_two_do_not_write_one_file(exported: Path) -> None:
+    Path("in.txt").write_text("".join(f"Sales rose by {number} %\n" for number in range(8000)))
+    command = [sys.executable, "-m", "reprotune", "predict", "in.txt", "--model", str(exported)]
+    process = subprocess.Popen([*command, "--output", "out.csv"], env={**os.environ})
+    first = Path(".out.csv.parts/00000000")
+    while not first.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    with pytest.raises(SystemExit, match="another process is writing it"):
+        predict(exported, "in.txt", "--output", "out.csv")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    written = first.stat().st_mtime_ns
+    assert not Path("out.csv").exists()
+    predict(exported, "in.txt", "--output", "whole.csv")
+    assert first.stat().st_mtime_ns == written
+    predict(exported, "in.txt", "--output", "out.csv")
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
