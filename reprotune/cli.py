@@ -118,6 +118,9 @@ def init(
     ] = None,
     encoding: Annotated[str | None, Option(help="Encoding of the files.  [guessed]")] = None,
     delimiter: Annotated[str | None, Option(help="Delimiter of the columns.  [guessed]")] = None,
+    bad_rows: Annotated[
+        float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
+    ] = None,
 ) -> None:
     """Start with your own data: write a params.yaml that fits it."""
     from reprotune.project.init import Wanted
@@ -125,7 +128,7 @@ def init(
 
     start(Wanted(
         files, text=text, label=label, classes=classes, test=test, validation=validation,
-        model=model, encoding=encoding, delimiter=delimiter,
+        model=model, encoding=encoding, delimiter=delimiter, bad_rows=bad_rows,
     ))  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def read_table(inputs: Sequence[str], column: str) -> pd.DataFrame:
         raise InputError(f"{path}: no such file")
     is_lines = kind in LINES
     way = Download.model_construct(
-        header=not is_lines, text_column=0 if is_lines else column, label_column=None
+        header=not is_lines, text_column=0 if is_lines else column, label_column=None, bad_rows=0.0
     )
     encoding = "utf-8" if kind == ".parquet" else None  # which is no text: nothing to guess
     try:

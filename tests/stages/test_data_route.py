@@ -64,7 +64,7 @@ class Route:
         at = self.at
         raw, role, findings = at("raw.parquet"), at("roles.parquet"), at("findings.parquet")
         curated, parts = at("curated.parquet"), [at(f"{part}.parquet") for part in PARTS]
-        download.run(params, source or self.folder, raw, at("download.json"))
+        download.run(params, source or self.folder, raw, at("download.json"), at("bad_rows.csv"))
         roles.run(params, raw, role, at("roles.json"))
         audit.run(params, raw, role, findings, at("review.csv"), at("audit.json"))
         quarantine = at("quarantine.parquet")
