@@ -11,6 +11,7 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.params.data import RESERVED
+from reprotune.core.params.fields import UNSET
 from reprotune.data.ids import normalize
 from reprotune.data.reading.bad_rows import (
     ADVICE,
@@ -188,8 +189,8 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
     tidied = {value: tidy(value) for value in counts.index}
     taken = set(tidied.values())
     for plain in tidied.values():  # the commonest first
-        name = plain
-        while name in RESERVED or (name != plain and name in taken):
+        name = " ".join(plain.split()).replace("${", "$ {")  # see fields.stay_literal
+        while name in {*RESERVED, UNSET} or (name != plain and name in taken):
             name += "_"
         names.setdefault(fold(plain), name)
     return {value: names[fold(plain)] for value, plain in tidied.items()}
