@@ -116,6 +116,9 @@ def init(
         float,
         Option(min=0, help="Minutes of training, for which this machine is measured; 0: not."),
     ] = 5.0,
+    bad_rows: Annotated[
+        float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
+    ] = None,
 ) -> None:
     """Start with your own data: write a params.yaml that fits it."""
     from reprotune.project.init import Wanted
@@ -124,6 +127,7 @@ def init(
     start(Wanted(
         files, text=text, label=label, classes=classes, names=names, test=test,
         validation=validation, model=model, encoding=encoding, delimiter=delimiter,
+        bad_rows=bad_rows,
     ), minutes)  # fmt: skip
 
 

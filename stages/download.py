@@ -1,5 +1,7 @@
 """Fetch the examples and give each an id."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -10,19 +12,20 @@ from reprotune.core.params import Download, Params
 from reprotune.core.runner import main
 from reprotune.data import expectations
 from reprotune.data.ids import add_ids
-from reprotune.data.reading.files import read_files, unify_line_breaks
+from reprotune.data.reading import bad_rows as bad
+from reprotune.data.reading.files import Reading, read_files, unify_line_breaks
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
 
 
-def fetch(download: Download, source: Path, seed: int) -> pd.DataFrame:
-    """The examples as they came: text, label and, where known, reference_label and split."""
+def fetch(download: Download, source: Path, seed: int) -> Reading:
+    """The rows as they came: text, label and, where known, reference_label and split."""
     if download.kind == "builtin":
         builtin = download.builtin
         table = headlines.examples(builtin.rows, builtin.wrong_labels, builtin.repeated, seed)
         named = {raw: name for raw, name in download.labels.items() if name is not None}
-        return table.replace({"label": named, "reference_label": named})
+        return Reading(table.replace({"label": named, "reference_label": named}), [], {})
     return read_files(download, source)
 
 
@@ -32,10 +35,19 @@ def as_raw(table: pd.DataFrame) -> pd.DataFrame:
     Rows without a label, whose raw value was mapped to null, are left out.
     """
     columns = {"reference_label": None, "split": None} | {name: table[name] for name in table}
-    raw = pd.DataFrame(columns).assign(row=range(len(table))).dropna(subset="label")
+    raw = pd.DataFrame(columns).assign(row=table.index).dropna(subset="label")
     raw["text"] = raw["text"].map(unify_line_breaks)
     raw = raw.astype({"reference_label": "str", "split": "str"})  # what is missing stays missing
     return add_ids(raw[["text", "label", "reference_label", "split", "row"]])
+
+
+def list_oddities(found: Reading, bad_rows: Path) -> Iterator[str]:
+    """What a person should know of the rows, a line each."""
+    if found.bad:
+        counts = bad.describe(bad.count_kinds(found.bad))
+        yield f"{len(found.bad)} bad rows are left out ({counts}); see {bad_rows}"
+    for raw, rows in found.respelt.items():
+        yield f"label {raw!a} ({rows} rows) is read as another spelling of a known one"
 
 
 def run(
@@ -43,21 +55,27 @@ def run(
     source: Path = paths.SOURCE_DATA,
     raw: Path = paths.RAW,
     metrics: Path = paths.DOWNLOAD_METRICS,
+    bad_rows: Path = paths.BAD_ROWS,
 ) -> None:
-    table = fetch(params.download, source, params.seed)
-    examples = as_raw(table)
+    found = fetch(params.download, source, params.seed)
+    examples = as_raw(found.rows)
     classes = class_names(params.download.labels)
     schemas.check_labels(examples["label"], classes, source)
     expectations.require(examples, "raw", classes, params.expectations, source)
     schemas.write(examples, raw, schemas.Raw)
+    bad.write(found.bad, bad_rows)
     length = float(examples["text"].str.len().median())
     figures = records.Download(
         rows=len(examples),
-        left_out=len(table) - len(examples),
+        left_out=len(found.rows) - len(examples),
+        bad_rows=bad.count_kinds(found.bad),
+        respelt=dict(sorted(found.respelt.items())),
         classes=dict(sorted(schemas.count(examples["label"]).items())),
         characters=records.Characters(median=length),
     )
     records.write(metrics, figures)
+    for line in list_oddities(found, bad_rows):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

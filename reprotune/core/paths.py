@@ -11,6 +11,7 @@ BUILTIN_MODEL = SOURCE_MODELS / "builtin"
 PRETRAINING = BUILTIN_MODEL / "pretraining.yaml"
 
 RAW = Path("data/raw/examples.parquet")
+BAD_ROWS = Path("data/raw/bad_rows.csv")
 ROLES = Path("data/roles.parquet")
 FINDINGS = Path("data/audited/findings.parquet")
 REVIEW = Path("data/audited/review.csv")

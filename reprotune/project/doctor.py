@@ -145,10 +145,12 @@ def check_data(params: Params) -> Finding:
     from reprotune.data.reading.files import read_files
 
     decisions = len(read_decisions(Path(params.curate.decisions)))
-    rows = params.download.builtin.rows
+    rows = f"{params.download.builtin.rows} rows (builtin)"
     if params.download.kind != "builtin":
-        rows = len(read_files(params.download, paths.SOURCE_DATA))
-    return Finding(OK, "data", f"{rows} rows ({params.download.kind}), {decisions} decisions")
+        found = read_files(params.download, paths.SOURCE_DATA)
+        bad = f", {len(found.bad)} bad ones" if found.bad else ""
+        rows = f"{len(found.rows)} rows ({params.download.kind}){bad}"
+    return Finding(OK, "data", f"{rows}, {decisions} decisions")
 
 
 def check_model(params: Params) -> Finding:

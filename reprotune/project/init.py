@@ -17,10 +17,15 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Download, Params, Roles, SourceFile
 from reprotune.core.params_file import load_params
+from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
+from reprotune.data.reading.labels import tidy
 from reprotune.project import profiles
 from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.names import find_names
-from reprotune.project.sniff import Look, look, readable, tidy
+from reprotune.project.sniff import Look, find_joint, look, readable
+
+SHOWN = 5
+SHORT = 80  # characters of a bad row
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Wanted:
     model: str | None = None  # a folder under models/source
     encoding: str | None = None
     delimiter: str | None = None
+    bad_rows: float | None = None  # share that may be bad
 
 
 def init(
@@ -53,8 +59,10 @@ def init(
     for path in paths_:
         check_free(path, folder / path.name)
     trial = describe_reading(entries, wanted.text, wanted.label)
-    way, tables = readable(paths_, trial, wanted.encoding, wanted.delimiter)
-    seen = look(way, paths_, tables, find_names(wanted.names, paths_, way.label_column))
+    if wanted.bad_rows is not None:
+        trial = trial.model_copy(update={"bad_rows": wanted.bad_rows})
+    way, _ = readable(paths_, trial, wanted.encoding, wanted.delimiter)
+    seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
     changes, train = choose_settings(way, seen, wanted.model, paths_[0])
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         for path in paths_:
@@ -145,7 +153,9 @@ def describe_reading(entries: list[SourceFile], text: str | None, label: str | N
 
 def describe_download(way: Download, seen: Look) -> dict[str, object]:
     """The section ``download``."""
-    keys = ("kind", "encoding", "delimiter", "header", "text_column", "label_column")
+    keys = (
+        "kind", "encoding", "delimiter", "header", "text_column", "label_column", "bad_rows"
+    )  # fmt: skip
     return {key: getattr(way, key) for key in keys} | {
         "files": [file.model_dump() for file in way.files],
         "labels": {Quoted(raw): name and Quoted(name) for raw, name in seen.labels.items()},
@@ -164,6 +174,8 @@ def report(seen: Look, way: Download, params: Params) -> Table:
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
         "named": ", ".join(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
+        "several in one": describe_joint(find_joint(list(seen.classes.index))),
+        "bad rows": describe_bad(seen.bad),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
         "split": describe_split(seen, params.roles),
     }
@@ -180,6 +192,19 @@ def describe_spellings(same: Sequence[str]) -> str:
     """Raw values of one class; those that look alike are spelt out."""
     alike = len({tidy(value) for value in same}) < len(same)
     return " = ".join(map(ascii if alike else repr, same))
+
+
+def describe_joint(names: Sequence[str]) -> str:
+    """Said of classes whose names are several others, as in a file with many labels a row."""
+    shown = ", ".join(map(repr, names[:SHOWN]))
+    return shown and f"{shown}: looks like several labels a row (multi-label); each is a class here"
+
+
+def describe_bad(bad: Sequence[BadRow]) -> str:
+    if not bad:
+        return ""
+    first = f"row {bad[0].row} of {bad[0].file}: {show(bad[0].content)[:SHORT]}"
+    return f"{len(bad)} are not used ({describe(count_kinds(bad))}), first {first}"
 
 
 def describe_split(seen: Look, roles: Roles) -> str:

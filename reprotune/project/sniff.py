@@ -1,8 +1,9 @@
 """Look at files that nobody has described yet: how to read them, and what is in them."""
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,15 +11,29 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.params.data import RESERVED
+from reprotune.core.params.fields import UNSET
 from reprotune.data.ids import normalize
+from reprotune.data.reading.bad_rows import (
+    ADVICE,
+    BadRow,
+    check_share,
+    count_allowed,
+    find_fault,
+    find_faults,
+)
 from reprotune.data.reading.charset import guess_encoding
-from reprotune.data.reading.files import check_texts, find_column, read_table
+from reprotune.data.reading.files import find_column, read_table, set_aside, take_cells
+from reprotune.data.reading.labels import fold, spell, tidy
 from reprotune.project.names import Names, rename
 
 DELIMITERS = (",", ";", "\t", "|", "@")
 FEWEST = 10  # texts of a class that can be learnt and tested at all
 MOST_CLASSES = 200
-INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
+EMPTY = "empty label"
+LIST = re.compile(r"\[\s*(['\"].*['\"]|\d+(\s*,\s*\d+)*)?\s*\]")
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+JOINTS = (",", ";", "|", "/", "+")
+MULTI_LABEL = ADVICE["list as label"]
 BEYOND = "[^\\x00-\\x7f]"
 
 
@@ -29,6 +44,7 @@ class Look:
     rows: pd.DataFrame  # file, text, label, split
     labels: dict[str, str | None]  # raw value: class
     left_out: dict[str, int]  # raw value of too few texts: rows
+    bad: list[BadRow]
 
     @property
     def classes(self) -> pd.Series:
@@ -82,8 +98,11 @@ def readable(
     for mark in [read_delimiter(delimiter)] if delimiter else DELIMITERS:
         for way in list_ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
             try:
-                tables = [read_table(path.read_bytes(), str(path), way) for path in files]
+                read = [read_table(path.read_bytes(), str(path), way) for path in files]
+                tables = [table.frame for table in read]
                 labels = [check_columns(*pair, way) for pair in zip(tables, files, strict=True)]
+                broken = [row for table in read for row in table.broken]
+                check_share(broken, sum(table.rows for table in read), way.bad_rows)
             except InputError as error:
                 failures.append((top.count(mark), error))
             else:
@@ -116,64 +135,98 @@ def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
     text = find_column(table, way.text_column, str(path), "text_column")
     if way.label_column is None:
         return text[:0]
-    return find_column(table, way.label_column, str(path), "label_column").astype("str")
+    return find_column(table, way.label_column, str(path), "label_column").map(spell)
 
 
-def look(
-    way: Download, files: Sequence[Path], tables: Sequence[pd.DataFrame], names: Names = ()
-) -> Look:
-    """Read the tables the way that was found; each file has its entry in ``way.files``."""
-    parts = []
-    for entry, path, table in zip(way.files, files, tables, strict=True):
-        raw = pd.Series(entry.label, index=table.index)
-        if way.label_column is not None:
-            raw = table[way.label_column].astype("str").fillna("").str.strip()
-        text = table[way.text_column].astype("str")
-        parts.append(pd.DataFrame({"file": str(path), "text": text, "raw": raw}))
-        parts[-1]["split"] = entry.split
+def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
+    """Read the files the way that was found; each has its entry in ``way.files``."""
+    bad: list[BadRow] = []
+    parts, total = [], 0
+    for entry, path in zip(way.files, files, strict=True):
+        cells, count = take_cells(path.read_bytes(), str(path), way, entry, bad)
+        parts.append(cells.assign(file=str(path)))
+        total += count
     rows = pd.concat(parts, ignore_index=True)
-    labels = rename(name_classes(rows["raw"], way.label_column), names)
-    rows["label"] = rows["raw"].map(labels)
-    usable = drop_repeated(rows)
-    scarce = {*usable[usable < FEWEST].index, *find_absent(rows)}
+    labels = rename(name_labels(rows, way), names)
+    usable = rows[find_faults(rows, labels).isna()]
+    usable = usable.assign(label=usable["raw"].map(labels), text=usable["text"].map(str))
+    learnable = drop_repeated(usable)
+    scarce = {*learnable[learnable < FEWEST].index, *find_absent(usable)}
     labels = {raw: None if name in scarce else name for raw, name in labels.items()}
-    kept = rows[rows["raw"].map(labels).notna()]
-    for name, part in kept.groupby("file"):
-        first = rows.index[rows["file"] == name][0]
-        check_texts(part["text"].set_axis(part.index - first), str(name))
-    if kept["label"].nunique() < 2:
-        raise InputError(
-            f"{files[0]}: fewer than two classes have {FEWEST} different texts or more: "
-            f"{usable.to_dict()}; is {way.label_column!r} the column of the labels?"
-        )
+    good = [set_aside(part, labels, part["file"].iloc[0], bad) for part in parts if len(part)]
+    check_share(bad, total, way.bad_rows)
+    rows = pd.concat(good, ignore_index=True)
+    kept = rows.assign(label=rows["raw"].map(labels)).dropna(subset="label")
+    check_classes(kept, learnable, f"{files[0]}: column {way.label_column!r}")
     counts = rows["raw"].value_counts()
-    left_out = {raw: int(counts[raw]) for raw, name in labels.items() if name is None}
-    return Look(kept.drop(columns="raw"), labels, left_out)
+    left_out = {raw: int(counts.get(raw, 0)) for raw, name in labels.items() if name is None}
+    return Look(kept.drop(columns="raw"), labels, left_out, bad)
 
 
-def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, str | None]:
+def name_labels(rows: pd.DataFrame, way: Download) -> dict[str, str | None]:
+    """A class for each raw label that is one; none for missing ones that are too many to be bad."""
+    faults = rows["label"].map(partial(find_fault, what="label"))
+    labels: dict[str, str | None] = dict(
+        name_classes(rows.loc[faults.isna(), "raw"], way.label_column)
+    )
+    empty = rows.loc[faults == EMPTY, "raw"]
+    if len(empty) > count_allowed(len(rows), way.bad_rows):
+        labels |= dict.fromkeys(empty)
+    return dict(sorted(labels.items()))
+
+
+def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, str]:
     """A class for each raw value: the commonest of the spellings that look alike but for case."""
     counts = raw.value_counts()
+    if raw.str.fullmatch(LIST).mean() > 0.5:
+        raise InputError(
+            f"column {label_column!r} holds lists such as {counts.index[0]!r}: {MULTI_LABEL}"
+        )
     if len(counts) > min(MOST_CLASSES, max(2, len(raw) / 5)):
+        hint = (
+            f"; if its values are several labels: {MULTI_LABEL}"
+            if find_joint(list(counts.index))
+            else ""
+        )
         raise InputError(
             f"column {label_column!r} has {len(counts)} different values in {len(raw)} rows, such "
             f"as {[value[:40] for value in counts.index[:3]]}: that is no column of labels (at "
-            f"most {MOST_CLASSES})"
+            f"most {MOST_CLASSES}){hint}"
         )
     names: dict[str, str] = {}
     tidied = {value: tidy(value) for value in counts.index}
     taken = set(tidied.values())
     for plain in tidied.values():  # the commonest first
-        name = plain
-        while name in RESERVED or (name != plain and name in taken):
+        name = " ".join(plain.split()).replace("${", "$ {")  # see fields.stay_literal
+        while name in {*RESERVED, UNSET} or (name != plain and name in taken):
             name += "_"
-        names.setdefault(plain.casefold(), name)
-    return {value: names[tidied[value].casefold()] or None for value in sorted(tidied)}
+        names.setdefault(fold(plain), name)
+    return {value: names[fold(plain)] for value, plain in tidied.items()}
 
 
-def tidy(value: str) -> str:
-    """A raw label in Unicode's composed form, without characters that nobody sees."""
-    return unicodedata.normalize("NFC", value.translate(INVISIBLE)).strip()
+def find_joint(names: Sequence[str]) -> list[str]:
+    """Names that are several others, joined by a mark: what a file with many labels a row has."""
+    known = {fold(name) for name in names}
+    return [
+        name
+        for name in names
+        if any(mark in name and known.issuperset(map(fold, name.split(mark))) for mark in JOINTS)
+    ]
+
+
+def check_classes(kept: pd.DataFrame, learnable: pd.Series, where: str) -> None:
+    """Raise InputError for rows of fewer than two classes, and for two kinds of them in one."""
+    counts = kept["label"].value_counts()
+    if len(counts) < 2:
+        raise InputError(
+            f"{where}: fewer than two classes have {FEWEST} different texts or more: "
+            f"{learnable.to_dict()}; is it the column of the labels?"
+        )
+    numbers = [name for name in counts.index if NUMBER.fullmatch(name)]
+    booleans = [name for name in counts.index if fold(name) in ("true", "false")]
+    if numbers and booleans:
+        shown = ", ".join(f"{name} ({counts[name]} rows)" for name in booleans + numbers)
+        raise InputError(f"{where} mixes booleans and numbers: {shown}; write them in one way")
 
 
 def find_absent(rows: pd.DataFrame) -> set[str]:

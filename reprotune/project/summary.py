@@ -30,7 +30,7 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
     """The one line that a stage's figures come down to."""
     match found:
         case metrics.Download():
-            return f"{found.rows} examples of {len(found.classes)} classes"
+            return describe_download(found)
         case metrics.BaseModelFigures():
             return f"{found.architecture}, {found.parameters / 1e6:.1f} M parameters"
         case metrics.Roles():
@@ -58,6 +58,15 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
             ties = f", {found.ties} tied" if found.ties else ""
             return f"{found.agreement:.1%} agree with the tuned model{ties}"
     raise TypeError(f"no stage has {type(found).__name__}")
+
+
+def describe_download(found: metrics.Download) -> str:
+    text = f"{found.rows} examples of {len(found.classes)} classes"
+    if found.bad_rows:
+        text += f", {sum(found.bad_rows.values())} bad rows left out"
+    if found.respelt:
+        text += f", {sum(found.respelt.values())} labels in another spelling"
+    return text
 
 
 def describe_predictions(found: metrics.Predictions) -> str:

@@ -37,6 +37,8 @@ class Download(Rows):
     """``metrics/download.json``."""
 
     left_out: int  # rows whose raw label is mapped to null
+    bad_rows: dict[str, int] = {}  # kind: rows, in data/raw/bad_rows.csv
+    respelt: dict[str, int] = {}  # new spelling of a known raw label: rows
     classes: dict[str, int]  # rows of each
     characters: Characters
 

@@ -190,7 +190,8 @@ def test_the_published_split_of_financial_phrasebank_is_met_row_by_row(params: P
     read = {"kind": "file", "files": [file], "encoding": "latin-1", "header": True,
             "delimiter": ",", "text_column": "content", "label_column": "result",
             "labels": {n: n for n in ("positive", "neutral", "negative")}}  # fmt: skip
-    rows = read_files(Download.model_validate(params.download.model_dump() | read), PHRASEBANK)
+    way = Download.model_validate(params.download.model_dump() | read)
+    rows = read_files(way, PHRASEBANK).rows
     limits = settings(
         strategy="published", test_per_class=300, train_per_class=300, validation_per_class=50
     )

@@ -10,7 +10,7 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download, Params, SourceFile
-from reprotune.data.reading.files import read_files
+from reprotune.data.reading.files import Reading, read_files
 
 ROWS = [["Profit rose, again", "positive"], ["“Flat” at 5 €", "neutral"]]
 BY_POSITION = {"header": False, "text_column": 0, "label_column": 1}
@@ -35,6 +35,9 @@ class Source:
         self.files.append(SourceFile.model_validate(entry))
 
     def read(self, **settings: Any) -> pd.DataFrame:
+        return self.sort(**settings).rows
+
+    def sort(self, **settings: Any) -> Reading:
         values = self.download.model_dump() | {"kind": "file", "files": self.files} | settings
         return read_files(Download.model_validate(values), self.folder)
 
@@ -49,6 +52,7 @@ def source(tmp_path: Path, params: Params) -> Source:
         "header": True,
         "text_column": "text",
         "label_column": "label",
+        "bad_rows": 0.0,
         "labels": {"negative": "negative", "neutral": "neutral", "positive": "positive"},
     }
     return Source(folder, params.download.model_copy(update=settings))
@@ -164,15 +168,15 @@ def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source)
         ("a.csv", CSV, {"labels": {"1": "x", "positive": "y"}}, "label 'neutral' (1 rows, "
          "first in row 2) is not "
          "in download.labels; allowed are ['1', 'positive']"),
-        ("a.csv", "text,label\na,\n", {}, "label '' (1 rows, first in row 1) is not in download."),
+        ("a.csv", "text,label\na,\n", {}, "row 1: empty label: "),
         ("a.csv", "text,label\na,neutral\nb\n", {}, "line 3 has 1 columns, the first has 2"),
         ("a.csv", 'text,label\n"a,neutral\n', {}, "unexpected end of data"),
         ("a.csv", "text,text,label\na,b,neutral\n", {}, "'text'"),
         ("a.csv", "", {}, "it is empty"),
         ("a.csv", CSV, {"encoding": "utf-9"}, "download.encoding: 'utf-9' is no encoding"),
         ("a.jsonl", '{"text": "a", "label": "neutral"}\n{"text": \n', {}, "line 2"),
-        ("a.jsonl", '{"text": "a", "label": null}\n', {}, "(1 rows, first in row 1) is not in"),
-        ("a.jsonl", '{"text": "\\ud83d", "label": "neutral"}\n', {}, "surrogates"),
+        ("a.jsonl", '{"text": "a", "label": null}\n', {}, "row 1: empty label: "),
+        ("a.jsonl", '{"text": "\\ud83d", "label": "neutral"}\n', {}, "lone surrogate: U+D83D"),
         ("a.parquet", "no parquet", {}, "not readable as .parquet"),
         ("a.xlsx", "x", {}, "cannot read a .xlsx file; allowed: .csv, .tsv, .txt"),
     ],

@@ -65,7 +65,7 @@ def begun(files: Iterable[Path], **options: Any) -> Params:
     """Run init, and read the files with the parameters that it wrote."""
     init(Wanted(list(files), **options))
     params = load_params()
-    rows = read_files(params.download, paths.SOURCE_DATA)
+    rows = read_files(params.download, paths.SOURCE_DATA).rows
     assert set(rows["label"].dropna()) == set(class_names(params.download.labels))
     return params
 
@@ -88,7 +88,7 @@ def test_encoding_and_delimiter_are_found(
     file = write(tmp_path / name, table({"up": 60, "down": 50}, delimiter), encoding)
     params = begun([file], text="text", label="label")
     assert params.download.delimiter == delimiter
-    rows = read_files(params.download, paths.SOURCE_DATA)
+    rows = read_files(params.download, paths.SOURCE_DATA).rows
     assert rows["text"].tolist() == texts(60, 0) + texts(50, 1)
 
 
@@ -96,7 +96,7 @@ def test_columns_by_position_mean_that_there_is_no_header(project: Path, tmp_pat
     file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}, header=""))
     params = begun([file], text="0", label="1")
     assert not params.download.header
-    assert len(read_files(params.download, paths.SOURCE_DATA)) == 110
+    assert len(read_files(params.download, paths.SOURCE_DATA).rows) == 110
 
 
 def test_one_file_a_class(project: Path, tmp_path: Path) -> None:
@@ -213,7 +213,8 @@ def test_spellings_that_nobody_sees_are_one_class_and_said(project: Path, tmp_pa
     file = write(tmp_path / "a.csv", table(raw))
     seen, way, params, _ = init(Wanted([file], text="text", label="label"))
     assert load_params().download.labels == dict(zip(raw, ["café"] * 2 + ["bar"] * 4, strict=True))
-    assert read_files(params.download, paths.SOURCE_DATA)["label"].value_counts().to_dict() == {
+    rows = read_files(params.download, paths.SOURCE_DATA).rows
+    assert rows["label"].value_counts().to_dict() == {
         "bar": 57, "café": 50
     }  # fmt: skip
     told = " ".join(str(cell) for cell in report(seen, way, params).columns[1].cells)
@@ -279,13 +280,13 @@ EVEN = table({"up": 60, "down": 50})
     ("content", "options", "message"),
     [
         (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
-        (EVEN + '"late,up\n', {}, r"line 112 has a stray quotation mark \(unexpected end"),
+        (EVEN + '"late,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
         (EVEN, {"label": None}, "--label is missing"),
         (EVEN, {"text": None}, "--text is missing"),
         (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
         (table({"up": 60}), {}, "fewer than two classes"),
-        (EVEN + " ,up\n", {}, r"1 texts are empty, first in rows \[111\]"),
+        (EVEN + " ,up\n" * 3, {}, r"3 of 113 rows cannot be used \(3 empty text\)"),
         (EVEN, {"classes": ["a", "b"]}, "2 classes, but there are 1 files"),
         (EVEN, {"encoding": "utf-8x"}, "no encoding that Python knows"),
         (EVEN, {"validation": Path("v.csv")}, "name its --test too"),

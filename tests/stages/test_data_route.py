@@ -68,7 +68,7 @@ class Route:
         """The first half, from the download to what is found of the rows."""
         at = self.at
         raw, role, findings = at("raw.parquet"), at("roles.parquet"), at("findings.parquet")
-        download.run(params, source or self.folder, raw, at("download.json"))
+        download.run(params, source or self.folder, raw, at("download.json"), at("bad_rows.csv"))
         roles.run(params, raw, role, at("roles.json"))
         audit.run(params, raw, role, findings, at("review.csv"), at("audit.json"))
         return self

@@ -50,6 +50,7 @@ class Download(Section):
     header: bool
     text_column: Name | Count
     label_column: Name | Count | None
+    bad_rows: Share
     labels: Annotated[dict[Text, Name | None], Field(min_length=2)]  # null leaves rows out
 
     @property

@@ -17,7 +17,18 @@ Few = Annotated[int, Field(ge=1, le=4096)]  # threads, processes: each takes a p
 Folds = Annotated[int, Field(ge=2, le=1000)]
 PositiveReal = Annotated[float, Field(gt=0, le=1e6)]
 Text = Annotated[str, Field(max_length=LONG, pattern=r"^[^\x00]*$")]
-Name = Annotated[Text, Field(min_length=1)]
+UNSET = "???"  # what omegaconf, behind `dvc exp run -S`, takes for a value that is missing
+
+
+def stay_literal(text: str) -> str:
+    """A value that `dvc exp run -S` leaves as it is."""
+    if "${" in text or text == UNSET:
+        raise ValueError(f"{text!r} would be a reference to `dvc exp run -S`; write it otherwise")
+    return text
+
+
+Literally = Annotated[Text, AfterValidator(stay_literal)]
+Name = Annotated[Literally, Field(min_length=1)]
 
 
 def stay_inside(name: str) -> str:

@@ -11,6 +11,7 @@ from reprotune.core.params.fields import (
     Few,
     FileName,
     Folds,
+    Literally,
     Name,
     Positive,
     PositiveReal,
@@ -50,7 +51,7 @@ class Model(Section):
 class Prompt(Section):
     """How a text is put to a causal model and how its answers are spelt."""
 
-    template: Text
+    template: Literally
     chat: Literal["auto", "required", "none"]
     verbalizers: dict[Text, Name]
     max_tokens: Annotated[int, Field(ge=8, le=MANY)]

@@ -1,12 +1,15 @@
 """From bytes to text, and what to try when they are no text."""
 
 import codecs
+import re
 
 from charset_normalizer import from_bytes
 
 from reprotune.core.errors import InputError
+from reprotune.data.reading.bad_rows import UNDECODED, count_allowed
 
 FEW = 0.01  # share of bytes beyond ASCII that tells nothing: Western then
+WHOLE = 0.9  # share of the characters beyond ASCII that are whole in a damaged file in UTF-8
 CLOSE = 0.02  # difference of coherence that tells nothing
 MARKS = {  # byte-order marks; the longer first, for one begins with another
     codecs.BOM_UTF32_LE: "utf-32",
@@ -15,6 +18,7 @@ MARKS = {  # byte-order marks; the longer first, for one begins with another
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8",
 }
+UNDECODABLE = re.compile(f"[{chr(UNDECODED)}-{chr(UNDECODED + 255)}]")
 LIKELY = [  # what files are in, if not in Unicode: a rarer guess is mostly wrong
     *("latin_1", "cp1252", "cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "iso8859_7"),
     *("cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866"),
@@ -23,11 +27,24 @@ LIKELY = [  # what files are in, if not in Unicode: a rarer guess is mostly wron
 ]
 
 
-def decode(raw: bytes, path: str, encoding: str) -> str:
+def mark_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Put a character that no text has in the place of each byte that is none."""
+    assert isinstance(error, UnicodeDecodeError)
+    wrong = error.object[error.start : error.end]
+    return "".join(chr(UNDECODED + byte) for byte in wrong), error.end
+
+
+codecs.register_error("mark_bytes", mark_bytes)
+
+
+def decode(raw: bytes, path: str, encoding: str, bad_rows: float) -> str:
     """The text of a file, without a byte-order mark; ``path`` is what messages call it.
 
+    A byte that is not in the encoding becomes a character from ``UNDECODED`` on.
+
     Raises:
-        InputError: says which byte in which line is wrong, and which encoding to try.
+        InputError: more than the share ``bad_rows`` of the lines has such bytes, or NUL: says
+            which is the first, and which encoding to try.
     """
     try:
         name = codecs.lookup(encoding).name
@@ -41,14 +58,17 @@ def decode(raw: bytes, path: str, encoding: str) -> str:
             f"{path}: starts with the byte-order mark of {mark}; set download.encoding: {mark}"
         )
     try:
-        text = raw.decode(name).removeprefix("\ufeff")
+        text = raw.decode(name)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}: byte 0x{raw[error.start]:02x} at offset {error.start}, in line {line}, is "
-            f"not {encoding}; try download.encoding: {guess_encoding(raw)}"
-        ) from None
-    if "\0" in text:
+        text = raw.decode(name, "mark_bytes")
+        if is_in_many_lines(UNDECODABLE.pattern, text, bad_rows):
+            line = raw[: error.start].count(b"\n") + 1
+            raise InputError(
+                f"{path}: byte 0x{raw[error.start]:02x} at offset {error.start}, in line {line}, "
+                f"is not {encoding}; try download.encoding: {guess_encoding(raw)}"
+            ) from None
+    text = text.removeprefix("\ufeff")
+    if "\0" in text and is_in_many_lines("\0", text, bad_rows):
         line = text[: text.index("\0")].count("\n") + 1
         order = "be" if raw[::2].count(0) > raw[1::2].count(0) else "le"
         raise InputError(
@@ -60,6 +80,12 @@ def decode(raw: bytes, path: str, encoding: str) -> str:
             f"{path}: is in UTF-8, and would be garbled as {encoding}; set download.encoding: utf-8"
         )
     return text
+
+
+def is_in_many_lines(character: str, text: str, bad_rows: float) -> bool:
+    """Whether more lines than may be bad hold a character (a pattern)."""
+    lines = text.count("\n") + 1
+    return len(re.findall(f"{character}.*", text)) > count_allowed(lines, bad_rows)
 
 
 def find_mark(raw: bytes) -> str | None:
@@ -75,11 +101,18 @@ def is_utf8(raw: bytes) -> bool:
     return True
 
 
+def is_damaged_utf8(raw: bytes) -> bool:
+    """Whether nearly all that is beyond ASCII is whole in UTF-8, as it never is in others."""
+    text = raw.decode("utf-8", "mark_bytes")
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    return len(UNDECODABLE.findall(text)) < (1 - WHOLE) * beyond
+
+
 def guess_encoding(raw: bytes) -> str:
     """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
     if mark := find_mark(raw):
         return mark
-    if is_utf8(raw):
+    if is_utf8(raw) or is_damaged_utf8(raw):
         return "utf-8"
     beyond = raw.translate(None, bytes(range(128)))
     if len(beyond) < FEW * len(raw):

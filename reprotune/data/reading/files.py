@@ -1,12 +1,11 @@
 """Read examples from CSV, delimited text, JSONL or Parquet files."""
 
-import csv
 import hashlib
-import io
-import json
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -16,38 +15,93 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download, SourceFile
 from reprotune.data.reading.archives import divide, read_member
+from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_faults
 from reprotune.data.reading.charset import decode
+from reprotune.data.reading.labels import check_labels, match_spellings, spell
+from reprotune.data.reading.parsing import parse_delimited, parse_jsonl, parse_parquet
 from reprotune.sources import http, hub
 from reprotune.sources.hub import Repository
 
 READABLE = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
-SHOWN = 5
 
 
-def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> pd.DataFrame:
-    """All files of ``download.files``, in their order: columns text, label, split.
+@dataclass(frozen=True)
+class Reading:
+    """What the files hold: rows that can be used, and those that cannot."""
+
+    rows: pd.DataFrame  # text, label, split; the index is the place among all rows
+    bad: list[BadRow]
+    respelt: dict[str, int]  # raw label that is another spelling of a known one: rows
+
+
+@dataclass(frozen=True)
+class Table:
+    """One file as a table of its own columns; the index is the place of a row in the file."""
+
+    frame: pd.DataFrame
+    broken: list[BadRow]
+
+    @property
+    def rows(self) -> int:
+        return len(self.frame) + len(self.broken)
+
+
+def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> Reading:
+    """All files of ``download.files``, in their order.
 
     ``folder`` holds a person's own files, ``work`` those that were fetched. Raw label values are
     replaced by class names; a value that has none (null) becomes missing.
+
+    Raises:
+        InputError: a file cannot be read so, or more rows are bad than ``download.bad_rows``.
     """
-    tables = [read_file(download, file, folder, work) for file in download.files]
-    return pd.concat(tables, ignore_index=True)
+    parts = []
+    bad: list[BadRow] = []
+    respelt: Counter[str] = Counter()
+    begun = 0
+    for file in download.files:
+        path, raw = read_contents(download, file, folder, work)
+        cells, total = take_cells(raw, path, download, file, bad)
+        labels = download.labels | match_spellings(cells["raw"].unique(), download.labels)
+        rows = set_aside(cells, labels, path, bad)
+        check_labels(rows["raw"], labels, path)
+        respelt.update(rows.loc[~rows["raw"].isin(list(download.labels)), "raw"])
+        parts.append(rows.assign(label=rows["raw"].map(labels)).set_axis(rows.index + begun))
+        begun += total
+    check_share(bad, begun, download.bad_rows)
+    rows = pd.concat(parts)[["text", "label", "split"]].astype({"text": "str"})
+    return Reading(rows, bad, dict(respelt))
 
 
-def read_file(download: Download, file: SourceFile, folder: Path, work: Path) -> pd.DataFrame:
-    path, raw = read_contents(download, file, folder, work)
-    frame = read_table(raw, path, download)
-    texts = find_column(frame, download.text_column, path, "text_column").astype("str")
-    if file.label is not None:
-        labels = pd.Series(file.label, index=frame.index)
-    else:
+def take_cells(
+    raw: bytes, path: str, download: Download, file: SourceFile, bad: list[BadRow]
+) -> tuple[pd.DataFrame, int]:
+    """The columns text and label of a file as they came, and its number of rows.
+
+    ``raw`` is the label as a key of ``download.labels``. Rows that are broken go to ``bad``.
+    """
+    table = read_table(raw, path, download)
+    bad += table.broken
+    cells = find_column(table.frame, download.text_column, path, "text_column").to_frame("text")
+    if file.label is None:
         assert download.label_column is not None
-        labels = find_column(frame, download.label_column, path, "label_column").astype("str")
-        labels = labels.fillna("").str.strip()
-    check_labels(labels, download.labels, path)
-    table = pd.DataFrame({"text": texts, "label": labels.map(download.labels), "split": file.split})
-    check_texts(table.loc[table["label"].notna(), "text"], path)
-    return table
+        cells["label"] = find_column(
+            table.frame, download.label_column, path, "label_column"
+        ).astype("object")
+    else:
+        cells["label"] = file.label
+    cells["raw"] = cells["label"].map(spell)
+    return cells.assign(split=file.split), table.rows
+
+
+def set_aside(
+    cells: pd.DataFrame, labels: Mapping[str, str | None], path: str, bad: list[BadRow]
+) -> pd.DataFrame:
+    """The rows that can be used, their texts as strings; the others go to ``bad``."""
+    faults = find_faults(cells, labels)
+    bad += collect(cells, faults, path)
+    good = cells[faults.isna()]
+    return good.assign(text=good["text"].map(str))
 
 
 def read_contents(
@@ -72,33 +126,6 @@ def read_contents(
     return where, raw
 
 
-def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: str) -> None:
-    unknown = labels[~labels.isin(list(known))]
-    if len(unknown):
-        counts = unknown.value_counts().head(SHOWN)
-        first = {value: int(unknown.index[unknown == value][0]) + 1 for value in counts.index}
-        shown = ", ".join(f"{v!r} ({n} rows, first in row {first[v]})" for v, n in counts.items())
-        more = f" and {unknown.nunique() - SHOWN} more" if unknown.nunique() > SHOWN else ""
-        raise InputError(
-            f"{path}: label {shown}{more} is not in download.labels; allowed are {list(known)}; "
-            "add it with its class, or with null to leave its rows out (row 1 is the first after "
-            "the header)"
-        )
-
-
-def check_texts(texts: pd.Series, path: str) -> None:
-    """Raise InputError for texts without a character to read, and for those with NUL."""
-    empty = texts.fillna("").str.strip() == ""
-    null = texts.fillna("").str.contains("\0", regex=False)
-    for bad, what in ((empty, "are empty"), (null, "hold NUL characters")):
-        if bad.any():
-            rows = [int(number) + 1 for number in texts.index[bad][:SHOWN]]
-            raise InputError(
-                f"{path}: {bad.sum()} texts {what}, first in rows {rows} of the data (1 is the "
-                "first after the header); correct or remove these rows"
-            )
-
-
 def check_hash(raw: bytes, expected: str | None, path: str) -> None:
     actual = hashlib.sha256(raw).hexdigest()
     if expected not in (None, actual):
@@ -119,7 +146,7 @@ def locate(location: Path, folder: Path) -> Path:
     return path
 
 
-def read_table(raw: bytes, path: str, download: Download) -> pd.DataFrame:
+def read_table(raw: bytes, path: str, download: Download) -> Table:
     """The file as a table of its own columns; the kind is told by the name's ending."""
     kind = PurePosixPath(urlsplit(path).path).suffix.lower()
     if kind not in READABLE:
@@ -128,19 +155,18 @@ def read_table(raw: bytes, path: str, download: Download) -> pd.DataFrame:
         )
     try:
         if kind == ".parquet":
-            return pd.read_parquet(io.BytesIO(raw))
-        text = decode(raw, path, download.encoding)
-        rows = parse_jsonl(text) if kind == ".jsonl" else parse_delimited(text, download, kind)
+            return Table(parse_parquet(raw), [])
+        text = decode(raw, path, download.encoding, download.bad_rows)
+        parse = parse_jsonl if kind == ".jsonl" else partial(parse_delimited, download, kind)
+        frame, broken = parse(text)
     except InputError:
         raise
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as {kind}: {error}") from None
-    return rows
-
-
-def split_lines(text: str) -> list[str]:
-    """Rows of a text file: other separators that Unicode knows are part of the text."""
-    return re.split(r"\r\n|\n|\r", text)
+    table = Table(frame, [BadRow(path, place + 1, *row) for place, row in broken.items()])
+    if frame.empty:  # nothing but broken rows
+        check_share(table.broken, table.rows, 0)
+    return table
 
 
 def unify_line_breaks(text: str) -> str:
@@ -148,79 +174,21 @@ def unify_line_breaks(text: str) -> str:
     return re.sub(r"\r\n?", "\n", text)
 
 
-def parse_jsonl(text: str) -> pd.DataFrame:
-    rows = []
-    for number, line in enumerate(split_lines(text), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"line {number}, column {error.colno}: {error.msg}") from None
-            if not isinstance(row, dict):
-                raise ValueError(
-                    f'line {number} is no object such as {{"text": ..., "label": ...}}'
-                )
-            rows.append(row)
-    if not rows:
-        raise ValueError("it is empty")
-    return pd.DataFrame(rows)
-
-
-def parse_delimited(text: str, download: Download, kind: str) -> pd.DataFrame:
-    """CSV with quotes, lines cut at the last delimiter (``sentence@label``), or whole lines."""
-    quoted = kind in (".csv", ".tsv")
-    if download.label_column is None and not quoted:
-        rows = [(n, [line]) for n, line in enumerate(split_lines(text), start=1) if line.strip()]
-    elif quoted or download.delimiter in ",;\t":
-        rows = list(parse_csv(text, download.delimiter))
-    else:
-        cut = (line.rsplit(download.delimiter, 1) for line in split_lines(text))
-        rows = [(n, row) for n, row in enumerate(cut, start=1) if any(map(str.strip, row))]
-    names: list[str] | list[int] = list(range(len(rows[0][1]))) if rows else []
-    if download.header and rows:
-        names = rows.pop(0)[1]
-    if not rows:
-        raise ValueError(
-            "it has a header and no rows; add rows or, if it has no header, set download.header: "
-            "false"
-            if names
-            else "it is empty"
-        )
-    if len(set(names)) < len(names):
-        raise ValueError(f"two of its columns have the same name: {names}; rename one")
-    for number, row in rows:
-        if len(row) != len(names):
-            raise ValueError(
-                f"the row that begins in line {number} has {len(row)} columns, the first has "
-                f"{len(names)}; see download.delimiter ({download.delimiter!r})"
-                f"{' and the quotes' if quoted else ''}"
-            )
-    return pd.DataFrame([row for _, row in rows], columns=names)
-
-
-def parse_csv(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line in which each begins; quoted fields may hold line breaks."""
-    csv.field_size_limit(sys.maxsize)  # expectations.characters limits the texts, with a reason
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ValueError(
-                f"the row that begins in line {line} has a stray quotation mark ({error}); double "
-                "quotes within a quoted field are written twice; or the wrong download.delimiter "
-                f"({delimiter!r})"
-            ) from None
-        if row:
-            yield line, row
-
-
 def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
-    if name not in frame.columns:
-        found = list(frame.columns)
-        hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""
-        raise InputError(f"{path}: no column {name!r} (download.{key}); it has {found}{hint}")
-    return frame[name]
+    """A column or, by ``review.body``, the field ``body`` of the objects in ``review``."""
+    if name in frame.columns:
+        return frame[name]
+    head, *fields = str(name).split(".")
+    if fields and head in frame.columns:
+        values = frame[head].map(partial(descend, fields=fields))
+        if values.notna().any():
+            return values
+    found = list(frame.columns)
+    hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""
+    raise InputError(f"{path}: no column {name!r} (download.{key}); it has {found}{hint}")
+
+
+def descend(value: object, fields: Sequence[str]) -> object:
+    for field in fields:
+        value = value.get(field) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,57 @@
+"""Raw labels: how a cell is spelt, and which spellings are one."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.data.reading.bad_rows import INVISIBLE, is_missing
+
+SHOWN = 5
+UNSEEN = dict.fromkeys(map(ord, INVISIBLE))
+WHOLE = re.compile(r"([+-]?\d+)\.0+")  # a number that was an integer
+
+
+def spell(value: object) -> str:
+    """The cell of a label as its raw value; what is missing is empty."""
+    return "" if is_missing(value) else str(value).strip()
+
+
+def tidy(value: str) -> str:
+    """A raw label in Unicode's composed form, without characters that nobody sees."""
+    return unicodedata.normalize("NFC", value.translate(UNSEEN)).strip()
+
+
+def fold(value: str) -> str:
+    """What all spellings of one label share: case, spaces and .0 behind an integer are none."""
+    plain = " ".join(tidy(value).split())
+    number = WHOLE.fullmatch(plain)
+    return unicodedata.normalize("NFC", (number[1] if number else plain).casefold())
+
+
+def match_spellings(raw: Iterable[str], known: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The class of each unknown raw value that is another spelling of known ones of one class."""
+    classes: defaultdict[str, set[str | None]] = defaultdict(set)
+    for value, name in known.items():
+        classes[fold(value)].add(name)
+    unknown = (value for value in raw if value not in known)
+    found = {value: classes.get(fold(value), set()) for value in unknown}
+    return {value: next(iter(names)) for value, names in found.items() if len(names) == 1}
+
+
+def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: str) -> None:
+    """Raise InputError for raw labels that have no class; the index is the place in the file."""
+    unknown = labels[~labels.isin(list(known))]
+    if len(unknown):
+        counts = unknown.value_counts().head(SHOWN)
+        first = {value: int(unknown.index[unknown == value][0]) + 1 for value in counts.index}
+        shown = ", ".join(f"{v!r} ({n} rows, first in row {first[v]})" for v, n in counts.items())
+        more = f" and {unknown.nunique() - SHOWN} more" if unknown.nunique() > SHOWN else ""
+        raise InputError(
+            f"{path}: label {shown}{more} is not in download.labels; allowed are {list(known)}; "
+            "add it with its class, or with null to leave its rows out (row 1 is the first after "
+            "the header)"
+        )
