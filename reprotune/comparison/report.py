@@ -19,7 +19,7 @@ th { border-bottom: 2px solid #999 } h1 { font-size: 1.4rem } h2 { font-size: 1.
   margin-top: 1.8rem } code { font: 13px ui-monospace, monospace }
 .verdict { padding: .8rem 1rem; border-left: 6px solid; background: #f6f6f6 }
 .better { border-color: #009e73 } .worse { border-color: #d55e00 } .same { border-color: #999 }
-.none { border-color: #e69f00 } .unproven { border-color: #cc79a7 }
+.none, .inconclusive { border-color: #e69f00 } .unproven { border-color: #cc79a7 }
 figure { display: inline-block; margin: .4rem 1rem .4rem 0 }
 figure svg { max-width: 29rem; height: auto } figcaption { color: #555; font-size: 13px }
 @media (max-width: 40rem) { table { display: block; overflow-x: auto } }
@@ -64,6 +64,7 @@ class Verdict(StrEnum):
     BETTER = "better"
     SAME = "same"
     WORSE = "worse"
+    INCONCLUSIVE = "inconclusive"  # a loss of the gate's margin is not ruled out
     NONE = "none"  # not comparable
     UNPROVEN = "unproven"  # git contradicts the run
 

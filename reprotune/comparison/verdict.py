@@ -9,11 +9,17 @@ from reprotune.comparison import sections, statistics
 from reprotune.comparison.changes import describe_changes, measure_doubt
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
-from reprotune.comparison.report import Report, Verdict, code
+from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
-from reprotune.comparison.sections import PRIMARY, format_p_value, format_points
-from reprotune.comparison.statistics import Change
+from reprotune.comparison.sections import format_p_value, format_points
+from reprotune.comparison.sensitivity import (
+    POWER,
+    approximate_detectable_loss,
+    find_detectable_loss,
+)
+from reprotune.comparison.statistics import Change, is_right
 from reprotune.comparison.testset import find_lever, list_test_labels, measure_shift
+from reprotune.comparison.versions import Best, find_best
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Compare, Gate
@@ -25,14 +31,17 @@ WORDS = {
     Verdict.BETTER: "Better",
     Verdict.SAME: "No significant change",
     Verdict.WORSE: "Worse",
+    Verdict.INCONCLUSIVE: "Inconclusive",
     Verdict.NONE: "Not comparable",
     Verdict.UNPROVEN: "Unproven",
 }
+PASSES = (Verdict.BETTER, Verdict.SAME)
 MOST_NAMED = 5  # classes in the headline
 EXIT_CODES = {
     Verdict.BETTER: 0,
     Verdict.SAME: 0,
     Verdict.WORSE: 1,
+    Verdict.INCONCLUSIVE: 1,
     Verdict.NONE: 2,
     Verdict.UNPROVEN: 3,
 }
@@ -49,6 +58,7 @@ class Result:
     rows: int = 0  # test rows that all runs have
     changes: list[Change] = field(default_factory=list)  # accuracy, macro-F1 and log loss
     recalls: list[Change] = field(default_factory=list)  # of each class
+    detectable: float | None = None  # loss of the gate's figure that would have been found
     proofs: Sequence[Proof] = ()  # of each run of the new side
 
     @property
@@ -70,6 +80,7 @@ class Result:
             "rows": self.rows,
             "metrics": [change.as_json() for change in self.changes],
             "classes": [change.as_json() for change in self.recalls],
+            "detectable_loss": self.detectable,
             "evidence": [proof.as_json() for proof in self.proofs],
         }
 
@@ -118,20 +129,29 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         return Result(Verdict.NONE, Report(title, Verdict.NONE, text, known), bases, heads)
     pairs = pair_rows(bases, heads)
     changes, recalls = measure(pairs, gate, seed)
-    several = len(bases) + len(heads) > 2  # then accuracy alone has their spread
-    name = PRIMARY["accuracy" if several else gate.metric]
-    primary = next(change for change in changes if change.name == name)
+    primary = statistics.measure_primary(pairs.bases, pairs.heads, pairs.classes, gate, seed)
     verdict, why = decide(primary, recalls, gate)
+    best = find_best(bases, heads, gate, seed) if gate.margin is not None else None
+    if best and verdict in PASSES and (held := decide(best.change, [], gate))[0] not in PASSES:
+        verdict = held[0]
+        why = f"against the best version so far, {code(best.version.name)}: {held[1]}; {why}"
     shift = measure_shift(base, head, pairs)
     for reason in filter(None, (find_more_doubted(base, head, gate), find_lever(shift, gate))):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     text = f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have."
+    detectable = find_detectable(primary, pairs, gate)
+    if verdict == Verdict.SAME and detectable:
+        text += (
+            f" A loss of {100 * detectable:.1f} points would have been found in "
+            f"{100 * POWER:.0f} of 100 cases."
+        )
     if lost := name_lost(recalls, gate):
         text += f" Recall fell: {lost}."
     text += f" {shift.sentence}" if shift.sentence else ""
     found = [
         sections.tabulate_metrics(changes, gate),
+        *tell_best(best, gate),
         *sections.score_apart(pairs),
         *list_test_labels(shift),
         *sections.list_flips(pairs),
@@ -140,7 +160,7 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         *describe_changes(base, head),
     ]
     report = Report(title, verdict, text, found)
-    return Result(verdict, report, bases, heads, rows, changes, recalls)
+    return Result(verdict, report, bases, heads, rows, changes, recalls, detectable)
 
 
 def name_side(revisions: Sequence[Revision]) -> str:
@@ -168,6 +188,8 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verd
         if change.corrected < alpha and change.difference < -gate.tolerance:
             return Verdict.WORSE, f"recall of {code(change.name)} {describe(change, gate)}"
     why = f"{primary.name} {describe(primary, gate)}"
+    if gate.margin is not None:
+        return decide_by_margin(primary, gate.margin, alpha, why)
     if primary.p_value >= alpha:
         return Verdict.SAME, why
     if primary.difference > 0:
@@ -175,6 +197,36 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verd
     if primary.difference < -gate.tolerance:
         return Verdict.WORSE, why
     return Verdict.SAME, f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
+
+
+def decide_by_margin(primary: Change, margin: float, alpha: float, why: str) -> tuple[Verdict, str]:
+    """What passes has to rule a loss of the margin out."""
+    significant = primary.p_value < alpha
+    told = f"{why}; a loss of {100 * margin:g} points (`compare.gate.margin`)"
+    if primary.interval[0] > -margin:
+        better = significant and primary.difference > 0
+        return Verdict.BETTER if better else Verdict.SAME, f"{told} is ruled out"
+    worse = significant and primary.difference < 0
+    return Verdict.WORSE if worse else Verdict.INCONCLUSIVE, f"{told} is not ruled out"
+
+
+def find_detectable(primary: Change, pairs: Pairs, gate: Gate) -> float | None:
+    """The loss that would have been found, if there was one."""
+    if primary.name == "accuracy" and len(pairs.bases) + len(pairs.heads) == 2:
+        differ = int((is_right(pairs.base) != is_right(pairs.head)).sum())
+        return find_detectable_loss(len(pairs.head), differ, gate.confidence)
+    return approximate_detectable_loss(primary, gate.confidence)
+
+
+def tell_best(best: Best | None, gate: Gate) -> list[Section]:
+    """How the new side stands beside the best version so far."""
+    if best is None:
+        return []
+    note = (
+        f"Of the versions that git's tags name, {code(best.version.name)} is furthest ahead: "
+        f"{best.change.name} {describe(best.change, gate)}, on {best.rows} test rows."
+    )
+    return [Section("Best version so far", [note])]
 
 
 def name_lost(recalls: Sequence[Change], gate: Gate) -> str:
