@@ -28,12 +28,12 @@ class Answers:
 
     def score(self, said: int, counts: np.ndarray) -> np.ndarray:
         """Macro-F1 of the answers before (1) or after (2), for each row of ``counts``."""
-        return score(counts @ self.place(said), self.classes)
+        return score(np.asarray(counts @ self.place(said)), self.classes)
 
     def place(self, said: int) -> np.ndarray:
         """Where each cell falls in a flat confusion matrix: zeros and ones (cells, matrix)."""
         size = self.classes + 1
-        return np.eye(size * size)[self.cells[0] * size + self.cells[said]]
+        return np.asarray(np.eye(size * size)[self.cells[0] * size + self.cells[said]])
 
 
 def count_answers(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> Answers:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reprotune.comparison.pairing import find_obstacle, pair_rows
+from reprotune.comparison.report import Section, code
 from reprotune.comparison.revision import Revision, git
+from reprotune.comparison.sections import describe
 from reprotune.comparison.statistics import Change, measure_primary
 from reprotune.core.params import Gate
 
@@ -42,3 +44,14 @@ def list_versions() -> list[Revision]:
     for name, commit in (line.split("\0") for line in listed):
         versions.setdefault(commit, Revision(name, commit))
     return list(versions.values())
+
+
+def tell_best(best: Best | None, gate: Gate) -> list[Section]:
+    """How the new side stands beside the best version so far."""
+    if best is None:
+        return []
+    note = (
+        f"Of the versions that git's tags name, {code(best.version.name)} is furthest ahead: "
+        f"{best.change.name} {describe(best.change, gate)}, on {best.rows} test rows."
+    )
+    return [Section("Best version so far", [note])]

@@ -39,11 +39,13 @@ def settle(decisions: pd.DataFrame, where: Path) -> pd.DataFrame:
     different = said.drop_duplicates(["id", "action", "label"])
     disputed = different[different["id"].duplicated(keep=False)]
     if len(disputed):
+        first = disputed.sort_values("id", kind="stable").head(schemas.SHOWN)
         told = [
-            f"row {item.Index + 2}: {item.id} {item.action}"
-            + (f" {item.label}" if item.action == "relabel" else "")
-            + (f", by {item.reviewer}" if isinstance(item.reviewer, str) else "")
-            for item in disputed.sort_values("id", kind="stable").head(schemas.SHOWN).itertuples()
+            f"row {row + 2}: {' '.join([key, action, *([label] if action == 'relabel' else [])])}"
+            + (f", by {reviewer}" if isinstance(reviewer, str) else "")
+            for row, key, action, label, reviewer in zip(
+                first.index.tolist(), *(first[name].tolist() for name in COLUMNS[:4]), strict=True
+            )
         ]
         raise InputError(
             f"{where}: decisions on {disputed['id'].nunique()} rows disagree; keep one of each:\n  "

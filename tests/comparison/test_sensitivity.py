@@ -38,7 +38,7 @@ def test_a_detectable_loss_is_found_in_four_of_five_simulated_tests(
     rows: int, discordant: int
 ) -> None:
     loss = find_detectable_loss(rows, discordant, 0.95)
-    share = max(loss, discordant / rows)
+    share = max(loss, discordant / rows + loss / 2)
     chances = [(share + loss) / 2, (share - loss) / 2, 1 - share]
     draws = np.random.default_rng(1).multinomial(rows, chances, size=2000)
     seen = {
