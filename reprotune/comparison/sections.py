@@ -102,7 +102,7 @@ def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:
         drawn = {name: overlays.draw_over(name, before, after) for name in plots.PICTURES}
     change = plots.draw_confusion_change(pairs.base, pairs.head, pairs.every_class)
     front = [("confusion, after (and change)", plots.render_svg(change))]
-    folded = []
+    folded: list[tuple[str, str]] = []
     for name, figure in drawn.items():
         if figure is not None and name not in overlays.ALONE:
             caption = f"{name.replace('_', ' ')} (pale, dashed or outlined: before)"

@@ -28,7 +28,7 @@ def find_detectable_loss(rows: int, discordant: int, confidence: float) -> float
 
 def find_power(loss: float, share: float, rows: int, confidence: float) -> float:
     """The chance that a loss is significant, if the models differ on a share of the rows."""
-    least, most = binom.ppf([1e-6, 1 - 1e-6], rows, share)
+    least, most = (int(binom.ppf(end, rows, share)) for end in (1e-6, 1 - 1e-6))
     differ = np.arange(least, most + 1)
     needed = binom.isf((1 - confidence) / 2, differ, 0.5) + 1  # rows lost
     found = binom.sf(needed - 1, differ, (1 + loss / share) / 2)
