@@ -147,7 +147,9 @@ def list_detectable() -> Iterator[list[str]]:
     for rows in ROWS:
         rng = np.random.default_rng(1)
         widths = [
-            approximate_detectable_loss(Change("", 0, 0, bound_macro_f1(one, rng), 1), 1 - ALPHA)
+            approximate_detectable_loss(
+                Change("", 0, 0, bound_macro_f1(one, rng), 1), rows, 1 - ALPHA
+            )
             for one in itertools.islice(draw(equal, rows, rng), 100)
         ]
         told = (
