@@ -174,9 +174,9 @@ def compare(
 ) -> None:
     """Report what a change did to the model.
 
-    The exit code is 0 if it passes, 1 if it is worse, 2 if it is not comparable, 3 if it is
-    unproven: git contradicts the run.
-    The JSON has verdict (better, same, worse, none, unproven) and sentence.
+    The exit code is 0 if it passes, 1 if it is worse or inconclusive, 2 if it is not comparable,
+    3 if it is unproven: git contradicts the run.
+    The JSON has verdict (better, same, worse, inconclusive, none, unproven) and sentence.
     """
     from reprotune.comparison.verdict import compare_revisions
     from reprotune.project.reporting import save_report

@@ -25,6 +25,7 @@ def run(
     errors: Path = paths.ERRORS,
     plots: Path = paths.PLOTS,
     metrics: Path = paths.EVALUATE_METRICS,
+    summary: Path = paths.SUMMARY_METRICS,
 ) -> None:
     rows = schemas.read(test, schemas.Split)
     asked = figures.Predicted(*(predictions.read(file) for file in (predicted, fit, baseline)))
@@ -48,6 +49,7 @@ def run(
         for name, plot in figures.draw_up_plots(table, classes).items():
             plot.to_csv(folder / name, index=False, float_format="%.6f")
     records.write(metrics, found)
+    records.write(summary, figures.summarize(found))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ def format_value(value: object) -> Data:
 def tabulate(title: str, rows: Sequence[Sequence[str]], most: int = 50) -> list[Section]:
     """A section of names with their values before and after; none without rows."""
     more = [f"{len(rows)} in all; the first {most}."] if len(rows) > most else []
-    return [Section(title, more, ("", "before", "after"), rows[:most])] if rows else []
+    if not rows:
+        return []
+    return [Section(title, more, ("", "before", "after"), rows[:most], is_folded=True)]
 
 
 def compare_data(base: Revision, head: Revision) -> list[Section]:
@@ -59,12 +61,13 @@ def compare_data(base: Revision, head: Revision) -> list[Section]:
     ]
     notes = describe_labels(base, head)
     if rows or notes:
-        sections.append(Section("Data", notes, ("rows", "number", "for example"), rows))
+        headers = ("rows", "number", "for example")
+        sections.append(Section("Data", notes, headers, rows, is_folded=True))
         sections.append(compare_shares(old, new))
     if base.predictions is not None and head.predictions is not None and len(changes["added"]):
         figures = statistics.measure_drift(base.predictions, head.predictions)
         told = [[name, f"{value:.3g}"] for name, value in figures.items()]
-        sections.append(Section("Test texts", [], ("", ""), told))
+        sections.append(Section("Test texts", [], ("", ""), told, is_folded=True))
     return sections
 
 
@@ -126,7 +129,8 @@ def compare_shares(old: pd.DataFrame, new: pd.DataFrame) -> Section:
             was, now = (100 * count.get(name, 0.0) for count in counts)
             if not np.isclose(was, now, atol=0.05):
                 rows.append(["", "", "", Data(str(name)), f"{was:.1f} % → {now:.1f} %"])
-    return Section("Rows and class shares", [], ("role", "before", "after", "class", "share"), rows)
+    headers = ("role", "before", "after", "class", "share")
+    return Section("Rows and class shares", [], headers, rows, is_folded=True)
 
 
 def compare_pins(base: Revision, head: Revision) -> list[Section]:
@@ -140,18 +144,25 @@ def compare_pins(base: Revision, head: Revision) -> list[Section]:
 
 
 def compare_stages(base: Revision, head: Revision) -> list[Section]:
-    """The stages whose record in the lock changed, and what of it."""
+    rows = [[Data(name), *told] for name, told in list_reruns(base, head).items()]
+    headers = ("stage", "outputs changed", "because of")
+    if not rows:
+        return []
+    return [Section("Stages that ran again", [], headers, rows, is_folded=True)]
+
+
+def list_reruns(base: Revision, head: Revision) -> dict[str, tuple[str, str]]:
+    """The stages whose record in the lock changed: whether their outputs did, and why they ran."""
     old, new = read_stages(base), read_stages(head)
-    rows: list[list[str]] = []
+    found: dict[str, tuple[str, str]] = {}
     for name, now in new.items():
         was = old.get(name)
         if was is None:
-            rows.append([Data(name), "new", ""])
+            found[name] = ("new", "")
         elif why := [*diff_files(was.deps, now.deps), *diff_params(was, now)]:
             outs = "yes" if diff_files(was.outs, now.outs) else "no"
-            rows.append([Data(name), outs, Data(", ".join(why))])
-    headers = ("stage", "outputs changed", "because of")
-    return [Section("Stages that ran again", [], headers, rows)] if rows else []
+            found[name] = (outs, Data(", ".join(why)))
+    return found
 
 
 def diff_files(old: Sequence[File], new: Sequence[File]) -> list[str]:

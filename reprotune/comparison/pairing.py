@@ -1,11 +1,12 @@
 """The test rows that two sides share, or why they cannot be compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from reprotune.comparison import statistics
+from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 
@@ -17,10 +18,13 @@ class Pairs:
     Their columns are id, text, label, predicted and a probability for each class.
     """
 
-    classes: list[str]
+    classes: list[str]  # that every run has; no row has a label of another
     bases: list[pd.DataFrame]
     heads: list[pd.DataFrame]
     alone: dict[str, pd.DataFrame]  # before and after: rows of the first run that not all have
+    before: pd.DataFrame  # all rows of the first run, with the new names of its classes
+    renamed: dict[str, str] = field(default_factory=dict)  # class before: after
+    others: dict[str, list[str]] = field(default_factory=dict)  # before and after: classes alone
 
     @property
     def base(self) -> pd.DataFrame:
@@ -30,18 +34,39 @@ class Pairs:
     def head(self) -> pd.DataFrame:
         return self.heads[0]
 
+    @property
+    def every_class(self) -> list[str]:
+        """Those of one side, too, which a model may answer."""
+        return sorted({*self.classes, *self.others["before"], *self.others["after"]})
+
+    @property
+    def sentence(self) -> str:
+        """What became of the classes; empty if they are the same."""
+        told = [f"{code(was)} is now called {code(now)}" for was, now in self.renamed.items()]
+        for side, word in (("after", "new"), ("before", "gone")):
+            if names := self.others[side]:
+                told.append(f"{word}: {', '.join(map(code, names[:5]))}, whose rows do not count")
+        return f"Classes: {'; '.join(told)}." if told else ""
+
 
 def pair_rows(bases: Sequence[Revision], heads: Sequence[Revision]) -> Pairs:
     """The predictions of runs that can be compared."""
-    old, new = list_tables(bases), list_tables(heads)
-    shared, labels = find_shared(old, new), new[0]
+    renamed = find_renamed(bases[0], heads[0])
+    new = list_tables(heads)
+    old = [rename(table, renamed, new[0]) for table in list_tables(bases)]
+    classes = list_common(old, new)
+    shared, labels = find_shared(old, new, classes), new[0]
+    sides = {"before": old[0], "after": new[0]}
     return Pairs(
-        list_classes(labels),
+        classes,
         [select(table, shared, labels) for table in old],
         [select(table, shared, labels) for table in new],
+        {name: table[~table["id"].isin(shared)] for name, table in sides.items()},
+        old[0],
+        renamed,
         {
-            name: table[~table["id"].isin(shared)]
-            for name, table in (("before", old[0]), ("after", new[0]))
+            name: [one for one in list_classes(table) if one not in classes]
+            for name, table in sides.items()
         },
     )
 
@@ -51,15 +76,57 @@ def find_obstacle(bases: Sequence[Revision], heads: Sequence[Revision]) -> str:
     for revision in (*bases, *heads):
         if revision.predictions is None or revision.predictions.empty:
             return f"{revision.name} has no {paths.PREDICTIONS}; was `dvc repro` run and committed?"
-    old, new = list_tables(bases), list_tables(heads)
-    classes = [list_classes(table) for table in (*old, *new)]
-    if any(names != classes[0] for names in classes):
-        different = sorted(set(classes[0]) ^ set(classes[-1])) or ["their order"]
-        return f"the classes differ: {', '.join(different)[:200]}"
-    count = len(find_shared(old, new))
-    if count < statistics.LEAST_ROWS:
-        return f"they share {count} test rows; {statistics.LEAST_ROWS} are the least"
+    pairs = pair_rows(bases, heads)
+    if not pairs.classes:
+        return f"they have no class in common: {', '.join(pairs.every_class)[:200]}"
+    if len(pairs.head) < statistics.LEAST_ROWS:
+        return f"they share {len(pairs.head)} test rows; {statistics.LEAST_ROWS} are the least"
     return ""
+
+
+def find_renamed(base: Revision, head: Revision) -> dict[str, str]:
+    """Classes that have another name for the same labels of the data: before, after."""
+    old, new = (list_raw_labels(run) for run in (base, head))
+    return {
+        was: now
+        for was, labels in old.items()
+        for now, others in new.items()
+        if labels == others and was not in new and now not in old
+    }
+
+
+def list_raw_labels(revision: Revision) -> dict[str, set[str]]:
+    """Each class with its labels in the data, by the parameters."""
+    found: dict[str, set[str]] = {}
+    for name, value in revision.params.items():
+        if name.startswith("download.labels.") and isinstance(value, str):
+            found.setdefault(value, set()).add(name.removeprefix("download.labels."))
+    return found
+
+
+def rename(table: pd.DataFrame, renamed: dict[str, str], new: pd.DataFrame) -> pd.DataFrame:
+    """The table with the new names of its classes.
+
+    An id is made of text and label, so a row of a renamed class takes that of the same text.
+    """
+    if not renamed:
+        return table
+    table = table.rename(columns=renamed).assign(
+        label=table["label"].replace(renamed), predicted=table["predicted"].replace(renamed)
+    )
+    ids = dict(zip(number_texts(new), new["id"], strict=True))
+    moved = table["label"].isin(list(renamed.values()))
+    found = [
+        ids.get(key, row) if is_moved else row
+        for key, row, is_moved in zip(number_texts(table), table["id"], moved, strict=True)
+    ]
+    return table.assign(id=found)
+
+
+def number_texts(table: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Text, label and how often they came before."""
+    times = table.groupby(["text", "label"], sort=False).cumcount()
+    return list(zip(table["text"], table["label"], times, strict=True))
 
 
 def list_tables(revisions: Sequence[Revision]) -> list[pd.DataFrame]:
@@ -70,10 +137,19 @@ def list_classes(table: pd.DataFrame) -> list[str]:
     return list(table.columns[4:])  # after id, text, label, predicted
 
 
-def find_shared(old: Sequence[pd.DataFrame], new: Sequence[pd.DataFrame]) -> list[str]:
-    """Ids that every table has, in the order of the first of the new side."""
+def list_common(old: Sequence[pd.DataFrame], new: Sequence[pd.DataFrame]) -> list[str]:
+    """The classes of every run."""
+    known = set.intersection(*(set(list_classes(table)) for table in (*old, *new)))
+    return [name for name in list_classes(new[0]) if name in known]
+
+
+def find_shared(
+    old: Sequence[pd.DataFrame], new: Sequence[pd.DataFrame], classes: Sequence[str]
+) -> list[str]:
+    """Ids that every table has, of rows of these classes, in the order of the new side."""
     known = set.intersection(*(set(table["id"]) for table in (*old, *new)))
-    return [row for row in new[0]["id"] if row in known]
+    rows = new[0][new[0]["label"].isin(list(classes))]
+    return [row for row in rows["id"] if row in known]
 
 
 def select(table: pd.DataFrame, rows: list[str], labels_of: pd.DataFrame) -> pd.DataFrame:

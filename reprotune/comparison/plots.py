@@ -67,10 +67,11 @@ def draw_confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]
             for row, column in np.ndindex(*change.shape):
                 dark = abs(change[row, column]) > 0.6 * most
                 axes.text(
-                    column, row, f"{change[row, column]:+d}", ha="center", va="center",
+                    column, row, f"{after[row, column]} ({change[row, column]:+d})",
+                    ha="center", va="center",
                     color="white" if dark else "black",
                 )  # fmt: skip
-        axes.set_title("Confusion matrix: change")
+        axes.set_title("Confusion matrix: rows after (and change)")
         return figure
 
 

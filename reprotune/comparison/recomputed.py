@@ -112,6 +112,13 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
     return made.model_copy(update={"reference": found.reference, "baselines": baselines})
 
 
+def summarize(evidence: Evidence) -> BaseModel | None:
+    """The few figures of ``metrics/summary.json``, from those of ``metrics/evaluate.json``."""
+    found = evidence.read(paths.SUMMARY_METRICS, metrics.Summary)
+    whole = evidence.read(paths.EVALUATE_METRICS, metrics.Evaluation)
+    return None if found is None or whole is None else figures.summarize(whole)
+
+
 def count_exported(evidence: Evidence) -> BaseModel | None:
     """The rows on which the export was held against the tuned model: those of the test."""
     found = evidence.read(paths.EXPORT_METRICS, metrics.Export)
@@ -127,6 +134,7 @@ FIGURES: dict[Path, Callable[[Evidence], BaseModel | None]] = {
     paths.PREDICTIONS_METRICS: score_answers,
     paths.BASELINE_METRICS: score_baselines,
     paths.EVALUATE_METRICS: evaluate,
+    paths.SUMMARY_METRICS: summarize,
     paths.EXPORT_METRICS: count_exported,
 }
 

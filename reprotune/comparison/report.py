@@ -10,19 +10,35 @@ MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
 MARK = "<!-- reprotune -->"  # by which the comment is found again
 SHOWN = 200  # characters of a text
 STYLE = """
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #f6f6f6; --line: #ddd;
+  --pale: #555 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e4e4; --paper: #161616; --soft: #242424;
+  --line: #444; --pale: #aaa } }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
-  color: #1b1b1b; background: #fff }
-table { border-collapse: collapse; margin: .6rem 0 } td, th { border-bottom: 1px solid #ddd;
+  color: var(--ink); background: var(--paper); overflow-wrap: anywhere }
+table { border-collapse: collapse; margin: .6rem 0 } td, th { border-bottom: 1px solid var(--line);
   padding: .25rem .7rem; text-align: left; vertical-align: top; overflow-wrap: break-word }
 td:last-child { overflow-wrap: anywhere }
 th { border-bottom: 2px solid #999 } h1 { font-size: 1.4rem } h2 { font-size: 1.1rem;
   margin-top: 1.8rem } code { font: 13px ui-monospace, monospace }
-.verdict { padding: .8rem 1rem; border-left: 6px solid; background: #f6f6f6 }
-.better { border-color: #009e73 } .worse { border-color: #d55e00 } .same { border-color: #999 }
-.none { border-color: #e69f00 } .unproven { border-color: #cc79a7 }
-figure { display: inline-block; margin: .4rem 1rem .4rem 0 }
-figure svg { max-width: 29rem; height: auto } figcaption { color: #555; font-size: 13px }
-@media (max-width: 40rem) { table { display: block; overflow-x: auto } }
+.top { display: grid; grid-template-columns: 3fr 2fr; gap: 1rem; align-items: start }
+.verdict, .changed { margin: 0; padding: .8rem 1rem; border-left: 6px solid var(--line);
+  background: var(--soft); min-width: 0 } .changed ul { margin: .3rem 0 0; padding-left: 1.1rem }
+.verdict.better { border-color: #009e73 } .verdict.worse { border-color: #d55e00 }
+.verdict.same { border-color: #999 } .verdict.unproven { border-color: #cc79a7 }
+.verdict.none, .verdict.inconclusive { border-color: #e69f00 }
+details { margin: .8rem 0 } summary { cursor: pointer; font-weight: 600 }
+figure { display: inline-block; margin: .4rem 1rem .4rem 0; max-width: 100% }
+figure svg { max-width: 100%; height: auto; background: #fff; border-radius: 4px }
+figcaption { color: var(--pale); font-size: 13px }
+@media (max-width: 40rem) {
+  body { margin-top: 1rem } .top { grid-template-columns: 1fr }
+  figure { display: block; margin: .4rem 0 }
+  table, tbody, tr, td { display: block } th { display: none }
+  tr { border-bottom: 1px solid var(--line); padding: .3rem 0 }
+  td { border: 0; padding: .1rem 0; overflow-wrap: anywhere } td:empty { display: none }
+  td[data-name]:not([data-name=""])::before { content: attr(data-name) ": "; color: var(--pale) }
+}
 """
 PAGE = """<!doctype html>
 <html lang="en">
@@ -56,6 +72,7 @@ class Section:
     headers: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     pictures: Sequence[tuple[str, str]] = ()
+    is_folded: bool = False  # shown on a click
 
 
 class Verdict(StrEnum):
@@ -64,6 +81,7 @@ class Verdict(StrEnum):
     BETTER = "better"
     SAME = "same"
     WORSE = "worse"
+    INCONCLUSIVE = "inconclusive"  # a loss of the gate's margin is not ruled out
     NONE = "none"  # not comparable
     UNPROVEN = "unproven"  # git contradicts the run
 
@@ -74,6 +92,7 @@ class Report:
     kind: Verdict
     verdict: str  # the sentence, its first words in bold
     sections: Sequence[Section] = field(default=())
+    changed: Sequence[str] = ()  # what was changed, a line each
 
 
 def cut(text: str) -> str:
@@ -96,15 +115,22 @@ def code(text: str) -> str:
 def markdown(report: Report) -> str:
     """The report without its pictures; what is too long for a comment is left out, and said."""
     parts = [f"{MARK}\n## {report.title}\n\n{report.verdict}\n"]
+    if report.changed:
+        parts.append("".join(f"- {line}\n" for line in report.changed))
     left_out = []
     for section in report.sections:
         if not (section.notes or section.rows):
             continue
-        lines = [f"### {section.title}", "", *[f"{note}\n" for note in section.notes]]
+        lines = [f"{note}\n" for note in section.notes]
         if section.rows:
             lines += [join_cells(section.headers), "|" + "---|" * len(section.headers)]
             lines += [join_cells(row) for row in section.rows]
-        part = "\n".join(lines) + "\n"
+        body = "\n".join(lines)
+        if section.is_folded:
+            summary = f"<summary>{escape(section.title)}</summary>"
+            part = f"<details>{summary}\n\n{body}\n\n</details>\n"
+        else:
+            part = f"### {section.title}\n\n{body}\n"
         if sum(map(len, parts)) + len(part) > MOST_CHARACTERS:
             left_out.append(section.title)
         else:
@@ -120,22 +146,37 @@ def join_cells(cells: Sequence[str]) -> str:
 
 def html(report: Report) -> str:
     """One page that needs nothing else, and in which nothing runs."""
-    body = [f"<h1>{render_text(report.title)}</h1>"]
-    body.append(f'<p class="verdict {report.kind}">{render_text(report.verdict)}</p>')
+    top = [f'<p class="verdict {report.kind}">{render_text(report.verdict)}</p>']
+    if report.changed:
+        lines = "".join(f"<li>{render_text(line)}</li>" for line in report.changed)
+        top.append(f'<div class="changed">What was changed<ul>{lines}</ul></div>')
+    body = [f"<h1>{render_text(report.title)}</h1>", f'<div class="top">{"".join(top)}</div>']
     for section in report.sections:
-        body.append(f"<h2>{render_text(section.title)}</h2>")
-        body += [f"<p>{render_text(note)}</p>" for note in section.notes]
-        if section.rows:
-            head = "".join(f"<th>{render_text(name)}</th>" for name in section.headers)
-            rows = ["".join(f"<td>{render_cell(c)}</td>" for c in row) for row in section.rows]
-            body.append(f"<table><tr>{head}</tr>")
-            body += [f"<tr>{row}</tr>" for row in rows]
-            body.append("</table>")
-        body += [
-            f"<figure>{svg}<figcaption>{render_text(name)}</figcaption></figure>"
-            for name, svg in section.pictures
-        ]
+        title = render_text(section.title)
+        if section.is_folded:
+            body += [f"<details><summary>{title}</summary>", *render_section(section), "</details>"]
+        else:
+            body += [f"<h2>{title}</h2>", *render_section(section)]
     return PAGE.format(title=escape(report.title), style=STYLE, body="\n".join(body))
+
+
+def render_section(section: Section) -> list[str]:
+    """Notes, table and pictures; cells name their column, for which a phone has no room."""
+    body = [f"<p>{render_text(note)}</p>" for note in section.notes]
+    if section.rows:
+        head = "".join(f"<th>{render_text(name)}</th>" for name in section.headers)
+        body.append(f"<table><tr>{head}</tr>")
+        for row in section.rows:
+            cells = [
+                f'<td data-name="{escape(name)}">{render_cell(cell)}</td>'
+                for name, cell in zip(section.headers, row, strict=True)
+            ]
+            body.append(f"<tr>{''.join(cells)}</tr>")
+        body.append("</table>")
+    return body + [
+        f"<figure>{svg}<figcaption>{render_text(name)}</figcaption></figure>"
+        for name, svg in section.pictures
+    ]
 
 
 def render_cell(text: str) -> str:

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from reprotune.comparison import plots, statistics
+from reprotune.comparison import overlays, plots, statistics
 from reprotune.comparison.pairing import Pairs
 from reprotune.comparison.report import Data, Section
 from reprotune.comparison.revision import Revision
@@ -22,6 +22,15 @@ def format_points(value: float) -> str:
 
 def format_p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def describe(change: Change, gate: Gate) -> str:
+    low, high = change.interval
+    return (
+        f"{change.base:.3f} → {change.head:.3f}, {format_points(change.difference)} points "
+        f"({100 * gate.confidence:g} % interval {format_points(low)} to {format_points(high)}, "
+        f"p {format_p_value(change.p_value)})"
+    )
 
 
 def tabulate_metrics(changes: Sequence[Change], gate: Gate) -> Section:
@@ -77,20 +86,29 @@ def list_flips(pairs: Pairs) -> list[Section]:
     return sections
 
 
-def draw_both(base: Revision, head: Revision, pairs: Pairs) -> Section:
-    """Both sides' pictures, and the difference of the confusion matrices on the shared rows."""
-    before, after = draw_side("before", base), draw_side("after", head)
-    found = [side[name] for name in plots.PICTURES for side in (before, after) if name in side]
-    change = plots.draw_confusion_change(pairs.base, pairs.head, pairs.classes)
-    found.append(("confusion, after minus before", plots.render_svg(change)))
-    return Section("Pictures", pictures=found)
+def draw_differences(changes: Sequence[Change], recalls: Sequence[Change]) -> Section:
+    """One picture of every difference with its interval."""
+    picture = plots.render_svg(overlays.draw_forest(changes, recalls))
+    caption = "after minus before, with intervals; filled: significant"
+    return Section("All differences", pictures=[(caption, picture)])
 
 
-def draw_side(name: str, revision: Revision) -> dict[str, tuple[str, str]]:
-    """The pictures of one run, each with its caption."""
+def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:
+    """The pictures of both runs in one frame each, most of them folded."""
     with tempfile.TemporaryDirectory() as work:
-        revision.save_plotted(Path(work))
-        return {
-            picture: (f"{picture.replace('_', ' ')}, {name}", plots.render_svg(figure))
-            for picture, figure in plots.draw_pictures(Path(work))
-        }
+        before, after = Path(work, "before"), Path(work, "after")
+        base.save_plotted(before)
+        head.save_plotted(after)
+        drawn = {name: overlays.draw_over(name, before, after) for name in plots.PICTURES}
+    change = plots.draw_confusion_change(pairs.base, pairs.head, pairs.every_class)
+    front = [("confusion, after (and change)", plots.render_svg(change))]
+    folded: list[tuple[str, str]] = []
+    for name, figure in drawn.items():
+        if figure is not None and name not in overlays.ALONE:
+            caption = f"{name.replace('_', ' ')} (pale, dashed or outlined: before)"
+            place = front if name in overlays.FRONT else folded
+            place.append((caption, plots.render_svg(figure)))
+    return [
+        Section("Pictures", pictures=front),
+        Section("More pictures", pictures=folded, is_folded=True),
+    ]

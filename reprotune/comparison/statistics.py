@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, ttest_1samp
+from scipy.stats import t, ttest_1samp
 
+from reprotune.comparison.swapping import count_answers, draw_rows, swap_models
+from reprotune.core.params import Gate
 from reprotune.evaluation.calibration import LEAST
-from reprotune.evaluation.metrics import Resampling, compare_accuracy, macro_f1, quantiles
+from reprotune.evaluation.metrics import Resampling, compare_accuracy
 
 RESAMPLES = 2000
 LEAST_ROWS = 30  # that both sides must have, to say anything
@@ -71,23 +73,12 @@ def compare_proportions(
 def compare_macro_f1(
     base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
 ) -> Change:
-    """Macro-F1: paired bootstrap over the rows, drawn as counts of (label, base, head)."""
-    columns = (head["label"], base["predicted"], head["predicted"])
-    codes = [pd.Categorical(column, categories=list(classes)).codes for column in columns]
-    cells, counts = np.unique(np.stack(codes), axis=1, return_counts=True)
-    rows, size = int(counts.sum()), len(classes)
+    """Macro-F1: paired bootstrap interval, and a permutation test that swaps the models."""
+    answers = count_answers(base, head, classes)
+    before, after = (float(answers.score(said, answers.counts)[0]) for said in (1, 2))
     rng = np.random.default_rng(seed)
-    draws = np.vstack([counts, rng.multinomial(rows, counts / rows, size=RESAMPLES)])
-    scores = []
-    for said in (cells[1], cells[2]):
-        matrix = np.zeros((len(draws), size * size))
-        np.add.at(matrix.T, cells[0] * size + said, draws.T)
-        scores.append(macro_f1(matrix.reshape(-1, size, size)))
-    change = (scores[1] - scores[0])[1:]
-    tail = min((change <= 0).sum(), (change >= 0).sum()) + 1
-    low, high = quantiles(change, confidence)
-    p_value = min(1.0, 2 * tail / (RESAMPLES + 1))
-    return Change("macro-F1", float(scores[0][0]), float(scores[1][0]), (low, high), p_value)
+    interval = draw_rows(answers, confidence, RESAMPLES, rng)
+    return Change("macro-F1", before, after, interval, swap_models(answers, RESAMPLES, rng))
 
 
 def compare_log_loss(
@@ -121,6 +112,22 @@ def compare_metrics(
     )
 
 
+def measure_primary(
+    bases: Sequence[pd.DataFrame],
+    heads: Sequence[pd.DataFrame],
+    classes: Sequence[str],
+    gate: Gate,
+    seed: int,
+) -> Change:
+    """The one figure that decides: that of the gate or, of several seeds, the accuracy."""
+    base, head = bases[0], heads[0]
+    if len(bases) + len(heads) > 2:  # their spread is known of the accuracy alone
+        return compare_over_seeds(bases, heads, gate.confidence)
+    if gate.metric == "macro_f1":
+        return compare_macro_f1(base, head, classes, gate.confidence, seed)
+    return compare_proportions("accuracy", is_right(base), is_right(head), gate.confidence, seed)
+
+
 def compare_recalls(
     base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
 ) -> list[Change]:
@@ -140,18 +147,21 @@ def compare_over_seeds(
     """Accuracy of several training seeds on each side; their spread counts as noise.
 
     The difference of two means over seeds, on the same rows: its variance is that of the rows'
-    differences plus that of each side's seeds. A normal approximation.
+    differences plus that of each side's seeds. A t-test, for a spread that is known from few seeds
+    is known badly; its degrees of freedom are those of Welch (1947).
     """
     old, new = (np.array([is_right(table) for table in side]) for side in (bases, heads))
     rows = new.mean(axis=0) - old.mean(axis=0)
-    variance = rows.var(ddof=1) / len(rows)
-    for side in (old, new):
-        if len(side) > 1:
-            variance += side.mean(axis=1).var(ddof=1) / len(side)
-    before, after, error = float(old.mean()), float(new.mean()), float(np.sqrt(variance))
-    wide = float(norm.ppf(0.5 + confidence / 2)) * error
+    samples = [rows, *(side.mean(axis=1) for side in (old, new) if len(side) > 1)]
+    parts = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
+    before, after, error = float(old.mean()), float(new.mean()), float(np.sqrt(parts.sum()))
+    if not error:
+        return Change("accuracy", before, after, (after - before,) * 2, 1.0)
+    spare = np.array([len(sample) - 1 for sample in samples])
+    chance = t(parts.sum() ** 2 / (parts**2 / spare).sum())
+    wide = float(chance.ppf(0.5 + confidence / 2)) * error
     interval = (after - before - wide, after - before + wide)
-    p_value = float(2 * norm.sf(abs(after - before) / error)) if error else 1.0
+    p_value = float(2 * chance.sf(abs(after - before) / error))
     return Change("accuracy", before, after, interval, p_value, p_value)
 
 

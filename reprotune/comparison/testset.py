@@ -57,7 +57,8 @@ class Shift:
 def measure_shift(base: Revision, head: Revision, pairs: Pairs) -> Shift:
     """Hold the test sets of two runs against each other; both have predictions."""
     assert base.predictions is not None and head.predictions is not None
-    old = base.predictions.set_index("id")
+    old = pairs.before.set_index("id")
+    kept = set(pairs.classes) - set(pairs.renamed.values())  # no other row keeps its id
     was = old.loc[pairs.head["id"]].reset_index()
     listed = head.read_table(paths.ROWS)
     known = set(head.predictions["id"] if listed is None else listed["id"])
@@ -67,7 +68,7 @@ def measure_shift(base: Revision, head: Revision, pairs: Pairs) -> Shift:
         labels=float(is_right(pairs.base).mean() - is_right(was).mean()),
         model=float(is_right(pairs.head).mean() - is_right(pairs.base).mean()),
         relabelled=list_relabelled(was, pairs, head),
-        removed=sum(row not in known for row in old.index),
+        removed=sum(row not in known for row in old.index[old["label"].isin(kept)]),
         rows=len(old),
     )
 

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from reprotune.comparison import sections, statistics
-from reprotune.comparison.changes import describe_changes, measure_doubt
+from reprotune.comparison.changed import summarize_changes
+from reprotune.comparison.changes import describe_changes, list_reruns, measure_doubt
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
-from reprotune.comparison.report import Report, Verdict, code
+from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
-from reprotune.comparison.sections import PRIMARY, format_p_value, format_points
+from reprotune.comparison.sections import describe, format_p_value, format_points
+from reprotune.comparison.sensitivity import POWER, find_detectable
 from reprotune.comparison.statistics import Change
-from reprotune.comparison.testset import find_lever, list_test_labels, measure_shift
+from reprotune.comparison.testset import Shift, find_lever, list_test_labels, measure_shift
+from reprotune.comparison.versions import Best, find_best, tell_best
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Compare, Gate
@@ -27,14 +30,17 @@ WORDS = {
     Verdict.BETTER: "Better",
     Verdict.SAME: "No significant change",
     Verdict.WORSE: "Worse",
+    Verdict.INCONCLUSIVE: "Inconclusive",
     Verdict.NONE: "Not comparable",
     Verdict.UNPROVEN: "Unproven",
 }
+PASSES = (Verdict.BETTER, Verdict.SAME)
 MOST_NAMED = 5  # classes in the headline
 EXIT_CODES = {
     Verdict.BETTER: 0,
     Verdict.SAME: 0,
     Verdict.WORSE: 1,
+    Verdict.INCONCLUSIVE: 1,
     Verdict.NONE: 2,
     Verdict.UNPROVEN: 3,
 }
@@ -51,6 +57,7 @@ class Result:
     rows: int = 0  # test rows that all runs have
     changes: list[Change] = field(default_factory=list)  # accuracy, macro-F1 and log loss
     recalls: list[Change] = field(default_factory=list)  # of each class
+    detectable: float | None = None  # loss of the gate's figure that would have been found
     proofs: Sequence[Proof] = ()  # of each run of the new side
 
     @property
@@ -72,6 +79,7 @@ class Result:
             "rows": self.rows,
             "metrics": [change.as_json() for change in self.changes],
             "classes": [change.as_json() for change in self.recalls],
+            "detectable_loss": self.detectable,
             "evidence": [proof.as_json() for proof in self.proofs],
         }
 
@@ -105,7 +113,8 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
             f"**{WORDS[verdict]}**: {': '.join(filter(None, findings[0]))}{more}. "
             f"The predictions as they stand say: {text.replace('**', '', 2)}"
         )
-    parts = [tell_evidence(old, proofs), *found.report.sections]
+    evidence, parts = tell_evidence(old, proofs), found.report.sections
+    parts = [evidence, *parts] if evidence.rows else [*parts, evidence]
     report = replace(found.report, kind=verdict, verdict=text, sections=parts)
     return replace(found, verdict=verdict, report=report, proofs=proofs)
 
@@ -117,33 +126,73 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     if reason := find_obstacle(bases, heads):
         known = describe_changes(base, head) if head.predictions is not None else []
         text = f"**{WORDS[Verdict.NONE]}**: {reason}."
-        return Result(Verdict.NONE, Report(title, Verdict.NONE, text, known), bases, heads)
+        report = Report(title, Verdict.NONE, text, known, summarize_changes(base, head))
+        return Result(Verdict.NONE, report, bases, heads)
     pairs = pair_rows(bases, heads)
     changes, recalls = measure(pairs, gate, seed)
-    several = len(bases) + len(heads) > 2  # then accuracy alone has their spread
-    name = PRIMARY["accuracy" if several else gate.metric]
-    primary = next(change for change in changes if change.name == name)
-    verdict, why = decide(primary, recalls, gate)
+    primary = statistics.measure_primary(pairs.bases, pairs.heads, pairs.classes, gate, seed)
     shift = measure_shift(base, head, pairs)
+    detectable = find_detectable(primary, pairs, gate)
+    is_same, best = are_identical(bases, heads), None
+    if is_same:
+        verdict, why = Verdict.SAME, tell_identical(base, head, changes)
+    else:
+        verdict, why = decide(primary, recalls, gate)
+        best = find_best(bases, heads, gate, seed) if gate.margin is not None else None
+    if best and verdict in PASSES and (held := decide(best.change, [], gate))[0] not in PASSES:
+        verdict = held[0]
+        why = f"against the best version so far, {code(best.version.name)}: {held[1]}; {why}"
     for reason in filter(None, (find_more_doubted(base, head, gate), find_lever(shift, gate))):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
-    text = f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have."
+    told = [f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have.", pairs.sentence]
+    if verdict == Verdict.SAME and detectable and not is_same:
+        told.append(
+            f"A loss of {100 * detectable:.1f} points would have been found in "
+            f"{100 * POWER:.0f} of 100 cases."
+        )
     if lost := name_lost(recalls, gate):
-        text += f" Recall fell: {lost}."
-    text += f" {shift.sentence}" if shift.sentence else ""
-    text += f" {worth}" if (worth := tell_head(head)) else ""
-    found = [
+        told.append(f"Recall fell: {lost}.")
+    text = " ".join(filter(None, [*told, shift.sentence, tell_head(head)]))
+    found = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
+    pictures = [] if is_same else sections.draw_both(base, head, pairs)
+    parts = [*found, *pictures, *describe_changes(base, head)]
+    report = Report(title, verdict, text, parts, summarize_changes(base, head))
+    return Result(verdict, report, bases, heads, rows, changes, recalls, detectable)
+
+
+def describe_predictions(
+    pairs: Pairs,
+    changes: Sequence[Change],
+    recalls: Sequence[Change],
+    shift: Shift,
+    best: Best | None,
+    gate: Gate,
+) -> list[Section]:
+    """The sections that tell of predictions, but the pictures of each run."""
+    return [
+        sections.draw_differences(changes, recalls),
         sections.tabulate_metrics(changes, gate),
+        *tell_best(best, gate),
         *sections.score_apart(pairs),
         *list_test_labels(shift),
         *sections.list_flips(pairs),
         sections.tabulate_recalls(recalls),
-        sections.draw_both(base, head, pairs),
-        *describe_changes(base, head),
     ]
-    report = Report(title, verdict, text, found)
-    return Result(verdict, report, bases, heads, rows, changes, recalls)
+
+
+def are_identical(bases: Sequence[Revision], heads: Sequence[Revision]) -> bool:
+    """Whether two runs say the same of the same rows, to the last digit."""
+    old, new = bases[0].predictions, heads[0].predictions
+    if len(bases) + len(heads) > 2 or old is None or new is None:
+        return False
+    return old.equals(new)
+
+
+def tell_identical(base: Revision, head: Revision, changes: Sequence[Change]) -> str:
+    ran = ", ".join(code(name) for name in list_reruns(base, head))
+    figures = ", ".join(f"{change.name} {change.head:.3f}" for change in changes)
+    return f"predictions identical, {f'{ran} ran again' if ran else 'no stage ran'} ({figures})"
 
 
 def tell_head(head: Revision) -> str:
@@ -177,6 +226,8 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verd
         if change.corrected < alpha and change.difference < -gate.tolerance:
             return Verdict.WORSE, f"recall of {code(change.name)} {describe(change, gate)}"
     why = f"{primary.name} {describe(primary, gate)}"
+    if gate.margin is not None:
+        return decide_by_margin(primary, gate.margin, alpha, why)
     if primary.p_value >= alpha:
         return Verdict.SAME, why
     if primary.difference > 0:
@@ -184,6 +235,17 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verd
     if primary.difference < -gate.tolerance:
         return Verdict.WORSE, why
     return Verdict.SAME, f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
+
+
+def decide_by_margin(primary: Change, margin: float, alpha: float, why: str) -> tuple[Verdict, str]:
+    """What passes has to rule a loss of the margin out."""
+    significant = primary.p_value < alpha
+    told = f"{why}; a loss of {100 * margin:g} points (`compare.gate.margin`)"
+    if primary.interval[0] > -margin:
+        better = significant and primary.difference > 0
+        return Verdict.BETTER if better else Verdict.SAME, f"{told} is ruled out"
+    worse = significant and primary.difference < 0
+    return Verdict.WORSE if worse else Verdict.INCONCLUSIVE, f"{told} is not ruled out"
 
 
 def name_lost(recalls: Sequence[Change], gate: Gate) -> str:
@@ -207,15 +269,6 @@ def find_more_doubted(base: Revision, head: Revision, gate: Gate) -> str:
     return (
         f"the audit doubts {100 * now:.1f} % of the labels, before {100 * was:.1f} % "
         f"({format_points(gate.doubted)} points are let through)"
-    )
-
-
-def describe(change: Change, gate: Gate) -> str:
-    low, high = change.interval
-    return (
-        f"{change.base:.3f} → {change.head:.3f}, {format_points(change.difference)} points "
-        f"({100 * gate.confidence:g} % interval {format_points(low)} to {format_points(high)}, "
-        f"p {format_p_value(change.p_value)})"
     )
 
 

@@ -13,7 +13,14 @@ COLUMNS = ["id", "action", "label", "reviewer", "note"]
 
 
 def read_decisions(path: Path) -> pd.DataFrame:
-    """The decisions file: CSV with the header ``id,action,label,reviewer,note``."""
+    """The decisions file: CSV with the header ``id,action,label,reviewer,note``.
+
+    Git merges two branches' rows by keeping both (``.gitattributes``): what says the same of a row
+    counts once, as the first says it.
+
+    Raises:
+        InputError: two decisions on a row disagree, or the file is no such CSV.
+    """
     try:
         table = pd.read_csv(
             path, dtype="str", encoding="utf-8", keep_default_na=False, na_values=[""]
@@ -22,7 +29,29 @@ def read_decisions(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as UTF-8 CSV: {error}") from None
-    return schemas.check(table.astype("str").where(table.notna()), schemas.Decisions, path)
+    table = schemas.check(table.astype("str").where(table.notna()), schemas.Decisions, path)
+    return settle(table, path)
+
+
+def settle(decisions: pd.DataFrame, where: Path) -> pd.DataFrame:
+    """One decision a row, if those on a row agree."""
+    said = decisions.assign(label=decisions["label"].where(decisions["action"] == "relabel"))
+    different = said.drop_duplicates(["id", "action", "label"])
+    disputed = different[different["id"].duplicated(keep=False)]
+    if len(disputed):
+        first = disputed.sort_values("id", kind="stable").head(schemas.SHOWN)
+        told = [
+            f"row {row + 2}: {' '.join([key, action, *([label] if action == 'relabel' else [])])}"
+            + (f", by {reviewer}" if isinstance(reviewer, str) else "")
+            for row, key, action, label, reviewer in zip(
+                first.index.tolist(), *(first[name].tolist() for name in COLUMNS[:4]), strict=True
+            )
+        ]
+        raise InputError(
+            f"{where}: decisions on {disputed['id'].nunique()} rows disagree; keep one of each:\n  "
+            + "\n  ".join(told)
+        )
+    return decisions[~decisions["id"].duplicated()].reset_index(drop=True)
 
 
 def decide(

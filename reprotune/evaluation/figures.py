@@ -25,6 +25,7 @@ from reprotune.tables.metrics import (
     Predictions,
     Reference,
     Subset,
+    Summary,
     Threshold,
 )
 
@@ -85,6 +86,21 @@ def evaluate(
         forgetting=said.forgetting,
         generated=said.generated,
         baselines={name: baseline(rows) for name, rows in by_name.items()},
+    )
+
+
+def summarize(found: Evaluation) -> Summary:
+    """The few figures that a reviewer looks at first."""
+    test = found.test
+    return Summary(
+        accuracy=test.accuracy,
+        macro_f1=test.macro_f1,
+        lowest_recall=min(share for name, share in test.recall.items() if test.support[name]),
+        log_loss=test.log_loss,
+        ece=test.ece,
+        gain_over_best_baseline=min(gain.accuracy for gain in found.gain_over.values()),
+        accuracy_without_leaked=found.without_leaked.accuracy,
+        accuracy_on_train=found.fit.get("train"),
     )
 
 

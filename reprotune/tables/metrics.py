@@ -240,6 +240,19 @@ class Evaluation(Figures):
     baselines: dict[str, BaselineIntervals]
 
 
+class Summary(Figures):
+    """``metrics/summary.json``: what a reviewer looks at first, of the test rows."""
+
+    accuracy: float
+    macro_f1: float
+    lowest_recall: float  # of the class that is found least often
+    log_loss: float
+    ece: float
+    gain_over_best_baseline: float  # accuracy
+    accuracy_without_leaked: float
+    accuracy_on_train: float | None = None  # if rows of it were asked
+
+
 class Parity(Figures):
     """The merged model beside the tuned one, on the test rows, both in fp32."""
 

@@ -68,7 +68,7 @@ class Findings(Table):
 class Decisions(Table):
     """What people decided; ``label`` is the new one of a relabelled row."""
 
-    id: Series[str] = pa.Field(str_matches=r"^[0-9a-f]{16}$", unique=True)
+    id: Series[str] = pa.Field(str_matches=r"^[0-9a-f]{16}$")
     action: Series[str] = pa.Field(isin=ACTIONS)
     label: Series[str] = pa.Field(nullable=True)
     reviewer: Series[str] = pa.Field(nullable=True)

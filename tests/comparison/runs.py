@@ -41,6 +41,7 @@ def write_figures(*, as_good: bool = False) -> None:
     truth = pd.Series([None] * len(test))
     found = figures.evaluate(asked, said, truth, subsets, CLASSES, SAMPLING)
     metrics.write(paths.EVALUATE_METRICS, found)
+    metrics.write(paths.SUMMARY_METRICS, figures.summarize(found))
     paths.PLOTS.mkdir(exist_ok=True)
     for name, plot in figures.draw_up_plots(asked.test, CLASSES).items():
         plot.to_csv(paths.PLOTS / name, index=False, float_format="%.6f")

@@ -113,7 +113,7 @@ def test_a_class_may_be_called_what_pandas_takes_for_missing(decisions: Path, na
     [
         (f"{HEADER}{IDS[0]},drop,,,\n", "column action, row 0: 'drop' breaks isin(('keep', "),
         (f"{HEADER}12,keep,,,\n", "column id, row 0: '12' breaks str_matches"),
-        (f"{HEADER}{IDS[0]},keep,,,\n{IDS[0]},keep,,,\n", "row 1: '0000000000000000' breaks field"),
+        (f"{HEADER}{IDS[0]},keep,,,\n{IDS[0]},quarantine,,,\n", "row 3: 00000000"),
         (f"{HEADER}{IDS[0]},relabel,bda,,\n", "'bda' (1 rows); allowed are ['good', 'bad']"),
         (f"{HEADER}{IDS[0]},relabel,,,\n", IDS[0]),
         (f"{HEADER}{'f' * 16},keep,,,\n", "no example has the ids ['ffffffffffffffff']"),

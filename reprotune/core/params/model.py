@@ -173,6 +173,7 @@ class Gate(Section):
     classes: list[Text]
     doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
     test_changed: Share | None = None
+    margin: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class Compare(Section):
