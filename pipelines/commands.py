@@ -16,9 +16,8 @@ from prefect import State
 from prefect.states import Failed
 
 from reprotune.core.errors import InputError
-from reprotune.core.supervision import PARENT
+from reprotune.core.supervision import PARENT, SUPERVISED
 
-SUPERVISED = (sys.executable, "-m", "reprotune.core.supervision")
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
 BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line

@@ -1,5 +1,6 @@
 """Files and folders that are whole or not there, on the disk too."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
 
 
 @contextmanager
@@ -23,15 +26,21 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that replaces ``path`` once it is complete and proven."""
+    """A temporary folder that replaces ``path`` once it is complete and proven.
+
+    The old one stays until then, and there is no moment without one of the two (Linux).
+    """
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
         sync(*(file for file in partial.rglob("*") if file.is_file()))
-        shutil.rmtree(path, ignore_errors=True)
-        put_in_place(partial, path)
+        if path.is_dir() and exchange(partial, path):
+            sync(path.parent)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+            put_in_place(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -41,6 +50,15 @@ def put_in_place(partial: Path, path: Path) -> None:
     sync(partial)
     partial.replace(path)
     sync(path.parent)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step, if this system and its disk can do so."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # Linux has it
+    places = [os.fsencode(one.absolute()), os.fsencode(other.absolute())]
+    return rename is not None and not rename(
+        AT_FDCWD, places[0], AT_FDCWD, places[1], RENAME_EXCHANGE
+    )
 
 
 def sync(*places: Path) -> None:

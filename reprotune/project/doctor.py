@@ -21,6 +21,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.supervision import find_holders
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
 from reprotune.project.machine import time_product
@@ -123,18 +124,6 @@ def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
         return Finding(STOP, "dvc", f"process {running[0]} holds {held}; wait for it, or remove "
                        "the file if that is no dvc")  # fmt: skip
     return Finding(OK, "dvc", "repository and lock are whole, nothing else runs")
-
-
-def find_holders(tree: object) -> Iterator[dict[str, int]]:
-    """The entries of DVC's rwlock that name a process."""
-    if isinstance(tree, dict):
-        if isinstance(pid := tree.get("pid"), int) and 0 < pid < 1 << 31:
-            yield tree
-        for value in tree.values():
-            yield from find_holders(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from find_holders(value)
 
 
 def check_data(params: Params) -> Finding:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.params_file import explain
+from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project.profiles import pin
 
@@ -132,12 +134,16 @@ def run(trial: Trial, stage: str) -> None:
     Raises:
         InputError: it failed; the last lines of what it said.
     """
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", trial.name]
+    command = [*SUPERVISED, sys.executable, "-m", "dvc", "exp", "run", "--temp"]
+    command += ["--name", trial.name]
     for change in trial.changes:
         command += ["-S", change]
     for name in list_untracked():
         command += ["-C", name]
-    done = subprocess.run([*command, stage], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, stage], capture_output=True, text=True, check=False,
+        env=os.environ | {PARENT: str(os.getpid())},
+    )  # fmt: skip
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise InputError(f"{trial.name} failed:\n" + "\n".join(said[-SHOWN:]))
