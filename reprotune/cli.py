@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.printing import end, say
 from reprotune.project import flows
 from reprotune.project.options import repeat_options
 
@@ -29,7 +30,7 @@ def show_version(asked: bool) -> None:
     if asked:
         import reprotune
 
-        print(f"reprotune {reprotune.__version__}")
+        say(f"reprotune {reprotune.__version__}")
         raise typer.Exit
 
 
@@ -63,7 +64,7 @@ def tell(found: "Check", as_json: bool) -> None:
     """Print what was found, and end with 1 if something is wrong."""
     if not (found.ok or as_json):
         raise InputError(found.sentence)
-    print(json.dumps(found.as_json()) if as_json else found.sentence)
+    say(json.dumps(found.as_json()) if as_json else found.sentence)
     if not found.ok:
         sys.exit(1)
 
@@ -96,7 +97,7 @@ def use(
     from reprotune.project import profiles
 
     profiles.use(profile, model=model, data=data)
-    print(f"{paths.PARAMS} now holds the profile {profile}; see git diff, then dvc repro")
+    say(f"{paths.PARAMS} now holds the profile {profile}; see git diff, then dvc repro")
 
 
 @app.command()
@@ -138,11 +139,11 @@ def outdated() -> None:
 
     found = list(upstream.list_sources(load_params()))
     if not found:
-        print("data and model are local: DVC sees their changes")
+        say("data and model are local: DVC sees their changes")
         return
     put(upstream.table(found), width=200)
     if any(source.is_newer for source in found):
-        print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
+        say(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
 
 
 @app.command()
@@ -158,7 +159,7 @@ def doctor(as_json: AsJson = False) -> None:
     ok = all(finding.level != "stop" for finding in findings)
     if as_json:
         told = [{"level": f.level, "what": f.what, "detail": f.detail} for f in findings]
-        print(json.dumps({"ok": ok, "findings": told}))
+        say(json.dumps({"ok": ok, "findings": told}))
     else:
         put(doctor.table(findings))
     if not ok:
@@ -197,7 +198,7 @@ def compare(
 
     result = compare_revisions(base, head)
     pages = ", ".join(map(str, save_report(result.report, output)))
-    print(json.dumps(result.as_json()) if as_json else f"{result.sentence}\n{pages}")
+    say(json.dumps(result.as_json()) if as_json else f"{result.sentence}\n{pages}")
     sys.exit(result.exit_code)
 
 
@@ -211,7 +212,7 @@ def plots(
     written = save(output)
     if not written:
         raise InputError("no plots' data here yet; `dvc repro` makes it")
-    print("\n".join(map(str, written)))
+    say("\n".join(map(str, written)))
 
 
 @app.command()
@@ -244,7 +245,7 @@ def pretrain(
     from reprotune.project.pretraining import rebuild
 
     loss = rebuild(settings, target)
-    print(f"{target}: rebuilt; last training loss {loss:.3f} nats a token")
+    say(f"{target}: rebuilt; last training loss {loss:.3f} nats a token")
 
 
 @app.command()
@@ -261,8 +262,8 @@ def sweep(
         flows.start("sweep", [str(file), *more])
     found = sweeps.sweep(file, sweeps.run_in_turn)
     terminal.show(found.table.astype(object))
-    print(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
-    print(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
+    say(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
+    say(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
     if found.failure:
         raise InputError(found.failure)
 
@@ -286,12 +287,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = repeat_options(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(given, prog_name="reprotune", standalone_mode=False)
-    except InputError as error:
-        sys.exit(f"reprotune: {error}")
     except typer.TyperException as error:  # of usage
-        told = error.format_message().rstrip(".")
-        print(f"reprotune: {told}; see reprotune --help", file=sys.stderr)
+        say(f"reprotune: {error.format_message().rstrip('.')}; see reprotune --help", sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        end("reprotune", error)
     if code:
         sys.exit(code)
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reprotune.core import paths
+from reprotune.core.io import whole_file
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
 WIDE = 20  # ratio of the largest to the least loss from which the scale is logarithmic
@@ -210,12 +211,16 @@ def draw_sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figur
 
 def save(target: Path, folder: Path = Path()) -> list[Path]:
     """Write the pictures as PNG; returns their files."""
-    target.mkdir(parents=True, exist_ok=True)
     written = []
     for name, figure in draw_pictures(folder):
-        figure.savefig(target / f"{name}.png")
-        written.append(target / f"{name}.png")
+        written.append(save_png(figure, target / f"{name}.png"))
     return written
+
+
+def save_png(figure: Figure, file: Path) -> Path:
+    with whole_file(file) as partial:
+        figure.savefig(partial, format="png")
+    return file
 
 
 def render_svg(figure: Figure) -> str:

@@ -207,7 +207,8 @@ def conclude(
     for suffix, frame in (("", table), ("-trials", trial_table)):
         with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
             frame.to_csv(partial, index=False, float_format="%.6f")
-    plots.draw_sweep(table, parameters, asked.select).savefig(paths.SWEEPS / f"{name}.png")
+    picture = plots.draw_sweep(table, parameters, asked.select)
+    plots.save_png(picture, paths.SWEEPS / f"{name}.png")
     same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
     chosen = trial_table[same].sort_values(asked.select, kind="stable")
     return table, str(chosen["trial"].iloc[-1])
