@@ -162,7 +162,7 @@ def test_what_a_stage_had_not_touched_stays(project: Path) -> None:
 
 
 def test_bad_input_keeps_its_own_message() -> None:
-    with pytest.raises(SystemExit, match="^audit: no such column"):
+    with pytest.raises(SystemExit, match=r"^audit: no such column$"):
         printing.end("audit", InputError("no such column"))
     with pytest.raises(ZeroDivisionError):
         printing.end("audit", ZeroDivisionError())
