@@ -13,7 +13,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.printing import end, say
 from reprotune.project import flows
-from reprotune.project.options import repeat_options
+from reprotune.project.options import repeat_options, show_version
 
 if TYPE_CHECKING:  # each command imports what it needs
     from reprotune.project.checks import Check
@@ -24,14 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object and no text.")]
-
-
-def show_version(asked: bool) -> None:
-    if asked:
-        import reprotune
-
-        say(f"reprotune {reprotune.__version__}")
-        raise typer.Exit
 
 
 @app.callback()
@@ -229,11 +221,14 @@ def predict(
         Path | None, Option(help="CSV file to write.", show_default="the terminal")
     ] = None,
     batch_size: Annotated[int, Option(min=1, help="Texts that are scored at once.")] = 64,
+    guard_cells: Annotated[
+        bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
+    ] = True,
 ) -> None:
     """Label texts with the exported model."""
     from reprotune.project import predict
 
-    predict.predict(inputs, model, text_column, output, batch_size)
+    predict.predict(inputs, model, text_column, output, batch_size, guard_cells)
 
 
 @app.command()

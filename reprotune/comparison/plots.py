@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from reprotune.core import paths
 from reprotune.core.io import whole_file
+from reprotune.tables import cells
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
 WIDE = 20  # ratio of the largest to the least loss from which the scale is logarithmic
@@ -45,7 +46,7 @@ def draw_losses(axes: Axes, folder: Path) -> None:
 
 
 def draw_confusion(axes: Axes, folder: Path) -> None:
-    said = pd.read_csv(folder / paths.CONFUSION, dtype="str", keep_default_na=False)
+    said = cells.read(folder / paths.CONFUSION, dtype="str")
     names = sorted(set(said["label"]) | set(said["predicted"]))
     counts = pd.crosstab(said["label"], said["predicted"])
     counts = counts.reindex(index=names, columns=names, fill_value=0)
@@ -107,7 +108,7 @@ def shorten(name: str) -> str:
 
 
 def draw_classes(axes: Axes, folder: Path) -> None:
-    table = pd.read_csv(folder / paths.CLASSWISE, dtype={"class": "str"}, keep_default_na=False)
+    table = cells.read(folder / paths.CLASSWISE, dtype={"class": "str"})
     places = np.arange(len(table))
     for number, key in enumerate(("precision", "recall", "f1")):
         axes.barh(places + (number - 1) * 0.27, table[key], height=0.25, label=key)
@@ -146,7 +147,7 @@ def draw_precision_recall(axes: Axes, folder: Path) -> None:
 
 
 def draw_curves(axes: Axes, file: Path) -> None:
-    table = pd.read_csv(file, dtype={"class": "str"}, keep_default_na=False)
+    table = cells.read(file, dtype={"class": "str"})
     groups = table.groupby("class", sort=False)
     for name, part in groups:
         axes.plot(part.iloc[:, 1], part.iloc[:, 2], linewidth=1.2, label=shorten(str(name)))

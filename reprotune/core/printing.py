@@ -24,6 +24,12 @@ def say(text: object, file: IO[str] | None = None) -> None:
     print(plain(text), file=file, flush=True)
 
 
+def pour(text: str) -> None:
+    """Print the text of a file: as it is, but on a terminal without orders."""
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
 def fail(message: object) -> NoReturn:
     """End the program with a message and exit code 1."""
     try:

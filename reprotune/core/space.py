@@ -52,7 +52,8 @@ def explain(error: BaseException, path: Path, written: int = 0) -> InputError:
     if isinstance(error, InputError):  # it is told already
         return error
     room = written + measure_free(path)
-    return InputError(f"{path}: the disk is full: needs more than {show(room)}; {REMEDY}")
+    told = f"needs more than the {show(room)} that were free"
+    return InputError(f"{path}: the disk is full: {told}; {REMEDY}")
 
 
 def explain_anywhere(error: BaseException) -> InputError:

@@ -45,7 +45,7 @@ class Base:
 
     def count_bytes(self, dtype: str) -> int:
         """What all weights take in a number format, on the disk as in memory."""
-        return self.parameters * getattr(torch, dtype).itemsize
+        return self.parameters * int(getattr(torch, dtype).itemsize)
 
     def load(self, precision: Precision | None = None) -> PreTrainedModel:
         """The untuned model; a head for other classes is drawn anew."""

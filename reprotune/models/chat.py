@@ -88,6 +88,15 @@ def fill(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: boo
     return str(text)
 
 
+def check_template(tokenizer: PreTrainedTokenizerBase, chat: str) -> None:
+    """Raise InputError if prompts would use a chat template that fails or does harm.
+
+    ``chat`` is ``prompt.chat``.
+    """
+    if chat != "none" and tokenizer.chat_template is not None:
+        Frame(tokenizer, turns=1)
+
+
 class Frame:
     """What the template puts around the contents of so many turns, and before the answer.
 

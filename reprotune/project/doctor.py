@@ -140,6 +140,7 @@ def check_data(params: Params) -> Finding:
 
 def check_model(params: Params) -> Finding:
     """The base model and its tokenizer; of a model of the Hub what the Hub says of it."""
+    from reprotune.models.chat import check_template
     from reprotune.models.pinning import Place, check_task, needed, resolve
     from reprotune.models.tokenizer import load_tokenizer
 
@@ -151,7 +152,9 @@ def check_model(params: Params) -> Finding:
         return Finding(OK, "model", f"{repository}, {about}; {fetched}")
     folder = resolve(Place(params.model.kind, params.model.location), paths.SOURCE_MODELS)
     check_task(folder, params.model.task)
-    load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
+    if params.model.task == "causal":
+        check_template(tokenizer, params.prompt.chat)
     return Finding(OK, "model", f"{folder}, {count_parameters(params) / 1e6:.1f} M parameters")
 
 

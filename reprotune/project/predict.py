@@ -1,7 +1,6 @@
 """Label texts of the command line, or a column of a file: ``reprotune predict``."""
 
 import csv
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -9,11 +8,12 @@ from typing import Final
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
 from reprotune.core.params import Download
+from reprotune.core.printing import pour
 from reprotune.data.reading.files import READABLE
 from reprotune.project.sniff import readable
 from reprotune.project.terminal import show
+from reprotune.tables import cells
 
 UNREADABLE = (".xlsx", ".xls", ".ods", ".json", ".gz", ".zst", ".zip", ".docx", ".pdf", ".pkl")
 ENDINGS = {*READABLE, *UNREADABLE}  # of what is a file, whether it is there or not
@@ -22,9 +22,16 @@ LINES = {".txt", ".neg", ".pos"}  # in which every line is a text
 
 
 def predict(
-    inputs: Sequence[str], model: Path, column: str, output: Path | None, batch_size: int
+    inputs: Sequence[str],
+    model: Path,
+    column: str,
+    output: Path | None,
+    batch_size: int,
+    guarded: bool = True,
 ) -> None:
     """Label the inputs; write a CSV file, or show them on the terminal.
+
+    ``guarded``: no spreadsheet takes a cell of it for a formula.
 
     Raises:
         InputError: a file cannot be read, or there is no exported model.
@@ -33,10 +40,9 @@ def predict(
     table = read_table(inputs, column) if from_file else pd.DataFrame({"text": list(inputs)})
     labelled = label(table, column if from_file else "text", model, batch_size)
     if output is not None:
-        with whole_file(output) as partial:
-            labelled.to_csv(partial, index=False, quoting=QUOTED)
+        cells.write(labelled, output, guarded, quoting=QUOTED)
     elif from_file:
-        labelled.to_csv(sys.stdout, index=False, quoting=QUOTED)
+        pour(cells.mark(labelled, guarded).to_csv(index=False, quoting=QUOTED))
     else:
         show(labelled)
 

@@ -1,6 +1,7 @@
 """Start with own data, and say what was found and what comes next: ``reprotune init``."""
 
 from reprotune.core import paths
+from reprotune.core.printing import say
 from reprotune.project.init import Wanted, init, report
 from reprotune.project.terminal import put
 
@@ -18,8 +19,8 @@ def start(wanted: Wanted) -> None:
     """
     put(report(*init(wanted)), width=80)
     if wanted.model is None:
-        print(BUILTIN)
-    print(
+        say(BUILTIN)
+    say(
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"
     )

@@ -19,12 +19,14 @@ from pydantic import Field, ValidationError, model_validator
 from reprotune.comparison.revision import flat, git
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
+from reprotune.core.inside import require_inside
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.params_file import explain
+from reprotune.core.printing import say
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project.profiles import pin
+from reprotune.tables import cells
 
 SHOWN = 12  # lines of a failed trial
 Setting = float | int | str | bool | None
@@ -180,6 +182,7 @@ def read_results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> 
 
 def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     """A sweep that can start: its settings, its trials and the commit that they start from."""
+    require_inside(file)
     asked = load_sweep(file)
     found = list_trials(file.stem, asked)
     check(found)
@@ -205,8 +208,7 @@ def conclude(
     parameters = list(asked.parameters)
     table = seeds.summarize(trial_table, parameters, asked.select)
     for suffix, frame in (("", table), ("-trials", trial_table)):
-        with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
-            frame.to_csv(partial, index=False, float_format="%.6f")
+        cells.write(frame, paths.SWEEPS / f"{name}{suffix}.csv", True, float_format="%.6f")
     picture = plots.draw_sweep(table, parameters, asked.select)
     plots.save_png(picture, paths.SWEEPS / f"{name}.png")
     same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
@@ -266,12 +268,12 @@ def run_in_turn(trials: Sequence[Trial], stage: str, _: str) -> dict[str, str]:
     """Run trials here, one after the other, and say which; why some failed, by their names."""
     failed = {}
     for number, trial in enumerate(trials, start=1):
-        print(f"{number}/{len(trials)} {trial.name}: {', '.join(trial.changes)}", flush=True)
+        say(f"{number}/{len(trials)} {trial.name}: {', '.join(trial.changes)}")
         try:
             run(trial, stage)
         except InputError as error:
             failed[trial.name] = str(error)
-            print(error)
+            say(error)
     return failed
 
 

@@ -28,6 +28,7 @@ from trl import SFTConfig
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Train
+from reprotune.core.printing import say
 from reprotune.core.space import telling
 from reprotune.models.adapters import Tuned, check_room, prepare
 from reprotune.models.encoders import Encoder
@@ -231,7 +232,7 @@ def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
                 raise
             clear_device_cache()
         else:
-            print(f"train.micro_batch_size: {size} fits")
+            say(f"train.micro_batch_size: {size} fits")
             return trainer
     raise AssertionError("the last size returns or raises")
 

@@ -55,9 +55,11 @@ def test_a_full_disk_is_one_message_and_leaves_the_old_file_and_folder(tmp_path:
     if done.returncode:
         pytest.skip(f"no disk of its own here: {done.stderr}")
     file, folder, left = done.stdout.splitlines()
-    end = " KiB; make room, then run this again"
-    assert file.startswith("file: the disk is full: needs more than 24") and file.endswith(end)
-    assert folder.startswith("folder: the disk is full: needs more than 2") and folder.endswith(end)
+    end = " KiB that were free; make room, then run this again"
+    assert file.startswith("file: the disk is full: needs more than the 24") and file.endswith(end)
+    assert folder.startswith("folder: the disk is full: needs more than the 2") and folder.endswith(
+        end
+    )
     assert left == "['file', 'folder', 'folder/weights'] 9000"
 
 
