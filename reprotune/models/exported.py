@@ -11,7 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
-from reprotune.models.encoders import ENCODERS, Encoder, TextEncoder
+from reprotune.models.encoders import ENCODERS, Encoder
+from reprotune.models.heads import TextEncoder
 from reprotune.models.loading import WHOLE, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
