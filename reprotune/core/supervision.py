@@ -51,7 +51,12 @@ def is_orphan() -> bool:
     above = {process.pid for process in psutil.Process().parents()}
     if PARENT in os.environ and os.environ[PARENT] not in map(str, above):
         return True
-    return "DVC_STAGE" in os.environ and bool(running := read_running()) and not running & above
+    if "DVC_STAGE" not in os.environ:
+        return False
+    if running := read_running():
+        return not running & above
+    # DVC has ended, for its shell was killed; it starts a stage in its own group of processes.
+    return os.getpgid(os.getppid()) != os.getpgrp()
 
 
 def read_running() -> set[int]:

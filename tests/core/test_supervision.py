@@ -59,6 +59,17 @@ def test_a_stage_runs_where_dvc_has_noted_nothing_readable(
     assert start_stage(tmp_path, rwlock) == 0
 
 
+def test_a_stage_whose_shell_was_killed_after_which_dvc_ended_well_ends_at_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / RWLOCK).parent.mkdir(parents=True)
+    (tmp_path / RWLOCK).write_text(note())
+    known = os.environ | {"DVC_STAGE": "slow", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", "import stages"]
+    done = subprocess.run(command, cwd=tmp_path, env=known, check=False, process_group=0)
+    assert done.returncode == -signal.SIGKILL
+
+
 def test_a_stage_runs_under_one_of_those_that_dvc_has_noted(tmp_path: Path) -> None:
     assert start_stage(tmp_path, note(NOBODY, os.getpid())) == 0
 
