@@ -16,9 +16,9 @@ from prefect import State
 from prefect.states import Failed
 
 from reprotune.core.errors import InputError
-from reprotune.core.supervision import PARENT
+from reprotune.core.printing import plain
+from reprotune.core.supervision import PARENT, SUPERVISED
 
-SUPERVISED = (sys.executable, "-m", "reprotune.core.supervision")
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
 BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line
@@ -30,6 +30,9 @@ SHOWN = 15  # last lines of a command that failed
 class FlowError(RuntimeError):
     """What ends a flow with a message for its user, and without a stack trace."""
 
+    def __init__(self, message: object) -> None:
+        super().__init__(plain(message))
+
 
 def report_failures(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]:
     """A flow's function whose expected failures become the message of its failed run."""
@@ -39,7 +42,7 @@ def report_failures(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]
         try:
             return run(*arguments, **named)
         except (FlowError, InputError) as error:
-            return Failed(message=str(error))
+            return Failed(message=plain(error))
 
     return tell
 
@@ -98,9 +101,9 @@ def read_pieces(stream: Any) -> Iterator[tuple[str, bool]]:
         *found, rest = re.split(rb"(\r\n|\r|\n)", rest + chunk)
         for text, end in zip(found[::2], found[1::2], strict=True):
             if told := text.decode(errors="replace").rstrip():
-                yield told, end != b"\r"
+                yield plain(told), end != b"\r"
     if rest.strip():
-        yield rest.decode(errors="replace").rstrip(), True
+        yield plain(rest.decode(errors="replace").rstrip()), True
 
 
 def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> list[str]:

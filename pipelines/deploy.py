@@ -21,6 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from pipelines.commands import FlowError
+from reprotune.core.printing import fail, say
 from reprotune.core.yaml_file import read_yaml
 
 POOL = "reprotune"
@@ -103,7 +104,7 @@ def prefect(*command: str) -> None:
     whole = [sys.executable, "-m", "prefect", "--no-prompt", *command]
     done = subprocess.run(whole, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"prefect {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        fail(f"prefect {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
 def main() -> None:
@@ -114,9 +115,9 @@ def main() -> None:
     parser.add_argument("--notify", metavar="TYPE/NAME", help="a notification block of the server")
     asked = parser.parse_args()
     if not PREFECT_API_URL.value():
-        sys.exit("deploy: set PREFECT_API_URL (of a local server http://127.0.0.1:4200/api)")
+        fail("deploy: set PREFECT_API_URL (of a local server http://127.0.0.1:4200/api)")
     if not Path("prefect.yaml").is_file():
-        sys.exit("deploy: there is no prefect.yaml here; run it in the folder of the project")
+        fail("deploy: there is no prefect.yaml here; run it in the folder of the project")
     try:
         automations = [
             watch_for_silence("crashed runs", "heartbeat", SILENT),
@@ -125,16 +126,16 @@ def main() -> None:
         ]
         prepare_pool(asked.type)
     except httpx.TransportError as error:
-        sys.exit(f"deploy: no server answers at {PREFECT_API_URL.value()}: {error}")
+        fail(f"deploy: no server answers at {PREFECT_API_URL.value()}: {error}")
     except FlowError as error:
-        sys.exit(f"deploy: {error}")
+        fail(f"deploy: {error}")
     prefect("deploy", "--all")
     names = [f"{d['entrypoint'].rpartition(':')[2]}/{d['name']}" for d in read_deployments()]
-    print(f"deployments: {', '.join(names)}")
+    say(f"deployments: {', '.join(names)}")
     for automation in automations:
         put(automation)
-        print(f"automation: {automation.name}")
-    print(f"now start a worker in each folder: prefect worker start --pool {POOL}")
+        say(f"automation: {automation.name}")
+    say(f"now start a worker in each folder: prefect worker start --pool {POOL}")
 
 
 if __name__ == "__main__":

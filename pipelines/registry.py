@@ -1,9 +1,12 @@
 """Which model is in use: versions and stages as tags of GTO."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from gto import api as gto
-from gto.exceptions import ArtifactNotFound, GTOException
+from gto.exceptions import ArtifactNotFound
 from prefect import get_run_logger
 from pydantic import ValidationError
 
@@ -18,16 +21,22 @@ PRODUCTION = "production"
 def find_in_use(folder: Path) -> str:
     """The commit of the model in use: that of production, or the head of the branch."""
     model = find_artifact(folder)
-    try:
+    found: list[dict[str, Any]] = []
+    with explain_tags(), suppress(ArtifactNotFound):  # nothing is registered
         found = gto.show(str(folder), f"{model[0]}#{PRODUCTION}") if model else []
-    except ArtifactNotFound:  # nothing is registered
-        found = []
-    except GTOException as error:
+    return str(found[0]["commit_hexsha"]) if found else git(folder, "rev-parse", "HEAD")
+
+
+@contextmanager
+def explain_tags() -> Iterator[None]:
+    """Tell in one message that tags are damaged, whatever GTO and its git have raised."""
+    try:
+        yield
+    except Exception as error:
         raise FlowError(
             f"the tags of the model cannot be read: {error}; git tag lists them, and "
-            "git tag --delete TAG removes a wrong one"
+            "git tag --delete TAG or git fetch --tags --force mends a wrong one"
         ) from None
-    return str(found[0]["commit_hexsha"]) if found else git(folder, "rev-parse", "HEAD")
 
 
 def find_artifact(folder: Path) -> tuple[str, str] | None:
@@ -54,8 +63,9 @@ def register(folder: Path, commit: str) -> str:
     model = find_artifact(folder)
     if model is None:
         return "dvc.yaml names no model under artifacts: nothing to register"
-    gto.register(str(folder), model[0], commit)
-    assigned = gto.assign(str(folder), model[0], PRODUCTION, ref=commit, skip_registration=True)
+    with explain_tags():
+        gto.register(str(folder), model[0], commit)
+        assigned = gto.assign(str(folder), model[0], PRODUCTION, ref=commit, skip_registration=True)
     return f"registered: {getattr(assigned, 'tag', None) or model[0]}"
 
 

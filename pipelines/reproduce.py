@@ -14,9 +14,11 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Completed, Failed
 
 from pipelines import commands, dag
+from pipelines.database import check_database
 from pipelines.workspace import has_remote
 from reprotune.comparison.revision import flat
 from reprotune.core import paths
+from reprotune.core.printing import fail
 
 LOCK = paths.WORK / "flow.lock"
 UNCHANGED = "Data and pipelines are up to date"  # DVC's words, and those when a stage comes back
@@ -122,9 +124,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="reprotune reproduce", description=__doc__)
     parser.add_argument("--force", action="store_true", help="run every stage, changed or not")
     arguments = parser.parse_args()
+    check_database("reproduce")
     state = reproduce(force=arguments.force, return_state=True)
     if not state.is_completed():
-        sys.exit(f"reproduce: {state.message}")
+        fail(f"reproduce: {state.message}")
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.states import Completed, Failed
 
 from pipelines import commands
+from pipelines.database import check_database
 from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
 from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import say
 from reprotune.evaluation.worth import find_unbeaten
 from reprotune.project import upstream
 from reprotune.project.profiles import pin
@@ -208,6 +210,7 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule")
     parser.add_argument("--cron", default="0 3 * * 1", help="of --serve (%(default)s)")
     arguments = parser.parse_args()
+    check_database("retrain")
     asked = {k: v for k, v in vars(arguments).items() if k not in ("serve", "cron")}
     if arguments.serve:
         one = ConcurrencyLimitConfig(
@@ -216,7 +219,7 @@ def main() -> None:
         retrain.serve(name="retrain", cron=arguments.cron, parameters=asked, global_limit=one)
         return
     state = retrain(**asked, return_state=True)
-    print(state.message)
+    say(state.message)
     if not state.is_completed():
         sys.exit(1)
 

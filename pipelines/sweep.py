@@ -4,7 +4,6 @@ On this machine, or with ``--on trial/anywhere`` on every machine whose worker t
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,12 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipelines import commands
+from pipelines.database import check_database
 from pipelines.trial import name_reference
 from pipelines.workspace import git, home
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.printing import fail, say
 from reprotune.project import sweeps
 
 
@@ -108,11 +109,12 @@ def main() -> None:
     parser.add_argument("--on", metavar="DEPLOYMENT", help="trials run there (trial/anywhere)")
     parser.add_argument("--workers", type=int, help="trials at a time (1; with --on all)")
     asked = parser.parse_args()
+    check_database("sweep")
     runner: Any = ThreadPoolTaskRunner(max_workers=asked.workers or (100 if asked.on else 1))
     state = sweep.with_options(task_runner=runner)(asked.file, asked.on, return_state=True)
     if not state.is_completed():
-        sys.exit(f"sweep: {state.message}")
-    print(state.message)
+        fail(f"sweep: {state.message}")
+    say(state.message)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.printing import end, say
 from reprotune.project import flows
-from reprotune.project.options import repeat_options
+from reprotune.project.options import repeat_options, show_version
 
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
@@ -22,14 +23,6 @@ app = typer.Typer(
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object and no text.")]
 Model = Annotated[Path, Option(help="Folder of an exported model.")]
 BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
-
-
-def show_version(asked: bool) -> None:
-    if asked:
-        import reprotune
-
-        print(f"reprotune {reprotune.__version__}")
-        raise typer.Exit
 
 
 @app.callback()
@@ -87,7 +80,7 @@ def use(
     from reprotune.project import profiles
 
     profiles.use(profile, model=model, data=data)
-    print(f"{paths.PARAMS} now holds the profile {profile}; see git diff, then dvc repro")
+    say(f"{paths.PARAMS} now holds the profile {profile}; see git diff, then dvc repro")
 
 
 @app.command()
@@ -183,7 +176,7 @@ def compare(
 
     result = compare_revisions(base, head)
     pages = ", ".join(map(str, save_report(result.report, output)))
-    print(json.dumps(result.as_json()) if as_json else f"{result.sentence}\n{pages}")
+    say(json.dumps(result.as_json()) if as_json else f"{result.sentence}\n{pages}")
     sys.exit(result.exit_code)
 
 
@@ -197,7 +190,7 @@ def plots(
     written = save(output)
     if not written:
         raise InputError("no plots' data here yet; `dvc repro` makes it")
-    print("\n".join(map(str, written)))
+    say("\n".join(map(str, written)))
 
 
 @app.command()
@@ -218,6 +211,9 @@ def predict(
         str | None, Option(help="Of standard input: csv, tsv, jsonl, ....  [lines]")
     ] = None,
     batch_size: BatchSize = 64,
+    guard_cells: Annotated[
+        bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
+    ] = True,
 ) -> None:
     """Label texts with the exported model.
 
@@ -226,7 +222,9 @@ def predict(
     """
     from reprotune.project.predict import Wanted, predict
 
-    predict(Wanted(inputs, model, text_column, output, form, input_format, batch_size))
+    predict(Wanted(
+        inputs, model, text_column, output, form, input_format, batch_size, guard_cells
+    ))  # fmt: skip
 
 
 @app.command()
@@ -257,7 +255,7 @@ def pretrain(
     from reprotune.project.pretraining import rebuild
 
     loss = rebuild(settings, target)
-    print(f"{target}: rebuilt; last training loss {loss:.3f} nats a token")
+    say(f"{target}: rebuilt; last training loss {loss:.3f} nats a token")
 
 
 @app.command()
@@ -294,12 +292,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = repeat_options(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(given, prog_name="reprotune", standalone_mode=False)
-    except InputError as error:
-        sys.exit(f"reprotune: {error}")
     except typer.TyperException as error:  # of usage
-        told = error.format_message().rstrip(".")
-        print(f"reprotune: {told}; see reprotune --help", file=sys.stderr)
+        say(f"reprotune: {error.format_message().rstrip('.')}; see reprotune --help", sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        end("reprotune", error)
     if code:
         sys.exit(code)
 

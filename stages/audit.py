@@ -6,7 +6,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from reprotune.core import paths
-from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.data.audit import (
@@ -15,8 +14,8 @@ from reprotune.data.audit import (
     judge_labels,
     queue_for_review,
 )
+from reprotune.tables import cells, schemas
 from reprotune.tables import metrics as records
-from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
 
 
@@ -47,8 +46,8 @@ def run(
         [find_repeated_texts(rows), find_doubtful_labels(rows, codes, probability, classes)]
     )
     schemas.write(found, findings, schemas.Findings)
-    with whole_file(review) as partial:
-        queue_for_review(rows, found, params.audit.review_rows).to_csv(partial, index=False)
+    queue = queue_for_review(rows, found, params.audit.review_rows)
+    cells.write(queue, review, params.guard_cells)
     known = rows["reference_label"].notna().all()
     figures = records.Audit(
         findings=schemas.count(found["issue"]),

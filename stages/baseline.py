@@ -117,7 +117,7 @@ def run(
         found |= answers
     tables = {n: predictions.table(rows, p, classes) for n, p in found.items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
-    predictions.write(pd.concat(stacked), predicted)
+    predictions.write(pd.concat(stacked), predicted, params.guard_cells)
     truth = rows["reference_label"]
     figures = {
         name: records.Baseline(

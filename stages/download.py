@@ -75,7 +75,7 @@ def run(
     )
     records.write(metrics, figures)
     for line in list_oddities(found, bad_rows):
-        print(f"warning: {line}", file=sys.stderr)
+        say(f"warning: {line}", sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from reprotune.core import paths
-from reprotune.core.io import whole_file, whole_folder
+from reprotune.core.io import whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.evaluation import figures
 from reprotune.evaluation.metrics import Resampling
+from reprotune.tables import cells, predictions, schemas
 from reprotune.tables import metrics as records
-from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
 
 
@@ -42,12 +42,11 @@ def run(
     )
     heard, truth = records.read(said, records.Predictions), rows["reference_label"]
     found = figures.evaluate(asked, heard, truth, subsets, classes, sampling)
-    with whole_file(errors) as file:
-        worst = figures.find_mistakes(table, classes, params.evaluate.errors)
-        worst.to_csv(file, index=False, float_format="%.6f")
+    worst = figures.find_mistakes(table, classes, params.evaluate.errors)
+    cells.write(worst, errors, params.guard_cells, float_format="%.6f")
     with whole_folder(plots) as folder:
         for name, plot in figures.draw_up_plots(table, classes).items():
-            plot.to_csv(folder / name, index=False, float_format="%.6f")
+            cells.write(plot, folder / name, params.guard_cells, float_format="%.6f")
     records.write(metrics, found)
     records.write(summary, figures.summarize(found))
 

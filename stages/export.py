@@ -10,6 +10,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Export, Params
 from reprotune.core.runner import main
+from reprotune.core.space import require_space
 from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
@@ -71,6 +72,7 @@ def run(
     rows = schemas.read(test, schemas.Split)
     classes, texts = class_names(params.download.labels), rows["text"]
     opened = Base.open(base, params.model, params.prompt, classes)
+    require_space(merged, opened.count_bytes(params.export.dtype))  # before minutes of computing
     size = params.predictions.batch_size
     model, asking = opened.load_tuned(tuned)
     compute_in_float32(model)  # as the merged model does: what differs is of the merge alone

@@ -78,10 +78,10 @@ def run(
         for name, part in {"test": rows, **parts}.items()
     }
     answers = answer_in_words(model, encoder, rows, params.predictions.generate, params.seed)
-    predictions.write(tables.pop("test"), predicted)
+    predictions.write(tables.pop("test"), predicted, params.guard_cells)
     known = [t.drop(columns="text").assign(part=name) for name, t in tables.items()]
-    predictions.write(pd.concat(known), fit)
-    predictions.write(answers, generated)
+    predictions.write(pd.concat(known), fit, params.guard_cells)
+    predictions.write(answers, generated, params.guard_cells)
     figures.write(
         metrics,
         figures.Predictions(

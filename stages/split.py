@@ -6,13 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from reprotune.core import paths
-from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.data import expectations
 from reprotune.data.balance import balance
+from reprotune.tables import cells, schemas
 from reprotune.tables import metrics as records
-from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
 
 
@@ -50,8 +49,8 @@ def run(
         schemas.write(parts[role][examples.columns], path, schemas.Split)
     not_drawn = (rows["role"] == "train") & ~rows["id"].isin(parts["train"]["id"])
     rows["role"] = rows["role"].mask(not_drawn, "spare")
-    with whole_file(listing) as partial:
-        rows.sort_values("id")[["id", "label", "role"]].to_csv(partial, index=False)
+    listed = rows.sort_values("id")[["id", "label", "role"]]
+    cells.write(listed, listing, params.guard_cells)
     records.write(metrics, count_roles(rows, classes))
 
 

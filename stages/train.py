@@ -12,6 +12,7 @@ from reprotune.core.dvc import fingerprint
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main
+from reprotune.core.space import require_space
 from reprotune.models.adapters import save_tuned
 from reprotune.models.base import Base
 from reprotune.models.loading import WHOLE
@@ -47,6 +48,8 @@ def run(
     rows = draw(schemas.read(train, schemas.Split), params.train.fraction, params.seed)
     classes = class_names(params.download.labels)
     opened = Base.open(base, params.model, params.prompt, classes)
+    if params.train.method == "full":
+        require_space(tuned, opened.count_bytes("float32"))  # before hours of computing
     torch.manual_seed(params.train.seed)  # a new classification head is drawn
     untuned = opened.load(WHOLE if params.train.method == "full" else None)  # autocast lowers it
     name = fingerprint("train")  # so another training never finds them

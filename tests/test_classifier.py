@@ -1,8 +1,10 @@
 """The Python API: an exported folder as an object, and a package that is cheap to import."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 import reprotune
 from reprotune import Classifier, InputError
+from reprotune.models.exported import CLASSIFIER
 from tests import tiny
 
 TEXTS = ["Net sales rose.", "", "Costs, too, and by much more than in the year before."]
@@ -102,3 +105,30 @@ def test_it_loads_from_anywhere(exported: Path, tmp_path: Path) -> None:
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no exported model here"):
         Classifier.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[" * 5000,
+        lambda text: "[]",
+        lambda text: "null",
+        lambda text: '{"task": ["causal"]}',
+        lambda text: text.replace("causal", "casual"),
+        lambda text: text.replace('"template"', '"tempLate"'),
+        lambda text: text.replace('"max_tokens": 64', '"max_tokens": "many"'),
+        lambda text: text.replace('" negative"', "7"),
+        lambda text: text.replace('"shots": []', '"shots": [1]'),
+    ],
+)
+def test_a_damaged_record_of_an_export_is_one_message(
+    exported: Path, tmp_path: Path, damage: Callable[[str], str]
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    text = (folder / CLASSIFIER).read_text()
+    assert damage(text) != text
+    (folder / CLASSIFIER).write_text(damage(text))
+    with pytest.raises(InputError, match=r"reprotune\.json: damaged, or .*; run dvc repro export"):
+        Classifier.load(folder)

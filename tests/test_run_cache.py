@@ -12,7 +12,7 @@ from reprotune.core.dvc import entries, read_yaml
 from tests.commands import dvc
 from tests.projects import ROOT
 
-CHEAP = {"download", "base_model", "roles", "curate", "split"}  # persist: they run again
+CHEAP = {"download", "base_model", "roles", "curate", "split", "export"}  # persist: run again
 KINDS = ("outs", "metrics", "plots")
 YAML_12 = YAML(typ="safe", pure=True)
 PRINT = "echo {name} >> ran; "

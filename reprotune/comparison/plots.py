@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reprotune.core import paths
+from reprotune.core.io import whole_file
+from reprotune.tables import cells
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
 WIDE = 20  # ratio of the largest to the least loss from which the scale is logarithmic
@@ -44,7 +46,7 @@ def draw_losses(axes: Axes, folder: Path) -> None:
 
 
 def draw_confusion(axes: Axes, folder: Path) -> None:
-    said = pd.read_csv(folder / paths.CONFUSION, dtype="str", keep_default_na=False)
+    said = cells.read(folder / paths.CONFUSION, dtype="str")
     names = sorted(set(said["label"]) | set(said["predicted"]))
     counts = pd.crosstab(said["label"], said["predicted"])
     counts = counts.reindex(index=names, columns=names, fill_value=0)
@@ -107,7 +109,7 @@ def shorten(name: str) -> str:
 
 
 def draw_classes(axes: Axes, folder: Path) -> None:
-    table = pd.read_csv(folder / paths.CLASSWISE, dtype={"class": "str"}, keep_default_na=False)
+    table = cells.read(folder / paths.CLASSWISE, dtype={"class": "str"})
     places = np.arange(len(table))
     for number, key in enumerate(("precision", "recall", "f1")):
         axes.barh(places + (number - 1) * 0.27, table[key], height=0.25, label=key)
@@ -146,7 +148,7 @@ def draw_precision_recall(axes: Axes, folder: Path) -> None:
 
 
 def draw_curves(axes: Axes, file: Path) -> None:
-    table = pd.read_csv(file, dtype={"class": "str"}, keep_default_na=False)
+    table = cells.read(file, dtype={"class": "str"})
     groups = table.groupby("class", sort=False)
     for name, part in groups:
         axes.plot(part.iloc[:, 1], part.iloc[:, 2], linewidth=1.2, label=shorten(str(name)))
@@ -211,12 +213,16 @@ def draw_sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figur
 
 def save(target: Path, folder: Path = Path()) -> list[Path]:
     """Write the pictures as PNG; returns their files."""
-    target.mkdir(parents=True, exist_ok=True)
     written = []
     for name, figure in draw_pictures(folder):
-        figure.savefig(target / f"{name}.png")
-        written.append(target / f"{name}.png")
+        written.append(save_png(figure, target / f"{name}.png"))
     return written
+
+
+def save_png(figure: Figure, file: Path) -> Path:
+    with whole_file(file) as partial:
+        figure.savefig(partial, format="png")
+    return file
 
 
 def render_svg(figure: Figure) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import load_yaml
-from reprotune.tables import metrics
+from reprotune.tables import cells, metrics
 
 WORKSPACE = "workspace"
 TEXT = {"id", "text", "label", "predicted", "predictor", "role", "class", "action", "reviewer"}
@@ -64,7 +64,7 @@ class Revision:
         separator = "\t" if path.suffix == ".tsv" else ","
         kinds = dict.fromkeys(TEXT, "str")
         try:
-            return pd.read_csv(BytesIO(found), sep=separator, dtype=kinds, keep_default_na=False)
+            return cells.read(BytesIO(found), sep=separator, dtype=kinds)
         except ValueError as error:
             raise InputError(f"{path} of {self.name} is no table: {error}") from None
 

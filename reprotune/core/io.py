@@ -1,5 +1,6 @@
 """Files and folders that are whole or not there, on the disk too."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -8,30 +9,49 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reprotune.core.space import telling
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path that replaces ``path`` once it is complete: never a half-written file."""
+    """A temporary path that replaces ``path`` once it is complete: never a half-written file.
+
+    Raises:
+        InputError: the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        put_in_place(partial, path)
+        with telling(path, partial):
+            yield partial
+            put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that replaces ``path`` once it is complete and proven."""
+    """A temporary folder that replaces ``path`` once it is complete and proven.
+
+    The old one stays until then, and there is no moment without one of the two (Linux).
+
+    Raises:
+        InputError: the disk is full.
+    """
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        yield partial
-        sync(*(file for file in partial.rglob("*") if file.is_file()))
-        shutil.rmtree(path, ignore_errors=True)
-        put_in_place(partial, path)
+        with telling(path, partial):
+            yield partial
+            sync(*(file for file in partial.rglob("*") if file.is_file()))
+            if path.is_dir() and exchange(partial, path):
+                sync(path.parent)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+                put_in_place(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -41,6 +61,15 @@ def put_in_place(partial: Path, path: Path) -> None:
     sync(partial)
     partial.replace(path)
     sync(path.parent)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step, if this system and its disk can do so."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # Linux has it
+    places = [os.fsencode(one.absolute()), os.fsencode(other.absolute())]
+    return rename is not None and not rename(
+        AT_FDCWD, places[0], AT_FDCWD, places[1], RENAME_EXCHANGE
+    )
 
 
 def sync(*places: Path) -> None:

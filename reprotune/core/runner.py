@@ -11,23 +11,28 @@ from psutil import Process
 
 from reprotune.core import paths
 from reprotune.core.costs import COSTS, Cost, read_costs
-from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import end, say
+from reprotune.core.restoring import restore
 
 
 def main(run: Callable[[Params], None]) -> None:
     """Check the parameters, run the stage, and note what it cost in ``reports/run.json``.
 
-    Bad input ends in one message and exit code 1, without a traceback.
+    Bad input and a full disk end in one message and exit code 1, without a traceback. However it
+    fails, the outputs of its last good run are there again.
     """
     name = Path(sys.argv[0]).stem
+    alone = "LOCAL_RANK" not in os.environ  # else the process that started this one sees to it
     try:
         run(load_params())
-    except InputError as error:
-        sys.exit(f"{name}: {error}")
-    if "LOCAL_RANK" not in os.environ:  # else the process that started this one notes it
+    except BaseException as error:
+        if alone and "DVC_STAGE" in os.environ:
+            restore(name, Process().create_time())
+        end(name, error)
+    if alone:
         note_cost(name, time.time() - Process().create_time())  # the imports count too
 
 
@@ -42,4 +47,4 @@ def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:
         with whole_file(path) as partial:
             partial.write_bytes(COSTS.dump_json(costs, indent=2) + b"\n")
     except OSError as error:  # the outputs of the stage are written
-        print(f"{path}: the cost of {name} is not noted: {error}", file=sys.stderr)
+        say(f"{path}: the cost of {name} is not noted: {error}", sys.stderr)

@@ -7,7 +7,7 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.params import Curate
 from reprotune.data.ids import normalize
-from reprotune.tables import schemas
+from reprotune.tables import cells, schemas
 
 COLUMNS = ["id", "action", "label", "reviewer", "note"]
 
@@ -29,8 +29,8 @@ def read_decisions(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as UTF-8 CSV: {error}") from None
-    table = schemas.check(table.astype("str").where(table.notna()), schemas.Decisions, path)
-    return settle(table, path)
+    table = cells.change(table.astype("str").where(table.notna()), cells.unguard)  # of review.csv
+    return settle(schemas.check(table, schemas.Decisions, path), path)
 
 
 def settle(decisions: pd.DataFrame, where: Path) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from great_expectations.expectations.expectation import Expectation
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Expectations
+from reprotune.core.printing import say
 from reprotune.data.data_docs import detach
 from reprotune.data.rules import SEVERITY, WHOLE, build_rules, measure
 
@@ -79,7 +80,7 @@ def tell(warnings: list[str], failures: list[str], where: Path, site: Site) -> N
     """Print the warnings, and raise InputError if there are failures."""
     report = f"the report is {site.docs / 'index.html'}"
     for line in warnings:
-        print(f"warning: {where}: {line}; {report}", file=sys.stderr)
+        say(f"warning: {where}: {line}; {report}", sys.stderr)
     if failures:
         lines = "\n  ".join(failures)
         raise InputError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import torch
 from transformers import PreTrainedModel
 
 from reprotune.core.params import Model, Prompt
@@ -23,6 +24,7 @@ class Base:
     folder: Path
     precision: Precision
     encoder: Encoder
+    parameters: int = 0
 
     @classmethod
     def open(cls, base: Path, model: Model, prompt: Prompt, classes: Sequence[str]) -> Self:
@@ -31,11 +33,19 @@ class Base:
         Raises:
             InputError: a file is not the pinned one, or the prompt does not go with the tokenizer.
         """
-        folder = Manifest.read(base).locate()
+        manifest = Manifest.read(base)
+        folder = manifest.locate()
         precision = Precision(model.quantization, model.double_quantization, model.compute_dtype)
         return cls(
-            folder, precision, encoder_for(load_tokenizer(folder), model.task, prompt, classes)
+            folder,
+            precision,
+            encoder_for(load_tokenizer(folder), model.task, prompt, classes),
+            manifest.parameters,
         )
+
+    def count_bytes(self, dtype: str) -> int:
+        """What all weights take in a number format, on the disk as in memory."""
+        return self.parameters * int(getattr(torch, dtype).itemsize)
 
     def load(self, precision: Precision | None = None) -> PreTrainedModel:
         """The untuned model; a head for other classes is drawn anew."""

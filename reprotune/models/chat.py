@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import os
 import resource
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from psutil import Process
 from transformers import PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
+from reprotune.core.supervision import die_with
 from reprotune.models.spelling import encode_frame
 
 FORK = multiprocessing.get_context("fork")  # in which nothing is imported again
@@ -30,7 +32,7 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: b
     ``answered``: the last turn is the assistant's already.
     """
     receiver, sender = FORK.Pipe(duplex=False)
-    child = FORK.Process(target=answer, args=(sender, tokenizer, turns, answered))
+    child = FORK.Process(target=answer, args=(sender, os.getpid(), tokenizer, turns, answered))
     with warnings.catch_warnings():  # a child that runs Python alone needs no other thread
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
@@ -51,12 +53,17 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: b
 
 
 def answer(
-    sender: Connection, tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: bool
+    sender: Connection,
+    parent: int,
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[str],
+    answered: bool,
 ) -> None:
     """In a process of its own: send the text, or None and why the template fails.
 
     A template is a program that somebody else wrote: it gets so much memory, and no more.
     """
+    die_with(parent)  # a template that does not end would go on without it
     with contextlib.suppress(OSError, ValueError):  # where a process cannot be limited, as on macOS
         resource.setrlimit(resource.RLIMIT_AS, (Process().memory_info().vms + MEMORY,) * 2)
     try:
@@ -79,6 +86,15 @@ def fill(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: boo
         chat_template=TODAY + tokenizer.get_chat_template(),
     )
     return str(text)
+
+
+def check_template(tokenizer: PreTrainedTokenizerBase, chat: str) -> None:
+    """Raise InputError if prompts would use a chat template that fails or does harm.
+
+    ``chat`` is ``prompt.chat``.
+    """
+    if chat != "none" and tokenizer.chat_template is not None:
+        Frame(tokenizer, turns=1)
 
 
 class Frame:

@@ -1,16 +1,20 @@
 """The folder of an exported model: weights, tokenizer, and how it is asked. Needs no peft."""
 
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import torch
+from pydantic import ConfigDict, create_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.models.encoders import ENCODERS, Encoder
+from reprotune.models.heads import TextEncoder
 from reprotune.models.loading import WHOLE, load_model
+from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 
 CLASSIFIER = "reprotune.json"
@@ -41,13 +45,33 @@ def save_classifier(encoder: Encoder, target: Path) -> None:
 
 
 def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
-    """An exported model and the encoder that it was tuned with."""
+    """An exported model and the encoder that it was tuned with.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
     file = folder / CLASSIFIER
     if not file.is_file():
         raise InputError(f"{folder}: no exported model here; `dvc repro` makes one")
-    values = json.loads(file.read_text(encoding="utf-8"))
-    task = values.pop("task", None)
-    if task not in ENCODERS:
-        raise InputError(f"{file}: of another version of reprotune; run dvc repro export")
-    encoder = ENCODERS[task](load_tokenizer(folder), **values)
+    kind, values = read_record(file)
+    encoder = kind(load_tokenizer(folder), **values)
     return load_model(folder, WHOLE, encoder), encoder
+
+
+def read_record(file: Path) -> tuple[type[PromptEncoder] | type[TextEncoder], dict[str, Any]]:
+    """What ``save_classifier`` wrote: the kind of the encoder, and what it is made of."""
+    try:
+        values = parse_json(file.read_bytes())
+        kind = ENCODERS[values.pop("task")]
+        hints = get_type_hints(kind)
+        parts: Any = {
+            f.name: (hints[f.name], ... if f.default is MISSING else f.default)
+            for f in fields(kind)
+            if f.name != "tokenizer"
+        }
+        record = create_model("Record", __config__=ConfigDict(extra="forbid"), **parts)
+        return kind, dict(record.model_validate(values))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise InputError(
+            f"{file}: damaged, or of another version of reprotune; run dvc repro export"
+        ) from None

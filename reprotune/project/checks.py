@@ -8,6 +8,7 @@ from typing import Any
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import say
 
 IN_ORDER = (
     "dvc.lock belongs to these parameters, this code and these sources; the figures follow from "
@@ -73,6 +74,6 @@ def tell(found: Check, as_json: bool) -> None:
     """Print what was found, and end with 1 if something is wrong."""
     if not (found.ok or as_json):
         raise InputError(found.sentence)
-    print(json.dumps(found.as_json()) if as_json else found.sentence)
+    say(json.dumps(found.as_json()) if as_json else found.sentence)
     if not found.ok:
         sys.exit(1)

@@ -22,6 +22,8 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import say
+from reprotune.core.supervision import find_holders
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
 from reprotune.project.machine import time_product
@@ -127,18 +129,6 @@ def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
     return Finding(OK, "dvc", "repository and lock are whole, nothing else runs")
 
 
-def find_holders(tree: object) -> Iterator[dict[str, int]]:
-    """The entries of DVC's rwlock that name a process."""
-    if isinstance(tree, dict):
-        if isinstance(pid := tree.get("pid"), int) and 0 < pid < 1 << 31:
-            yield tree
-        for value in tree.values():
-            yield from find_holders(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from find_holders(value)
-
-
 def check_data(params: Params) -> Finding:
     """The source files, read as `download` reads them, and the decisions."""
     from reprotune.data.curation import read_decisions
@@ -155,6 +145,7 @@ def check_data(params: Params) -> Finding:
 
 def check_model(params: Params) -> Finding:
     """The base model and its tokenizer; of a model of the Hub what the Hub says of it."""
+    from reprotune.models.chat import check_template
     from reprotune.models.pinning import Place, check_task, needed, resolve
     from reprotune.models.tokenizer import load_tokenizer
 
@@ -166,7 +157,9 @@ def check_model(params: Params) -> Finding:
         return Finding(OK, "model", f"{repository}, {about}; {fetched}")
     folder = resolve(Place(params.model.kind, params.model.location), paths.SOURCE_MODELS)
     check_task(folder, params.model.task)
-    load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
+    if params.model.task == "causal":
+        check_template(tokenizer, params.prompt.chat)
     return Finding(OK, "model", f"{folder}, {count_parameters(params) / 1e6:.1f} M parameters")
 
 
@@ -288,7 +281,7 @@ def show(as_json: bool) -> bool:
     ok = all(finding.level != STOP for finding in findings)
     if as_json:
         told = [{"level": f.level, "what": f.what, "detail": f.detail} for f in findings]
-        print(json.dumps({"ok": ok, "findings": told}))
+        say(json.dumps({"ok": ok, "findings": told}))
     else:
         put(table(findings))
     return ok

@@ -4,7 +4,6 @@ import fcntl
 import json
 import math
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
+from reprotune.core.printing import pour
 from reprotune.data.reading.files import unify_line_breaks
 from reprotune.project.incoming import Incoming, Row
 from reprotune.project.outgoing import HALF, Writer
@@ -146,8 +146,7 @@ class Labeller:
     def print(self, parts: Iterator[list[Text]]) -> None:
         """Write each part to standard output once it is done."""
         for number, part in enumerate(parts):
-            sys.stdout.buffer.write(self.label(part, first=number == 0))
-            sys.stdout.buffer.flush()
+            pour(self.label(part, first=number == 0).decode())
 
     def save(self, parts: Iterator[list[Text]], output: Path, made_from: dict[str, Any]) -> None:
         """Write a file once all parts are there; those of a killed run of the same are kept."""

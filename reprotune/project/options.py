@@ -1,6 +1,10 @@
-"""Options of the command line that take several values at once."""
+"""Options of the command line that are no plain values."""
 
 from collections.abc import Sequence
+
+import typer
+
+from reprotune.core.printing import say
 
 SEVERAL = {"init": {"--classes", "--names"}, "use": {"--data"}}
 
@@ -17,3 +21,12 @@ def repeat_options(arguments: Sequence[str]) -> list[str]:
             written.append(option)
         written.append(argument)
     return written
+
+
+def show_version(asked: bool) -> None:
+    """Print the version, and end."""
+    if asked:
+        import reprotune
+
+        say(f"reprotune {reprotune.__version__}")
+        raise typer.Exit

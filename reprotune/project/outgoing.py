@@ -14,16 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
+from reprotune.tables.cells import guard
 
 QUOTED: Final = csv.QUOTE_NONNUMERIC  # unquoted, a lone carriage return would end the row
 HALF = re.compile("[\ud800-\udfff]")  # of a character, or a byte that is none: no file can hold it
 
 
 class Writer(ABC):
-    """Rows in one format; ``schema`` has the columns and types of all rows."""
+    """Rows in one format; ``schema`` has the columns and types of all rows.
 
-    def __init__(self, schema: Any) -> None:
-        self.schema = schema
+    ``guarded``: no spreadsheet takes a cell of CSV for a formula.
+    """
+
+    def __init__(self, schema: Any, guarded: bool = True) -> None:
+        self.schema, self.guarded = schema, guarded
 
     @abstractmethod
     def encode(self, rows: Sequence[dict[str, Any]], first: bool) -> bytes:
@@ -42,9 +46,10 @@ class CsvWriter(Writer):
         text = io.StringIO(newline="")
         writer = csv.writer(text, quoting=QUOTED, lineterminator="\n")
         if first:
-            writer.writerow(self.schema.names)
+            writer.writerow([guard(name, self.guarded) for name in self.schema.names])
         for row in rows:
-            writer.writerow([as_cell(row.get(name)) for name in self.schema.names])
+            values = (as_cell(row.get(name)) for name in self.schema.names)
+            writer.writerow([guard(value, self.guarded) for value in values])
         return repair(text.getvalue()).encode()
 
 

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 import reprotune
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.printing import say
 from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.incoming import FORMATS, Incoming
 from reprotune.project.labelling import Labeller, Text
@@ -40,10 +41,13 @@ class Wanted:
     format: str | None = None  # of the output
     input_format: str | None = None  # of standard input
     batch_size: int = 64
+    guard_cells: bool = True  # of CSV: no spreadsheet takes one for a formula
 
 
 def predict(wanted: Wanted) -> None:
     """Label the inputs; write a file, or to standard output.
+
+    ``guarded``: no spreadsheet takes a cell of it for a formula.
 
     Raises:
         InputError: a file cannot be read, or there is no exported model.
@@ -99,14 +103,14 @@ def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
     report = labelling.Report()
     parts = labelling.divide(given, column, report)
     with tqdm(total=given.count, unit="row", smoothing=0, mininterval=0.5) as bar:
-        writer = outgoing.WRITERS[form](schema)
+        writer = outgoing.WRITERS[form](schema, wanted.guard_cells)
         labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar)
         if wanted.output:
             labeller.save(parts, wanted.output, describe(given, column, form, wanted))
         else:
             write_out(labeller, parts)
     if report.count:
-        print(report.sentence, file=sys.stderr)
+        say(report.sentence, sys.stderr)
 
 
 def show_answers(texts: Sequence[str], wanted: Wanted) -> None:
@@ -142,6 +146,6 @@ def describe(given: Incoming, column: str, form: str, wanted: Wanted) -> dict[st
         "input": given.digest,
         "text_column": column,
         "model": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files],
-        "format": form,
+        "format": [form, wanted.guard_cells],
         "rows": [labelling.PART, wanted.batch_size],
     }

@@ -13,6 +13,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.inside import require_inside
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
@@ -74,6 +75,7 @@ def use(
     if name not in list_profiles(folder):
         raise InputError(f"no profile {name!r}; there are {', '.join(list_profiles(folder))}")
     file = folder / f"{name}.yaml"
+    require_inside(file, folder)
     changes: Changes = {} if name == BUILTIN else read_changes(file)
     if model:
         changes.setdefault("model", {}).update(kind="path", location=model, revision=None)

@@ -19,6 +19,7 @@ from reprotune.comparison.statement import Outcome, Statement
 from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.project import pins
 from reprotune.project.checks import Check
 from reprotune.tables import metrics
@@ -85,9 +86,9 @@ def run(root: Path, *command: str, quiet: bool = False) -> str:
     """
     own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *command],
+        [*SUPERVISED, sys.executable, "-m", "dvc", *command],
         cwd=root,
-        env=os.environ | {"PATH": own},
+        env=os.environ | {"PATH": own, PARENT: str(os.getpid())},
         stdout=subprocess.PIPE if quiet else STDERR,
         stderr=subprocess.PIPE if quiet else None,
         text=True,

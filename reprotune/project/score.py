@@ -16,6 +16,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import say
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
 from reprotune.evaluation import baselines, figures
@@ -55,12 +56,12 @@ def score(wanted: Wanted, as_json: bool) -> None:
         values = found.model_dump(by_alias=True, exclude_defaults=True)
         del values["without_doubted"]  # no audit has seen these rows
         values["rows_left_out"] = report.count
-        print(json.dumps(records.round_figures(values), ensure_ascii=False))
+        say(json.dumps(records.round_figures(values), ensure_ascii=False))
         return
     put(tabulate(found))
-    print(describe(found))
+    say(describe(found))
     if report.count:
-        print(report.sentence, file=sys.stderr)
+        say(report.sentence, sys.stderr)
 
 
 def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.Report]:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from reprotune.core import paths
 from reprotune.core.params import Params
+from reprotune.core.printing import say
 from reprotune.project import profiles
 from reprotune.project.doctor import takes_days
 from reprotune.project.first_run import choose_passes
@@ -28,11 +29,11 @@ def start(wanted: Wanted, minutes: float = 0) -> None:
     seen, way, params, train = init(wanted)
     put(report(seen, way, params), width=80)
     if minutes and not takes_days(params):
-        print("\nTrying a few steps of training on this machine:", flush=True)
-        print(fit_training(params, train, minutes))
+        say("\nTrying a few steps of training on this machine:")
+        say(fit_training(params, train, minutes))
     if wanted.model is None:
-        print(BUILTIN)
-    print(
+        say(BUILTIN)
+    say(
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"
     )

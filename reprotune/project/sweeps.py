@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -18,12 +19,15 @@ from pydantic import Field, ValidationError, model_validator
 from reprotune.comparison.revision import flat, git
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
+from reprotune.core.inside import require_inside
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.params_file import explain
+from reprotune.core.printing import say
+from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import terminal
 from reprotune.project.profiles import pin
+from reprotune.tables import cells
 
 SHOWN = 12  # lines of a failed trial
 Setting = float | int | str | bool | None
@@ -133,12 +137,16 @@ def run(trial: Trial, stage: str) -> None:
     Raises:
         InputError: it failed; the last lines of what it said.
     """
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", trial.name]
+    command = [*SUPERVISED, sys.executable, "-m", "dvc", "exp", "run", "--temp"]
+    command += ["--name", trial.name]
     for change in trial.changes:
         command += ["-S", change]
     for name in list_untracked():
         command += ["-C", name]
-    done = subprocess.run([*command, stage], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, stage], capture_output=True, text=True, check=False,
+        env=os.environ | {PARENT: str(os.getpid())},
+    )  # fmt: skip
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise InputError(f"{trial.name} failed:\n" + "\n".join(said[-SHOWN:]))
@@ -175,6 +183,7 @@ def read_results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> 
 
 def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     """A sweep that can start: its settings, its trials and the commit that they start from."""
+    require_inside(file)
     asked = load_sweep(file)
     found = list_trials(file.stem, asked)
     check(found)
@@ -200,9 +209,9 @@ def conclude(
     parameters = list(asked.parameters)
     table = seeds.summarize(trial_table, parameters, asked.select)
     for suffix, frame in (("", table), ("-trials", trial_table)):
-        with whole_file(paths.SWEEPS / f"{name}{suffix}.csv") as partial:
-            frame.to_csv(partial, index=False, float_format="%.6f")
-    plots.draw_sweep(table, parameters, asked.select).savefig(paths.SWEEPS / f"{name}.png")
+        cells.write(frame, paths.SWEEPS / f"{name}{suffix}.csv", True, float_format="%.6f")
+    picture = plots.draw_sweep(table, parameters, asked.select)
+    plots.save_png(picture, paths.SWEEPS / f"{name}.png")
     same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
     chosen = trial_table[same].sort_values(asked.select, kind="stable")
     return table, str(chosen["trial"].iloc[-1])
@@ -260,12 +269,12 @@ def run_in_turn(trials: Sequence[Trial], stage: str, _: str) -> dict[str, str]:
     """Run trials here, one after the other, and say which; why some failed, by their names."""
     failed = {}
     for number, trial in enumerate(trials, start=1):
-        print(f"{number}/{len(trials)} {trial.name}: {', '.join(trial.changes)}", flush=True)
+        say(f"{number}/{len(trials)} {trial.name}: {', '.join(trial.changes)}")
         try:
             run(trial, stage)
         except InputError as error:
             failed[trial.name] = str(error)
-            print(error)
+            say(error)
     return failed
 
 
@@ -289,7 +298,7 @@ def show(found: Outcome, file: Path) -> None:
         InputError: some trials failed.
     """
     terminal.show(found.table.astype(object))
-    print(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
-    print(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
+    say(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
+    say(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
     if found.failure:
         raise InputError(found.failure)

@@ -1,19 +1,33 @@
 """Tables on a terminal, and in what a terminal's output is piped into."""
 
 import sys
+from collections.abc import Iterator
 
 import pandas as pd
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
+
+from reprotune.core.printing import plain
 
 CLASSES = 5  # whose probabilities fit into a terminal
 WIDTH = 140  # characters of a line in a pipe or a log
 
 
+class Plain(Console):
+    """A console that spells out the control characters of what it is given."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
+
+
 def put(what: RenderableType, width: int = WIDTH) -> None:
     """Print a table or text; where no terminal says how wide it is, in lines of ``width``."""
-    Console(width=None if sys.stdout.isatty() else width).print(what)
+    Plain(width=None if sys.stdout.isatty() else width).print(what)
 
 
 def show(table: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import say
 from reprotune.project.terminal import put
 from reprotune.sources import http, hub
 from reprotune.sources.hub import COMMIT, Repository
@@ -78,8 +79,8 @@ def show() -> None:
     """Print the sources of the parameters, and what to do about newer ones."""
     found = list(list_sources(load_params()))
     if not found:
-        print("data and model are local: DVC sees their changes")
+        say("data and model are local: DVC sees their changes")
         return
     put(table(found), width=200)
     if any(source.is_newer for source in found):
-        print(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")
+        say(f"\nNothing was changed; to take the newer one, set the parameter in {paths.PARAMS}")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
+from reprotune.tables import cells
 
 DECIMALS = 6
 
@@ -23,14 +23,13 @@ def table(rows: pd.DataFrame, probability: np.ndarray, classes: Sequence[str]) -
     return frame.join(pd.DataFrame(probability, columns=list(classes)))
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    with whole_file(path) as partial:
-        frame.to_csv(partial, index=False, float_format=f"%.{DECIMALS}f")
+def write(frame: pd.DataFrame, path: Path, guarded: bool = True) -> None:
+    cells.write(frame, path, guarded, float_format=f"%.{DECIMALS}f")
 
 
 def read(path: Path) -> pd.DataFrame:
     names = dict.fromkeys(("id", "text", "label", "predicted", "predictor", "part"), "str")
-    return pd.read_csv(path, dtype=names, keep_default_na=False)
+    return cells.read(path, dtype=names)
 
 
 def is_right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:

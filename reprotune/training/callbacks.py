@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from reprotune.core.params import Train
+from reprotune.core.space import telling
 from reprotune.training.checkpoints import locate
 from reprotune.training.trainers import collect_trained, put_back
 
@@ -73,9 +74,10 @@ class Curves(TrainerCallback):
 
     def note(self, entry: dict[str, Any]) -> None:
         self.live.step = entry["step"]
-        for key, name in CURVES.items():
-            if key in entry:
-                self.live.log_metric(name, round(entry[key], 6))
+        with telling(self.folder):
+            for key, name in CURVES.items():
+                if key in entry:
+                    self.live.log_metric(name, round(entry[key], 6))
 
 
 class Best(TrainerCallback):

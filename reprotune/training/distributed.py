@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from reprotune.core.errors import InputError
+from reprotune.core.supervision import PARENT, SUPERVISED
 
 MARK = "REPROTUNE_PROCESSES"
 
@@ -28,7 +29,8 @@ def launch(module: str, processes: int, configuration: str | None, threads: int)
     else:
         way = ["accelerate.commands.launch", "--config_file", configuration]
         way += ["--num_processes", count, "--module", module]
-    environment = os.environ | {MARK: count, "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run([sys.executable, "-m", *way], env=environment, check=False)
+    more = {MARK: count, "OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())}
+    command = [*SUPERVISED, sys.executable, "-m", *way]  # a killed stage leaves no process behind
+    done = subprocess.run(command, env=os.environ | more, check=False)
     if done.returncode:
         raise InputError(f"one of {count} processes failed; it says why above")

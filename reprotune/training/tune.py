@@ -28,6 +28,8 @@ from trl import SFTConfig
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Train
+from reprotune.core.printing import say
+from reprotune.core.space import telling
 from reprotune.models.adapters import Tuned, check_room, prepare
 from reprotune.models.encoders import Encoder
 from reprotune.models.loading import DEVICE, Precision
@@ -197,7 +199,8 @@ def tune(
             callbacks.append(Best(tuned, train, resumed))
         for callback in (*callbacks, Checkpoints()):
             trainer.add_callback(callback)
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        with telling(folder):
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     history = trainer.state.log_history
     losses = [entry[key] for entry in history for key in LOSSES if key in entry]
     free = [p for p in tuned.parameters() if p.requires_grad]
@@ -229,7 +232,7 @@ def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
                 raise
             clear_device_cache()
         else:
-            print(f"train.micro_batch_size: {size} fits")
+            say(f"train.micro_batch_size: {size} fits")
             return trainer
     raise AssertionError("the last size returns or raises")
 

@@ -10,7 +10,7 @@ import pytest
 from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
+from reprotune.core.io import whole_file, whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main, note_cost
 from tests.conftest import PARAMS
@@ -90,3 +90,34 @@ def test_a_file_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_there_at_every_moment_while_a_new_one_replaces_it(tmp_path: Path) -> None:
+    folder = tmp_path / "merged"
+    watch = (
+        "import sys\nfrom pathlib import Path\nfile = Path('merged/weights')\nprint(flush=True)\n"
+        "while not Path('stop').exists():\n file.read_text()"
+    )
+    with whole_folder(folder) as partial:
+        (partial / "weights").write_text("0")
+    with subprocess.Popen(
+        [sys.executable, "-c", watch], cwd=tmp_path, stdout=subprocess.PIPE
+    ) as watcher:
+        assert watcher.stdout and watcher.stdout.readline()
+        for number in range(20):
+            with whole_folder(folder) as partial:
+                (partial / "weights").write_text(str(number))
+        (tmp_path / "stop").touch()
+    assert watcher.returncode == 0, "it was not there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "stop"]
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "merged"
+    with whole_folder(folder) as partial:
+        (partial / "weights").write_text("old")
+    with pytest.raises(RuntimeError), whole_folder(folder) as partial:
+        (partial / "weights").write_text("ne")
+        raise RuntimeError
+    assert (folder / "weights").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]

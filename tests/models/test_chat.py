@@ -120,3 +120,14 @@ def test_a_template_that_does_harm_is_an_error_and_takes_neither_time_nor_memory
     chatting.tokenizer.chat_template = template
     with pytest.raises(InputError, match=f"template fails: .*{said}.*set prompt.chat none"):
         chatting.prompt("x")
+
+
+def test_a_template_is_checked_before_it_is_used_unless_it_will_not_be(
+    chatting: PromptEncoder,
+) -> None:
+    chats.check_template(chatting.tokenizer, "auto")
+    chats.check_template(tiny.tokenizer(), "auto")
+    chatting.tokenizer.chat_template = "{{ 1 // 0 }}"
+    chats.check_template(chatting.tokenizer, "none")
+    with pytest.raises(InputError, match="template fails: ZeroDivisionError"):
+        chats.check_template(chatting.tokenizer, "required")

@@ -69,6 +69,7 @@ class Params(Section):
 
     seed: Seed
     threads: Few
+    guard_cells: bool
     download: Download
     expectations: Expectations
     model: Model

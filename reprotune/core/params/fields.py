@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from reprotune.core.inside import find_end, is_inside
+
 MANY = 1_000_000_000  # of anything: more is a slip of the finger
 LONG = 10_000  # characters
 
@@ -32,10 +34,12 @@ Name = Annotated[Literally, Field(min_length=1)]
 
 
 def stay_inside(name: str) -> str:
-    """The name of a file, which may not lead out of the project."""
+    """The name of a file, which may not lead out of the project, by itself or by a link."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name} is not in this project; copy it there, and name it from there")
+    if not is_inside(path):
+        raise ValueError(f"{name} is a link out of this project, to {find_end(path)}; copy it here")
     return name
 
 

@@ -1,0 +1,48 @@
+"""The one place that writes to a terminal: nothing from data, files or git can give it orders."""
+
+import os
+import re
+import sys
+from typing import IO, NoReturn
+
+from reprotune.core.errors import InputError
+from reprotune.core.space import explain_anywhere, is_full
+
+# C0 but tab and line feed, DEL, C1, and what turns the direction of a text.
+ORDERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def plain(text: object) -> str:
+    r"""A text whose control characters are spelled out, as JSON does: ``\u001b`` for escape."""
+    return ORDERS.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def say(text: object, file: IO[str] | None = None) -> None:
+    """Print a text as a line, at once: what goes to a full disk fails here."""
+    print(plain(text), file=file, flush=True)
+
+
+def pour(text: str) -> None:
+    """Print the text of a file: as it is, but on a terminal without orders."""
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
+def fail(message: object) -> NoReturn:
+    """End the program with a message and exit code 1."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # the disk that it goes to is full: at its end Python would try once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(plain(message))
+
+
+def end(name: str, error: BaseException) -> NoReturn:
+    """End with one message if the input is wrong or the disk is full, and else as it comes."""
+    if is_full(error):
+        error = explain_anywhere(error)
+    if isinstance(error, InputError):
+        fail(f"{name}: {error}")
+    raise error

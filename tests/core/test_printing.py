@@ -1,0 +1,74 @@
+"""What data, files and git hold gives no orders to a terminal."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reprotune import cli
+from reprotune.core.errors import InputError
+from reprotune.core.printing import fail, plain, say
+from reprotune.project import terminal
+from tests.projects import ROOT
+
+ORDERS = "\x1b]0;owned\x07 \x1b[2J\x9b31m\x08\r\x7f \u202egnp.exe\u2066 \u200f"
+
+
+def is_harmless(text: str) -> bool:
+    return not any(order in text for order in ORDERS if not order.isprintable() and order != "\n")
+
+
+def test_control_characters_are_spelled_out_and_other_texts_stay() -> None:
+    assert plain("\x1b[31m\u202e") == "\\u001b[31m\\u202e"
+    assert is_harmless(plain(ORDERS))
+    for text in ("Gewinn +7 %\n\tü é", "הרווח הנקי", "📈👩🏽‍💻", "売上高", "e\u0301"):
+        assert plain(text) == text
+
+
+def test_json_stays_json() -> None:
+    text = json.dumps({"a": ORDERS}, ensure_ascii=False)
+    assert json.loads(plain(json.dumps({"a": ORDERS}))) == {"a": ORDERS}
+    assert is_harmless(plain(text))
+
+
+def test_messages_lines_and_tables_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"trial {ORDERS}")
+    terminal.show(pd.DataFrame({"text": [ORDERS], ORDERS: [1.0]}))
+    terminal.put(f"[bold]{ORDERS}[/]")
+    with pytest.raises(SystemExit) as ended:
+        fail(InputError(f"no column {ORDERS}"))
+    assert is_harmless(capsys.readouterr().out) and is_harmless(str(ended.value.code))
+
+
+def test_a_command_spells_out_what_it_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["use", ORDERS], [ORDERS], ["predict", f"{ORDERS}.csv"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        said = f"{ended.value.code}{capsys.readouterr().err}"
+        assert "owned" in said and is_harmless(said)
+
+
+def test_a_file_is_poured_out_as_it_is_but_not_on_a_terminal() -> None:
+    code = f"from reprotune.core.printing import pour; pour({ORDERS!r})"
+    command = [sys.executable, "-c", code]
+    known = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    piped = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=known).stdout
+    assert piped.decode() == ORDERS
+    above, below = pty.openpty()
+    subprocess.run(command, stdout=below, check=True, env=known)
+    os.close(below)
+    assert is_harmless(os.read(above, 9999).decode())
+    os.close(above)
+
+
+def test_no_message_leaves_a_program_past_it() -> None:
+    told = re.compile(r"sys\.exit\([f\"']|SystemExit\([f\"']")
+    rooms = [ROOT / room for room in ("reprotune", "stages", "pipelines")]
+    files = [file for room in rooms for file in room.rglob("*.py")]
+    assert [file for file in files if told.search(Path(file).read_text("utf-8"))] == []
