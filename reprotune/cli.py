@@ -110,9 +110,7 @@ def init(
         list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
     ] = [],  # noqa: B006
     test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None,
-    validation: Annotated[
-        Path | None, Option(metavar="FILE", help="A published validation part.")
-    ] = None,
+    validation: Annotated[Path | None, Option(metavar="FILE", help="Its validation part.")] = None,
     model: Annotated[
         str | None, Option(metavar="FOLDER", help="A folder of models/source.  [built-in]")
     ] = None,
@@ -177,8 +175,7 @@ def summary() -> None:
 @app.command()
 def compare(
     base: Annotated[
-        str | None,
-        Argument(help="Revision or experiment.", show_default="where HEAD left main"),
+        str | None, Argument(help="Revision or experiment.", show_default="where HEAD left main")
     ] = None,
     head: Annotated[str, Argument(help="The same.")] = "workspace",
     output: Annotated[
@@ -228,11 +225,14 @@ def predict(
         Path | None, Option(help="CSV file to write.", show_default="the terminal")
     ] = None,
     batch_size: Annotated[int, Option(min=1, help="Texts that are scored at once.")] = 64,
+    abstain: Annotated[
+        float | None, Option(metavar="ACCURACY", help="Answer only what is proven to reach it.")
+    ] = None,
 ) -> None:
     """Label texts with the exported model."""
     from reprotune.project import predict
 
-    predict.predict(inputs, model, text_column, output, batch_size)
+    predict.predict(inputs, model, text_column, output, batch_size, abstain)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from reprotune.core.io import whole_file, whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.evaluation import figures
+from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
@@ -47,7 +48,8 @@ def run(
     with whole_folder(plots) as folder:
         for name, plot in figures.draw_up_plots(table, classes).items():
             plot.to_csv(folder / name, index=False, float_format="%.6f")
-    records.write(metrics, found)
+    limits = find_limits(asked, classes, params.evaluate.promised_accuracy, sampling.confidence)
+    records.write(metrics, found.model_copy(update={"limits": limits}))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from reprotune.comparison.evidence import PREDICTED, Evidence
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.evaluation import figures
+from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, accuracy, score
 from reprotune.tables import metrics
 
@@ -109,7 +110,12 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         else known
         for name, known in made.baselines.items()
     }
-    return made.model_copy(update={"reference": found.reference, "baselines": baselines})
+    limits = find_limits(
+        predicted, evidence.classes, params.evaluate.promised_accuracy, params.evaluate.confidence
+    )
+    return made.model_copy(
+        update={"reference": found.reference, "baselines": baselines, "limits": limits}
+    )
 
 
 def count_exported(evidence: Evidence) -> BaseModel | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.evaluation import calibration, ranking
+from reprotune.evaluation import abstention, calibration, ranking
 from reprotune.evaluation.metrics import (
     Resampling,
     accuracy,
@@ -82,6 +82,7 @@ def evaluate(
         fit={name: accuracy(rows) for name, rows in parts.items()},
         calibration=calibrate(table, held, classes),
         threshold=choose_threshold(table, held, classes),
+        limits=None,  # find_limits has them
         forgetting=said.forgetting,
         generated=said.generated,
         baselines={name: baseline(rows) for name, rows in by_name.items()},
@@ -164,6 +165,7 @@ def draw_up_plots(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.D
         "precision_recall.csv": precision_recall,
         "classes.csv": pd.DataFrame(bars).rename_axis("class").reset_index(),
         "reliability.csv": calibration.bin_by_confidence(probability, labels),
+        "risk_coverage.csv": abstention.draw_up_curve(predictions.list_certainties(table, classes)),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -14,6 +15,7 @@ from reprotune.models.loading import WHOLE, load_model
 from reprotune.models.tokenizer import load_tokenizer
 
 CLASSIFIER = "reprotune.json"
+CERTAINTIES = "certainties.csv"
 
 
 def save_merged(
@@ -51,3 +53,17 @@ def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:
         raise InputError(f"{file}: of another version of reprotune; run dvc repro export")
     encoder = ENCODERS[task](load_tokenizer(folder), **values)
     return load_model(folder, WHOLE, encoder), encoder
+
+
+def save_certainties(held: pd.DataFrame, target: Path) -> None:
+    """Write how sure the model was of validation rows, and which it got right.
+
+    From these follows where it has to abstain, whatever accuracy is asked of it.
+    """
+    held.to_csv(target / CERTAINTIES, index=False, float_format="%.6f")
+
+
+def load_certainties(folder: Path) -> pd.DataFrame | None:
+    """Columns certainty and right; None if the folder is of an earlier version."""
+    file = folder / CERTAINTIES
+    return pd.read_csv(file, dtype={"right": bool}) if file.is_file() else None

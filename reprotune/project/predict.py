@@ -22,7 +22,12 @@ LINES = {".txt", ".neg", ".pos"}  # in which every line is a text
 
 
 def predict(
-    inputs: Sequence[str], model: Path, column: str, output: Path | None, batch_size: int
+    inputs: Sequence[str],
+    model: Path,
+    column: str,
+    output: Path | None,
+    batch_size: int,
+    abstain: float | None = None,
 ) -> None:
     """Label the inputs; write a CSV file, or show them on the terminal.
 
@@ -31,7 +36,7 @@ def predict(
     """
     from_file = any(map(names_file, inputs))
     table = read_table(inputs, column) if from_file else pd.DataFrame({"text": list(inputs)})
-    labelled = label(table, column if from_file else "text", model, batch_size)
+    labelled = label(table, column if from_file else "text", model, batch_size, abstain)
     if output is not None:
         with whole_file(output) as partial:
             labelled.to_csv(partial, index=False, quoting=QUOTED)
@@ -79,7 +84,9 @@ def read_table(inputs: Sequence[str], column: str) -> pd.DataFrame:
     return table.rename(columns={0: column}) if is_lines else table
 
 
-def label(table: pd.DataFrame, column: str, model: Path, batch_size: int) -> pd.DataFrame:
+def label(
+    table: pd.DataFrame, column: str, model: Path, batch_size: int, abstain: float | None
+) -> pd.DataFrame:
     """The table, then ``predicted`` and a probability for each class, with six decimals."""
     if not model.is_dir():  # said at once: the import below takes seconds
         raise InputError(f"{model}: no exported model here; `dvc repro` makes one")
@@ -90,5 +97,5 @@ def label(table: pd.DataFrame, column: str, model: Path, batch_size: int) -> pd.
     if clash:
         raise InputError(f"the file already has the columns {clash}; rename them")
     texts = table[column].fillna("").astype("str")
-    labelled = classifier.label(texts, batch_size).round(6)
+    labelled = classifier.label(texts, batch_size, abstain).round(6)
     return pd.concat([table.reset_index(drop=True), labelled], axis=1)

@@ -9,6 +9,7 @@ from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
 from reprotune.tables import metrics
+from reprotune.tables.limits import Limits
 
 STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a person would open
     "download": (metrics.Download, paths.RAW),
@@ -75,9 +76,19 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
         text += f" ({low:.3f} to {high:.3f})"
     if found.reference:
         text += f", against the truth {found.reference.accuracy:.3f}"
+    text += describe_limits(found.limits) if found.limits else ""
     if (gain := found.gain_over.get("majority")) and gain.interval[0] <= 0:
         text += "; no better than guessing: another base model, more epochs?"
     return text
+
+
+def describe_limits(limits: Limits) -> str:
+    """Where the answers can be relied on; empty if nobody asked."""
+    if not (promise := limits.promise):
+        return ""
+    if promise.threshold is None or promise.coverage is None:
+        return f"; no threshold is proven to be {promise.accuracy:.1%} right"
+    return f"; {promise.accuracy:.1%} right is proven for the surest {promise.coverage:.0%}"
 
 
 def read_finding(file: Path, kind: type[BaseModel]) -> str:

@@ -12,15 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-
-Interval = tuple[float, float]
-OfClass = dict[str, float]  # class name: figure
-
-
-class Figures(BaseModel):
-    """A part of a metrics file; what is None is left out of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")  # other commits may know more
+from reprotune.tables.figures import Figures, Interval, OfClass
+from reprotune.tables.limits import Limits
 
 
 class Characters(Figures):
@@ -233,6 +226,7 @@ class Evaluation(Figures):
     fit: dict[str, float]  # accuracy on train (as many rows as in test) and validation
     calibration: Calibration | None = None  # if there are validation rows
     threshold: Threshold | None = None  # of two classes, if validation has both
+    limits: Limits | None = None  # None: older commits
     forgetting: Forgetting | None = None  # as in metrics/predictions.json
     generated: Generated | None = None
     baselines: dict[str, BaselineIntervals]

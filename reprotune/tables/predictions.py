@@ -33,6 +33,16 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=names, keep_default_na=False)
 
 
+def list_certainties(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Columns certainty, the probability of each prediction, and right."""
+    return pd.DataFrame(
+        {
+            "certainty": table[list(classes)].to_numpy(dtype=float).max(axis=1),
+            "right": (table["predicted"] == table["label"]).to_numpy(),
+        }
+    )
+
+
 def is_right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:
     """Whether a predictor is right, row by row; shape (rows,).
 

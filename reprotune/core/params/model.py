@@ -153,6 +153,7 @@ class Evaluate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     resamples: Annotated[int, Field(ge=100, le=1_000_000)]
     errors: Count
+    promised_accuracy: Annotated[float, Field(gt=0, lt=1)] | None
 
 
 class Export(Section):
