@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from reprotune.comparison import sections, statistics
 from reprotune.comparison.changes import describe_changes, measure_doubt
+from reprotune.comparison.limits import compare_slices, find_brittle, tabulate_limits
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
 from reprotune.comparison.report import Report, Verdict, code
@@ -49,6 +50,7 @@ class Result:
     rows: int = 0  # test rows that all runs have
     changes: list[Change] = field(default_factory=list)  # accuracy, macro-F1 and log loss
     recalls: list[Change] = field(default_factory=list)  # of each class
+    slices: list[Change] = field(default_factory=list)  # accuracy of other kinds of rows
     proofs: Sequence[Proof] = ()  # of each run of the new side
 
     @property
@@ -70,6 +72,7 @@ class Result:
             "rows": self.rows,
             "metrics": [change.as_json() for change in self.changes],
             "classes": [change.as_json() for change in self.recalls],
+            "slices": [change.as_json() for change in self.slices],
             "evidence": [proof.as_json() for proof in self.proofs],
         }
 
@@ -123,12 +126,16 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     primary = next(change for change in changes if change.name == name)
     verdict, why = decide(primary, recalls, gate)
     shift = measure_shift(base, head, pairs)
-    for reason in filter(None, (find_more_doubted(base, head, gate), find_lever(shift, gate))):
+    sliced = compare_slices(pairs, head, gate, seed)
+    reasons = find_more_doubted(base, head, gate), find_lever(shift, gate)
+    for reason in filter(None, (*reasons, find_brittle(base, head, gate))):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     text = f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have."
     if lost := name_lost(recalls, gate):
         text += f" Recall fell: {lost}."
+    if lost := name_lost(sliced, gate):
+        text += f" Accuracy fell on {lost}."
     text += f" {shift.sentence}" if shift.sentence else ""
     found = [
         sections.tabulate_metrics(changes, gate),
@@ -136,11 +143,12 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         *list_test_labels(shift),
         *sections.list_flips(pairs),
         sections.tabulate_recalls(recalls),
+        *tabulate_limits(sliced, base, head, gate, seed),
         sections.draw_both(base, head, pairs),
         *describe_changes(base, head),
     ]
     report = Report(title, verdict, text, found)
-    return Result(verdict, report, bases, heads, rows, changes, recalls)
+    return Result(verdict, report, bases, heads, rows, changes, recalls, sliced)
 
 
 def name_side(revisions: Sequence[Revision]) -> str:

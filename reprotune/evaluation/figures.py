@@ -100,7 +100,7 @@ def score_subsets(
 
     The baselines are among the latter alone: what the audit doubts is what TF-IDF gets wrong.
     """
-    doubted = set(findings.loc[findings["issue"] == "label", "id"])
+    doubted = list_doubted(findings)
     clean = find_unleaked(roles)
     baselines = {
         str(name): score_subset(said, clean, confidence).accuracy
@@ -112,6 +112,11 @@ def score_subsets(
             update={"baselines": baselines}
         ),
     }
+
+
+def list_doubted(findings: pd.DataFrame) -> set[str]:
+    """Ids of the rows whose labels the audit doubts."""
+    return set(findings.loc[findings["issue"] == "label", "id"])
 
 
 def find_unleaked(roles: pd.DataFrame) -> list[str]:

@@ -25,6 +25,8 @@ STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a perso
     "export": (metrics.Export, paths.MERGED),
 }
 
+WEAK = 0.05  # the corrected p-value below which a slice is called weak
+
 
 def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
     """The one line that a stage's figures come down to."""
@@ -83,12 +85,22 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
 
 
 def describe_limits(limits: Limits) -> str:
-    """Where the answers can be relied on; empty if nobody asked."""
-    if not (promise := limits.promise):
-        return ""
-    if promise.threshold is None or promise.coverage is None:
-        return f"; no threshold is proven to be {promise.accuracy:.1%} right"
-    return f"; {promise.accuracy:.1%} right is proven for the surest {promise.coverage:.0%}"
+    """What can be relied on, and what cannot; empty if nothing was found."""
+    text = ""
+    if promise := limits.promise:
+        text += (
+            f"; no threshold is proven to be {promise.accuracy:.1%} right"
+            if promise.threshold is None or promise.coverage is None
+            else f"; {promise.accuracy:.1%} right is proven for the surest {promise.coverage:.0%}"
+        )
+    weak = {name: part for name, part in limits.slices.items() if part.p_value < WEAK}
+    if weak:
+        name = min(weak, key=lambda one: weak[one].accuracy)
+        more = f" and {len(weak) - 1} more" if len(weak) > 1 else ""
+        text += f"; weak on {name} ({weak[name].accuracy:.3f} of {weak[name].rows}){more}"
+    if edits := limits.edits:
+        text += f"; edits flip {edits.flipped:.1%}"
+    return text
 
 
 def read_finding(file: Path, kind: type[BaseModel]) -> str:
@@ -113,5 +125,7 @@ def summarize(folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RU
         cost = costs.get(stage)
         spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else ("unchanged", "")
         found = read_finding(folder / f"{stage}.json", kind)
+        if cost and (took := cost.milliseconds):
+            found += f", {took.p50:g} ms a text (95 % within {took.p95:g})"
         table.add_row(stage, *spent, found, output.as_posix())
     return table

@@ -87,12 +87,15 @@ def score_in_batches(
 ) -> np.ndarray:
     """``function`` of all prompts, shape (prompts, width); similar lengths share a batch.
 
+    Without a title there is no bar of progress.
+
     Raises:
         InputError: a result is no number.
     """
     order = np.argsort([len(prompt) for prompt in prompts], kind="stable")
     result = np.zeros((len(prompts), width))
-    with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5) as bar:
+    quiet = not title
+    with tqdm(total=len(prompts), desc=title, unit="text", mininterval=0.5, disable=quiet) as bar:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             result[rows] = function([prompts[row] for row in rows])

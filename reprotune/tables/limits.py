@@ -30,7 +30,34 @@ class Sets(Figures):
     classes: float  # in a set, mean
 
 
+class Slice(Figures):
+    """Accuracy on the test rows of one kind, and whether it is below that of the others."""
+
+    rows: int
+    accuracy: float
+    interval: Interval
+    p_value: float  # Fisher's exact test (1935), one-sided; for all slices after Holm (1979)
+
+
+class Flips(Figures):
+    """What an edit that keeps the label does to the predictions of some test rows."""
+
+    rows: int  # that it changes
+    flipped: float  # share whose prediction is another
+    interval: Interval  # of it
+    accuracy: float  # on the edited texts
+
+
+class Edits(Figures):
+    rows: int
+    flipped: float  # mean over the rows of the share of their edits that flip them
+    interval: Interval  # of it, as if all edits of a row were one draw: rather too wide
+    kinds: dict[str, Flips]
+
+
 class Limits(Figures):
     aurc: float  # area under the risk-coverage curve: mistakes among the surest rows, mean
     promise: Promise | None = None  # if evaluate.promised_accuracy asks for it
     sets: Sets | None = None  # the same, and validation has rows enough
+    slices: dict[str, Slice]  # kind and value: test rows that have it
+    edits: Edits | None = None  # if predictions.edited_rows asks for them

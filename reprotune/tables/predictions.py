@@ -29,7 +29,7 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    names = dict.fromkeys(("id", "text", "label", "predicted", "predictor", "part"), "str")
+    names = dict.fromkeys(("id", "text", "label", "predicted", "predictor", "part", "edit"), "str")
     return pd.read_csv(path, dtype=names, keep_default_na=False)
 
 

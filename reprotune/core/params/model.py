@@ -144,6 +144,7 @@ class Predictions(Section):
 
     batch_size: Positive
     forgetting_text: FileName
+    edited_rows: Count
     generate: Generate
 
 
@@ -173,6 +174,7 @@ class Gate(Section):
     classes: list[Text]
     doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
     test_changed: Share | None = None
+    flipped: Share | None = None
 
 
 class Compare(Section):
