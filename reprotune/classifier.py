@@ -11,16 +11,22 @@ from transformers import PreTrainedModel
 from reprotune.core.errors import InputError
 from reprotune.data.reading.files import unify_line_breaks
 from reprotune.models.encoders import Encoder
-from reprotune.models.exported import load_classifier
+from reprotune.models.exported import load_certainties, load_classifier
 from reprotune.scoring.scores import Tell, normalize, score_texts
+from reprotune.tables.predictions import DECIMALS
+
+CONFIDENCE = 0.95  # with which an accuracy is proven
 
 
 class Classifier:
     """An exported model. ``predict`` and ``predict_proba`` are those of scikit-learn."""
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder) -> None:
+    def __init__(
+        self, model: PreTrainedModel, encoder: Encoder, certainties: pd.DataFrame | None = None
+    ) -> None:
         self.model = model
         self.encoder = encoder
+        self.certainties = certainties  # of validation rows
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -29,20 +35,26 @@ class Classifier:
         Raises:
             InputError: there is no exported model, or it is of another version.
         """
-        return cls(*load_classifier(Path(folder)))
+        return cls(*load_classifier(Path(folder)), load_certainties(Path(folder)))
 
     @property
     def classes(self) -> list[str]:
         """The names of the classes, in the order of the columns of ``predict_proba``."""
         return list(self.encoder.classes)
 
-    def predict(self, texts: Iterable[str], batch_size: int = 64) -> np.ndarray:
+    def predict(
+        self, texts: Iterable[str], batch_size: int = 64, abstain: float | None = None
+    ) -> np.ndarray:
         """The name of the most probable class of each text; shape (texts,).
 
+        With ``abstain``, an accuracy, the name is empty where the model is not sure enough for its
+        other answers to have that accuracy.
+
         Raises:
-            InputError: as ``predict_proba``.
+            InputError: as ``predict_proba`` and ``find_threshold``.
         """
-        return self.name(self.predict_proba(texts, batch_size))
+        threshold = self.find_threshold(abstain)
+        return self.name(self.predict_proba(texts, batch_size), threshold)
 
     def predict_proba(
         self, texts: Iterable[str], batch_size: int = 64, tell: Tell | None = None
@@ -62,21 +74,49 @@ class Classifier:
         scores = score_texts(self.model, self.encoder, found, batch_size, "texts", tell)
         return normalize(scores)
 
-    def label(self, texts: Iterable[str], batch_size: int = 64) -> pd.DataFrame:
+    def label(
+        self, texts: Iterable[str], batch_size: int = 64, abstain: float | None = None
+    ) -> pd.DataFrame:
         """Both in one frame: ``predicted``, then a column of probabilities for each class.
 
         Raises:
-            InputError: as ``predict_proba``.
+            InputError: as ``predict``.
         """
+        threshold = self.find_threshold(abstain)
         shares = self.predict_proba(texts, batch_size)
         frame = pd.DataFrame(shares, columns=self.classes)
-        frame.insert(0, "predicted", self.name(shares))
+        frame.insert(0, "predicted", self.name(shares, threshold))
         return frame
 
-    def name(self, shares: np.ndarray) -> np.ndarray:
-        """The most probable class of each row of ``predict_proba``."""
-        names = np.array(self.classes)
-        return np.asarray(names[shares.argmax(axis=1)])
+    def name(self, shares: np.ndarray, threshold: float = 0.0) -> np.ndarray:
+        """The most probable class of each row of ``predict_proba``; empty up to the threshold."""
+        names = np.array(self.classes)[shares.argmax(axis=1)]
+        return np.where(shares.max(axis=1, initial=0).round(DECIMALS) > threshold, names, "")
+
+    def find_threshold(self, promised: float | None) -> float:
+        """The probability above which answers are proven to have this accuracy; 0 if None is asked.
+
+        Proven on the validation rows of the training.
+
+        Raises:
+            InputError: no threshold is, or the folder is of an earlier version.
+        """
+        if promised is None:
+            return 0.0
+        from reprotune.evaluation.abstention import choose_threshold  # scikit-learn takes a second
+
+        if not 0 < promised < 1:
+            raise InputError(f"abstain is {promised}; it is an accuracy between 0 and 1, as 0.9")
+        if self.certainties is None:
+            raise InputError("this model was exported without certainties; run dvc repro export")
+        found = choose_threshold(self.certainties, promised, CONFIDENCE)
+        if found is None:
+            raise InputError(
+                f"on {len(self.certainties)} validation rows no threshold is proven above which "
+                f"{promised:g} of the answers are right; ask for less, or validate on more rows "
+                "(roles.validation_per_class)"
+            )
+        return found
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:

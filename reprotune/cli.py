@@ -97,18 +97,13 @@ def init(
         list[str], Option(metavar="RAW=NAME...", help="Names of numbers, or a file of them.")
     ] = [],  # noqa: B006
     test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None,
-    validation: Annotated[
-        Path | None, Option(metavar="FILE", help="A published validation part.")
-    ] = None,
+    validation: Annotated[Path | None, Option(metavar="FILE", help="Its validation part.")] = None,
     model: Annotated[
         str | None, Option(metavar="FOLDER", help="A folder of models/source.  [built-in]")
     ] = None,
     encoding: Annotated[str | None, Option(help="Encoding of the files.  [guessed]")] = None,
     delimiter: Annotated[str | None, Option(help="Delimiter of the columns.  [guessed]")] = None,
-    minutes: Annotated[
-        float,
-        Option(min=0, help="Minutes of training, for which this machine is measured; 0: not."),
-    ] = 5.0,
+    minutes: Annotated[float, Option(min=0, help="Of training, as measured; 0: not.")] = 5.0,
     bad_rows: Annotated[
         float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
     ] = None,
@@ -156,8 +151,7 @@ def summary() -> None:
 @app.command()
 def compare(
     base: Annotated[
-        str | None,
-        Argument(help="Revision or experiment.", show_default="where HEAD left main"),
+        str | None, Argument(help="Revision or experiment.", show_default="where HEAD left main")
     ] = None,
     head: Annotated[str, Argument(help="The same.")] = "workspace",
     output: Annotated[
@@ -207,10 +201,11 @@ def predict(
     form: Annotated[
         str | None, Option("--format", help="csv, jsonl or parquet.  [output's ending]")
     ] = None,
-    input_format: Annotated[
-        str | None, Option(help="Of standard input: csv, tsv, jsonl, ....  [lines]")
-    ] = None,
+    input_format: Annotated[str | None, Option(help="Of standard input.  [lines]")] = None,
     batch_size: BatchSize = 64,
+    abstain: Annotated[
+        float | None, Option(metavar="ACCURACY", help="Answer only what is proven to reach it.")
+    ] = None,
     guard_cells: Annotated[
         bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
     ] = True,
@@ -223,7 +218,8 @@ def predict(
     from reprotune.project.predict import Wanted, predict
 
     predict(Wanted(
-        inputs, model, text_column, output, form, input_format, batch_size, guard_cells
+        inputs, model, text_column, output, form, input_format, batch_size, guard_cells,
+        abstain,
     ))  # fmt: skip
 
 

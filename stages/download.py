@@ -9,6 +9,7 @@ import pandas as pd
 from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.core.params import Download, Params
+from reprotune.core.printing import say
 from reprotune.core.runner import main
 from reprotune.data import expectations
 from reprotune.data.ids import add_ids

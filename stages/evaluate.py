@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from reprotune.core import paths
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main
-from reprotune.evaluation import figures
+from reprotune.evaluation import figures, slices
+from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling
 from reprotune.tables import cells, predictions, schemas
 from reprotune.tables import metrics as records
@@ -21,8 +24,10 @@ def run(
     baseline: Path = paths.BASELINE_PREDICTIONS,
     predicted: Path = paths.PREDICTIONS,
     fit: Path = paths.FIT,
+    edited: Path = paths.EDITED,
     said: Path = paths.PREDICTIONS_METRICS,
     errors: Path = paths.ERRORS,
+    sliced: Path = paths.SLICES,
     plots: Path = paths.PLOTS,
     metrics: Path = paths.EVALUATE_METRICS,
     summary: Path = paths.SUMMARY_METRICS,
@@ -33,11 +38,18 @@ def run(
     figures.check_rows(table, rows)
     classes = class_names(params.download.labels)
     sampling = Resampling(params.evaluate.confidence, params.evaluate.resamples, params.seed)
+    doubts = schemas.read(findings, schemas.Findings)
     subsets = figures.score_subsets(
-        table,
-        others,
-        schemas.read(roles, schemas.Roles),
-        schemas.read(findings, schemas.Findings),
+        table, others, schemas.read(roles, schemas.Roles), doubts, sampling.confidence
+    )
+    with threadpool_limits(1):
+        kinds = slices.cut_slices(table, figures.list_doubted(doubts), params.seed)
+    limits = find_limits(
+        asked,
+        kinds,
+        predictions.read(edited),
+        classes,
+        params.evaluate.promised_accuracy,
         sampling.confidence,
     )
     heard, truth = records.read(said, records.Predictions), rows["reference_label"]
@@ -47,7 +59,8 @@ def run(
     with whole_folder(plots) as folder:
         for name, plot in figures.draw_up_plots(table, classes).items():
             cells.write(plot, folder / name, params.guard_cells, float_format="%.6f")
-    records.write(metrics, found)
+    cells.write(kinds, sliced, params.guard_cells)
+    records.write(metrics, found.model_copy(update={"limits": limits}))
     records.write(summary, figures.summarize(found))
 
 

@@ -15,7 +15,12 @@ from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
-from reprotune.models.exported import load_classifier, save_classifier, save_merged
+from reprotune.models.exported import (
+    load_classifier,
+    save_certainties,
+    save_classifier,
+    save_merged,
+)
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
@@ -65,6 +70,7 @@ def run(
     tuned: Path = paths.TUNED,
     predicted: Path = paths.PREDICTIONS,
     baseline: Path = paths.BASELINE_PREDICTIONS,
+    fit: Path = paths.FIT,
     merged: Path = paths.MERGED,
     metrics: Path = paths.EXPORT_METRICS,
 ) -> None:
@@ -89,6 +95,9 @@ def run(
         require(parity, params.export)
         said, others = predictions.read(predicted), predictions.read(baseline)
         write_card(partial, params.model.task, classes, said, others)
+        known = predictions.read(fit)
+        held = known[known["part"] == "validation"]
+        save_certainties(predictions.list_certainties(held, classes), partial)
     bytes_ = sum(file.stat().st_size for file in merged.iterdir())
     records.write(metrics, records.Export(**parity.model_dump(), rows=len(rows), bytes=bytes_))
 

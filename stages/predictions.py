@@ -1,25 +1,33 @@
 """Ask the tuned model: test rows, and train and validation rows to see how well it fits."""
 
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
 from reprotune.core import paths
+from reprotune.core.costs import Latency
 from reprotune.core.errors import InputError
 from reprotune.core.params import Generate, Params
 from reprotune.core.runner import main
 from reprotune.models.adapters import Tuned
 from reprotune.models.base import Base
 from reprotune.models.encoders import Encoder, is_prompted
+from reprotune.robustness.edits import edit_rows
 from reprotune.scoring.forgetting import text_loss
 from reprotune.scoring.generation import generate_answers, read_answer
 from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import metrics as figures
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
+
+TIMED = 100  # texts that are asked alone
+LONGEST = 3.0  # seconds that this may take
 
 
 def read_text(path: Path) -> str:
@@ -44,6 +52,19 @@ def answer_in_words(
     return asked
 
 
+def time_texts(score: Callable[[list[str]], object], texts: pd.Series) -> Latency:
+    """How long a text takes that is asked alone; of as many texts as there is time for."""
+    spent: list[float] = []
+    for text in texts.head(TIMED):
+        start = time.perf_counter()
+        score([text])
+        spent.append(1000 * (time.perf_counter() - start))
+        if sum(spent) > 1000 * LONGEST:
+            break
+    half, most = np.percentile(spent, [50, 95])
+    return Latency(p50=round(half, 1), p95=round(most, 1))
+
+
 def run(
     params: Params,
     train: Path = paths.TRAIN,
@@ -54,8 +75,9 @@ def run(
     predicted: Path = paths.PREDICTIONS,
     fit: Path = paths.FIT,
     generated: Path = paths.GENERATED,
+    edited: Path = paths.EDITED,
     metrics: Path = paths.PREDICTIONS_METRICS,
-) -> None:
+) -> Latency:
     torch.set_num_threads(params.threads)
     rows = schemas.read(test, schemas.Split)
     # ids are hashes, by which the parts are sorted: the first are a random sample
@@ -78,7 +100,10 @@ def run(
         for name, part in {"test": rows, **parts}.items()
     }
     answers = answer_in_words(model, encoder, rows, params.predictions.generate, params.seed)
+    changed = edit_rows(rows, params.predictions.edited_rows, params.seed)
+    again = predictions.table(changed, normalize(score(changed["text"], title="edited")), classes)
     predictions.write(tables.pop("test"), predicted, params.guard_cells)
+    predictions.write(again.assign(edit=changed["edit"]), edited, params.guard_cells)
     known = [t.drop(columns="text").assign(part=name) for name, t in tables.items()]
     predictions.write(pd.concat(known), fit, params.guard_cells)
     predictions.write(answers, generated, params.guard_cells)
@@ -96,6 +121,7 @@ def run(
             else None,
         ),
     )
+    return time_texts(partial(score, title=""), rows["text"])
 
 
 if __name__ == "__main__":

@@ -93,6 +93,40 @@ def test_no_text_at_once_is_refused(classifier: Classifier) -> None:
         classifier.predict(["a"], batch_size=0)
 
 
+def test_unsure_answers_are_empty(classifier: Classifier) -> None:
+    shares = classifier.predict_proba(TEXTS).max(axis=1)
+    held = pd.DataFrame({"certainty": [*[1.0] * 100, *[np.median(shares).round(6)] * 100]})
+    sure = Classifier(classifier.model, classifier.encoder, held.assign(right=held.index < 100))
+    said = sure.predict(TEXTS, abstain=0.9)
+    assert [name == "" for name in said] == (shares <= np.median(shares)).tolist()
+    assert sure.label(TEXTS, abstain=0.9)["predicted"].tolist() == said.tolist()
+    assert "" not in sure.predict(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("promised", "message"),
+    [
+        (0.99, "on 100 validation rows no threshold is proven above which 0.99 of the answers"),
+        (95, "abstain is 95; it is an accuracy between 0 and 1"),
+        (float("nan"), "abstain is nan"),
+    ],
+)
+def test_a_promise_that_cannot_be_kept_is_refused(
+    classifier: Classifier, promised: float, message: str
+) -> None:
+    held = pd.DataFrame({"certainty": np.linspace(0.5, 1, 100), "right": True})
+    sure = Classifier(classifier.model, classifier.encoder, held)
+    with pytest.raises(InputError, match=message):
+        sure.predict(TEXTS, abstain=promised)
+
+
+def test_a_model_that_was_exported_without_certainties_abstains_from_nothing(
+    classifier: Classifier,
+) -> None:
+    with pytest.raises(InputError, match="run dvc repro export"):
+        classifier.label(TEXTS, abstain=0.9)
+
+
 def test_it_loads_from_anywhere(exported: Path, tmp_path: Path) -> None:
     code = "import reprotune, sys; print(reprotune.Classifier.load(sys.argv[1]).predict(['a'])[0])"
     done = subprocess.run(

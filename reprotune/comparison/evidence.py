@@ -15,6 +15,7 @@ from reprotune.core.params_file import explain
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
 
+COLUMNS = {paths.EDITED: {"id", "text", "label", "predicted", "edit"}}  # that are used
 PREDICTED = (paths.PREDICTIONS, paths.FIT, paths.BASELINE_PREDICTIONS)
 
 
@@ -45,6 +46,13 @@ class Evidence:
     def rows(self) -> pd.DataFrame | None:
         """Every row with its label and role."""
         return self.revision.read_table(paths.ROWS)
+
+    def need(self, path: Path, by: Path) -> pd.DataFrame:
+        """A table on which a file of figures rests."""
+        found = self.revision.read_columns(path, COLUMNS.get(path, {"id"}))
+        if found is None:
+            raise InputError(f"{by} rests on {path}, which is not there")
+        return found
 
     def read(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
         """A file of figures."""

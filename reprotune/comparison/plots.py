@@ -130,6 +130,15 @@ def draw_reliability(axes: Axes, folder: Path) -> None:
     )  # fmt: skip
 
 
+def draw_risk_coverage(axes: Axes, folder: Path) -> None:
+    table = pd.read_csv(folder / paths.RISK_COVERAGE)
+    axes.plot(table["coverage"], table["accuracy"], linewidth=1.2)
+    axes.set(
+        title="Accuracy of the surest answers",
+        xlabel="share of the rows that is answered", ylabel="accuracy", xlim=(0, 1.02),
+    )  # fmt: skip
+
+
 def draw_roc(axes: Axes, folder: Path) -> None:
     draw_curves(axes, folder / paths.ROC)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
@@ -162,6 +171,7 @@ PICTURES: dict[str, tuple[Draw, Path]] = {  # and a file that each needs
     "confusion": (draw_confusion, paths.CONFUSION),
     "classes": (draw_classes, paths.CLASSWISE),
     "reliability": (draw_reliability, paths.RELIABILITY),
+    "risk_coverage": (draw_risk_coverage, paths.RISK_COVERAGE),
     "roc": (draw_roc, paths.ROC),
     "precision_recall": (draw_precision_recall, paths.PRECISION_RECALL),
 }

@@ -13,9 +13,11 @@ from reprotune.comparison.evidence import PREDICTED, Evidence
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.evaluation import figures
+from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, accuracy, score
 from reprotune.tables import metrics
 
+MORE = (paths.SLICES, paths.EDITED)  # what else an evaluation rests on
 CURVES = {"train_loss": paths.TRAIN_CURVE, "validation_loss": paths.VALIDATION_CURVE}
 
 
@@ -88,12 +90,13 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
     said = evidence.read(paths.PREDICTIONS_METRICS, metrics.Predictions)
     if found is None:
         return None
-    for path in PREDICTED:
-        if path not in evidence.tables or said is None:
-            missing = paths.PREDICTIONS_METRICS if path in evidence.tables else path
-            raise InputError(f"{paths.EVALUATE_METRICS} rests on {missing}, which is not there")
-    assert said is not None
-    predicted = figures.Predicted(*(evidence.tables[path] for path in PREDICTED))
+    *tables, kinds, edited = (
+        evidence.need(path, paths.EVALUATE_METRICS) for path in (*PREDICTED, *MORE)
+    )
+    predicted = figures.Predicted(*tables)
+    if said is None:
+        missing = paths.PREDICTIONS_METRICS
+        raise InputError(f"{paths.EVALUATE_METRICS} rests on {missing}, which is not there")
     params = evidence.params
     made = figures.evaluate(
         predicted,
@@ -109,7 +112,17 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         else known
         for name, known in made.baselines.items()
     }
-    return made.model_copy(update={"reference": found.reference, "baselines": baselines})
+    limits = find_limits(
+        predicted,
+        kinds,
+        edited,
+        evidence.classes,
+        params.evaluate.promised_accuracy,
+        params.evaluate.confidence,
+    )
+    return made.model_copy(
+        update={"reference": found.reference, "baselines": baselines, "limits": limits}
+    )
 
 
 def summarize(evidence: Evidence) -> BaseModel | None:

@@ -68,6 +68,17 @@ class Revision:
         except ValueError as error:
             raise InputError(f"{path} of {self.name} is no table: {error}") from None
 
+    def read_columns(self, path: Path, columns: set[str]) -> pd.DataFrame | None:
+        """A table with these columns, or None.
+
+        Raises:
+            InputError: the file is no table, or lacks one of them.
+        """
+        found = self.read_table(path)
+        if found is not None and (missing := sorted(columns - set(found))):
+            raise InputError(f"{path} of {self.name} has no column {missing[0]}")
+        return found
+
     def read_figures(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
         """A metrics file; None if there is none, or one that another version wrote."""
         found = self.read_bytes(path) or b""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.evaluation.metrics import quantiles
-from reprotune.tables.metrics import Interval
+from reprotune.tables.figures import Interval
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from reprotune.comparison import sections, statistics
 from reprotune.comparison.changed import summarize_changes
 from reprotune.comparison.changes import describe_changes, list_reruns, measure_doubt
+from reprotune.comparison.limits import compare_slices, find_brittle, tabulate_limits
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
 from reprotune.comparison.report import Report, Section, Verdict, code
@@ -57,6 +58,7 @@ class Result:
     rows: int = 0  # test rows that all runs have
     changes: list[Change] = field(default_factory=list)  # accuracy, macro-F1 and log loss
     recalls: list[Change] = field(default_factory=list)  # of each class
+    slices: list[Change] = field(default_factory=list)  # accuracy of other kinds of rows
     detectable: float | None = None  # loss of the gate's figure that would have been found
     proofs: Sequence[Proof] = ()  # of each run of the new side
 
@@ -79,6 +81,7 @@ class Result:
             "rows": self.rows,
             "metrics": [change.as_json() for change in self.changes],
             "classes": [change.as_json() for change in self.recalls],
+            "slices": [change.as_json() for change in self.slices],
             "detectable_loss": self.detectable,
             "evidence": [proof.as_json() for proof in self.proofs],
         }
@@ -142,7 +145,9 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     if best and verdict in PASSES and (held := decide(best.change, [], gate))[0] not in PASSES:
         verdict = held[0]
         why = f"against the best version so far, {code(best.version.name)}: {held[1]}; {why}"
-    for reason in filter(None, (find_more_doubted(base, head, gate), find_lever(shift, gate))):
+    sliced = compare_slices(pairs, head, gate, seed)
+    reasons = find_more_doubted(base, head, gate), find_lever(shift, gate)
+    for reason in filter(None, (*reasons, find_brittle(base, head, gate))):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     told = [f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have.", pairs.sentence]
@@ -153,12 +158,15 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         )
     if lost := name_lost(recalls, gate):
         told.append(f"Recall fell: {lost}.")
+    if lost := name_lost(sliced, gate):
+        told.append(f"Accuracy fell on {lost}.")
     text = " ".join(filter(None, [*told, shift.sentence, tell_head(head)]))
     found = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
+    limits = [] if is_same else tabulate_limits(sliced, base, head, gate, seed)
     pictures = [] if is_same else sections.draw_both(base, head, pairs)
-    parts = [*found, *pictures, *describe_changes(base, head)]
+    parts = [*found, *limits, *pictures, *describe_changes(base, head)]
     report = Report(title, verdict, text, parts, summarize_changes(base, head))
-    return Result(verdict, report, bases, heads, rows, changes, recalls, detectable)
+    return Result(verdict, report, bases, heads, rows, changes, recalls, sliced, detectable)
 
 
 def describe_predictions(

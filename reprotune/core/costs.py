@@ -7,11 +7,19 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from reprotune.core import paths
 
 
+class Latency(BaseModel):
+    """Milliseconds that one text takes, asked alone."""
+
+    p50: float
+    p95: float
+
+
 class Cost(BaseModel):
     """An entry of ``reports/run.json``."""
 
     seconds: float
     peak_mib: int  # memory
+    milliseconds: Latency | None = None  # of a stage that measured them
 
 
 COSTS = TypeAdapter(dict[str, Cost])

@@ -10,7 +10,7 @@ from pathlib import Path
 from psutil import Process
 
 from reprotune.core import paths
-from reprotune.core.costs import COSTS, Cost, read_costs
+from reprotune.core.costs import COSTS, Cost, Latency, read_costs
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
@@ -18,8 +18,10 @@ from reprotune.core.printing import end, say
 from reprotune.core.restoring import restore
 
 
-def main(run: Callable[[Params], None]) -> None:
+def main(run: Callable[[Params], Latency | None]) -> None:
     """Check the parameters, run the stage, and note what it cost in ``reports/run.json``.
+
+    What a stage returns is how long its model took for a text, if it asked one.
 
     Bad input and a full disk end in one message and exit code 1, without a traceback. However it
     fails, the outputs of its last good run are there again.
@@ -27,24 +29,26 @@ def main(run: Callable[[Params], None]) -> None:
     name = Path(sys.argv[0]).stem
     alone = "LOCAL_RANK" not in os.environ  # else the process that started this one sees to it
     try:
-        run(load_params())
+        latency = run(load_params())
     except BaseException as error:
         if alone and "DVC_STAGE" in os.environ:
             restore(name, Process().create_time())
         end(name, error)
     if alone:
-        note_cost(name, time.time() - Process().create_time())  # the imports count too
+        note_cost(name, time.time() - Process().create_time(), latency)  # with the imports
 
 
-def note_cost(name: str, seconds: float, path: Path = paths.RUN) -> None:
+def note_cost(
+    name: str, seconds: float, latency: Latency | None = None, path: Path = paths.RUN
+) -> None:
     """Seconds and peak memory (MiB); in no tracked file, for they differ from run to run."""
     costs = read_costs(path)
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(who).ru_maxrss for who in whose) // unit
-    costs[name] = Cost(seconds=round(seconds, 2), peak_mib=peak)
+    costs[name] = Cost(seconds=round(seconds, 2), peak_mib=peak, milliseconds=latency)
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(COSTS.dump_json(costs, indent=2) + b"\n")
+            partial.write_bytes(COSTS.dump_json(costs, indent=2, exclude_none=True) + b"\n")
     except OSError as error:  # the outputs of the stage are written
         say(f"{path}: the cost of {name} is not noted: {error}", sys.stderr)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.evaluation import calibration, ranking
+from reprotune.evaluation import abstention, calibration, ranking
 from reprotune.evaluation.metrics import (
     Resampling,
     accuracy,
@@ -83,6 +83,7 @@ def evaluate(
         fit={name: accuracy(rows) for name, rows in parts.items()},
         calibration=calibrate(table, held, classes),
         threshold=choose_threshold(table, held, classes),
+        limits=None,  # find_limits has them
         forgetting=said.forgetting,
         generated=said.generated,
         baselines={name: baseline(rows) for name, rows in by_name.items()},
@@ -115,7 +116,7 @@ def score_subsets(
 
     The baselines are among the latter alone: what the audit doubts is what TF-IDF gets wrong.
     """
-    doubted = set(findings.loc[findings["issue"] == "label", "id"])
+    doubted = list_doubted(findings)
     clean = find_unleaked(roles)
     baselines = {
         str(name): score_subset(said, clean, confidence).accuracy
@@ -127,6 +128,11 @@ def score_subsets(
             update={"baselines": baselines}
         ),
     }
+
+
+def list_doubted(findings: pd.DataFrame) -> set[str]:
+    """Ids of the rows whose labels the audit doubts."""
+    return set(findings.loc[findings["issue"] == "label", "id"])
 
 
 def find_unleaked(roles: pd.DataFrame) -> list[str]:
@@ -180,6 +186,7 @@ def draw_up_plots(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.D
         "precision_recall.csv": precision_recall,
         "classes.csv": pd.DataFrame(bars).rename_axis("class").reset_index(),
         "reliability.csv": calibration.bin_by_confidence(probability, labels),
+        "risk_coverage.csv": abstention.draw_up_curve(predictions.list_certainties(table, classes)),
     }
 
 

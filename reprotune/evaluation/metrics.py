@@ -8,7 +8,8 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reprotune.evaluation import calibration, ranking
-from reprotune.tables.metrics import Gain, Interval, Intervals, Reference, Scores, Subset
+from reprotune.tables.figures import Interval
+from reprotune.tables.metrics import Gain, Intervals, Reference, Scores, Subset
 
 
 class Resampling(NamedTuple):

@@ -5,6 +5,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
+import pandas as pd
 import torch
 from pydantic import ConfigDict, create_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,6 +19,7 @@ from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 
 CLASSIFIER = "reprotune.json"
+CERTAINTIES = "certainties.csv"
 
 
 def save_merged(
@@ -75,3 +77,17 @@ def read_record(file: Path) -> tuple[type[PromptEncoder] | type[TextEncoder], di
         raise InputError(
             f"{file}: damaged, or of another version of reprotune; run dvc repro export"
         ) from None
+
+
+def save_certainties(held: pd.DataFrame, target: Path) -> None:
+    """Write how sure the model was of validation rows, and which it got right.
+
+    From these follows where it has to abstain, whatever accuracy is asked of it.
+    """
+    held.to_csv(target / CERTAINTIES, index=False, float_format="%.6f")
+
+
+def load_certainties(folder: Path) -> pd.DataFrame | None:
+    """Columns certainty and right; None if the folder is of an earlier version."""
+    file = folder / CERTAINTIES
+    return pd.read_csv(file, dtype={"right": bool}) if file.is_file() else None

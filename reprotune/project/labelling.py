@@ -103,12 +103,19 @@ def extend(schema: Any, classes: Sequence[str]) -> Any:
 
 
 def answer(
-    part: Sequence[Text], classifier: "Classifier", batch_size: int, tell: Tell | None = None
+    part: Sequence[Text],
+    classifier: "Classifier",
+    batch_size: int,
+    tell: Tell | None = None,
+    threshold: float = 0.0,
 ) -> list[dict[str, Any]]:
-    """The rows with what the model says; where there is no text, with the reason."""
+    """The rows with what the model says; where there is no text, with the reason.
+
+    Up to the threshold, a probability, it says nothing.
+    """
     asked = [one.text for one in part if not one.problem]
     shares = classifier.predict_proba(asked, batch_size, tell)
-    names, rounded = iter(classifier.name(shares)), iter(shares.round(DECIMALS).tolist())
+    names, rounded = iter(classifier.name(shares, threshold)), iter(shares.round(DECIMALS).tolist())
     nothing: dict[str, Any] = dict.fromkeys([PREDICTED, *classifier.classes])
     rows = []
     for one in part:
@@ -128,6 +135,7 @@ class Labeller:
     batch_size: int
     writer: Writer
     bar: Any  # of rows
+    threshold: float = 0.0  # of the probability, up to which there is no answer
 
     def label(self, part: Sequence[Text], first: bool) -> bytes:
         """A part of the output; the bar moves as its tokens are read, not as its texts are."""
@@ -139,7 +147,7 @@ class Labeller:
             done += share * len(part)
             self.bar.update(start + int(done) - self.bar.n)
 
-        rows = answer(part, self.classifier, self.batch_size, tell)
+        rows = answer(part, self.classifier, self.batch_size, tell, self.threshold)
         self.bar.update(start + len(part) - self.bar.n)
         return self.writer.encode(rows, first)
 

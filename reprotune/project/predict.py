@@ -42,15 +42,14 @@ class Wanted:
     input_format: str | None = None  # of standard input
     batch_size: int = 64
     guard_cells: bool = True  # of CSV: no spreadsheet takes one for a formula
+    abstain: float | None = None  # the accuracy that answers must be proven to have
 
 
 def predict(wanted: Wanted) -> None:
     """Label the inputs; write a file, or to standard output.
 
-    ``guarded``: no spreadsheet takes a cell of it for a formula.
-
     Raises:
-        InputError: a file cannot be read, or there is no exported model.
+        InputError: a file cannot be read, or there is no exported model that can answer so.
     """
     form = outgoing.choose_format(wanted.output, wanted.format)
     if not any(map(names_file, wanted.inputs)):
@@ -99,12 +98,13 @@ def open_input(wanted: Wanted) -> Iterator[Path]:
 def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
     """Write the rows with the model's answers, and say which have none."""
     classifier = load(wanted.model)
+    threshold = classifier.find_threshold(wanted.abstain)
     schema = labelling.extend(given.schema, classifier.classes)
     report = labelling.Report()
     parts = labelling.divide(given, column, report)
     with tqdm(total=given.count, unit="row", smoothing=0, mininterval=0.5) as bar:
         writer = outgoing.WRITERS[form](schema, wanted.guard_cells)
-        labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar)
+        labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar, threshold)
         if wanted.output:
             labeller.save(parts, wanted.output, describe(given, column, form, wanted))
         else:
@@ -117,7 +117,8 @@ def show_answers(texts: Sequence[str], wanted: Wanted) -> None:
     """Label the texts of a command line as a table for people."""
     classifier = load(wanted.model)
     part = [labelling.find_text(row, "text") for row in incoming.take(texts).read()]
-    table = pd.DataFrame(labelling.answer(part, classifier, wanted.batch_size))
+    threshold = classifier.find_threshold(wanted.abstain)
+    table = pd.DataFrame(labelling.answer(part, classifier, wanted.batch_size, None, threshold))
     show(table if table[labelling.PROBLEM].any() else table.drop(columns=labelling.PROBLEM))
 
 
@@ -147,5 +148,6 @@ def describe(given: Incoming, column: str, form: str, wanted: Wanted) -> dict[st
         "text_column": column,
         "model": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files],
         "format": [form, wanted.guard_cells],
+        "abstain": wanted.abstain,
         "rows": [labelling.PART, wanted.batch_size],
     }

@@ -10,6 +10,7 @@ from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
 from reprotune.evaluation.worth import tell_worth
 from reprotune.tables import metrics
+from reprotune.tables.limits import Limits
 
 STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a person would open
     "download": (metrics.Download, paths.RAW),
@@ -24,6 +25,8 @@ STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a perso
     "evaluate": (metrics.Evaluation, paths.ERRORS),
     "export": (metrics.Export, paths.MERGED),
 }
+
+WEAK = 0.05  # the corrected p-value below which a slice is called weak
 
 
 def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
@@ -85,8 +88,28 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
         text += f" ({low:.3f} to {high:.3f})"
     if found.reference:
         text += f", against the truth {found.reference.accuracy:.3f}"
+    text += describe_limits(found.limits) if found.limits else ""
     worth = tell_worth(found.gain_over)
     return f"{text}. {worth}" if worth else text
+
+
+def describe_limits(limits: Limits) -> str:
+    """What can be relied on, and what cannot; empty if nothing was found."""
+    text = ""
+    if promise := limits.promise:
+        text += (
+            f"; no threshold is proven to be {promise.accuracy:.1%} right"
+            if promise.threshold is None or promise.coverage is None
+            else f"; {promise.accuracy:.1%} right is proven for the surest {promise.coverage:.0%}"
+        )
+    weak = {name: part for name, part in limits.slices.items() if part.p_value < WEAK}
+    if weak:
+        name = min(weak, key=lambda one: weak[one].accuracy)
+        more = f" and {len(weak) - 1} more" if len(weak) > 1 else ""
+        text += f"; weak on {name} ({weak[name].accuracy:.3f} of {weak[name].rows}){more}"
+    if edits := limits.edits:
+        text += f"; edits flip {edits.flipped:.1%}"
+    return text
 
 
 def read_finding(file: Path, kind: type[BaseModel]) -> str:
@@ -111,5 +134,7 @@ def summarize(folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RU
         cost = costs.get(stage)
         spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else ("unchanged", "")
         found = read_finding(folder / f"{stage}.json", kind)
+        if cost and (took := cost.milliseconds):
+            found += f", {took.p50:g} ms a text (95 % within {took.p95:g})"
         table.add_row(stage, *spent, found, output.as_posix())
     return table

@@ -91,6 +91,7 @@ def score_in_batches(
     """``function`` of all prompts, shape (prompts, width); similar lengths share a batch.
 
     Progress is counted in tokens, for the longest texts come last; ``tell`` is in place of a bar.
+    Without a title there is no bar either.
 
     Raises:
         InputError: a result is no number.
@@ -100,7 +101,7 @@ def score_in_batches(
     result = np.zeros((len(prompts), width))
     with tqdm(
         total=total, desc=title, unit="token", unit_scale=True, mininterval=0.5,
-        disable=tell is not None,
+        disable=tell is not None or not title,
     ) as bar:  # fmt: skip
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]

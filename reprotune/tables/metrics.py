@@ -8,19 +8,12 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-
-Interval = tuple[float, float]
-OfClass = dict[str, float]  # class name: figure
-
-
-class Figures(BaseModel):
-    """A part of a metrics file; what is None is left out of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")  # other commits may know more
+from reprotune.tables.figures import Figures, Interval, OfClass
+from reprotune.tables.limits import Limits
 
 
 class Characters(Figures):
@@ -37,8 +30,8 @@ class Download(Rows):
     """``metrics/download.json``."""
 
     left_out: int  # rows whose raw label is mapped to null
-    bad_rows: dict[str, int] = {}  # kind: rows, in data/raw/bad_rows.csv
-    respelt: dict[str, int] = {}  # new spelling of a known raw label: rows
+    bad_rows: dict[str, int] = Field(default_factory=dict)  # kind: rows, in data/raw/bad_rows.csv
+    respelt: dict[str, int] = Field(default_factory=dict)  # new spelling of a known raw label: rows
     classes: dict[str, int]  # rows of each
     characters: Characters
 
@@ -235,6 +228,7 @@ class Evaluation(Figures):
     fit: dict[str, float]  # accuracy on train (as many rows as in test) and validation
     calibration: Calibration | None = None  # if there are validation rows
     threshold: Threshold | None = None  # of two classes, if validation has both
+    limits: Limits | None = None  # None: older commits
     forgetting: Forgetting | None = None  # as in metrics/predictions.json
     generated: Generated | None = None
     baselines: dict[str, BaselineIntervals]

@@ -28,8 +28,18 @@ def write(frame: pd.DataFrame, path: Path, guarded: bool = True) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    names = dict.fromkeys(("id", "text", "label", "predicted", "predictor", "part"), "str")
+    names = dict.fromkeys(("id", "text", "label", "predicted", "predictor", "part", "edit"), "str")
     return cells.read(path, dtype=names)
+
+
+def list_certainties(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Columns certainty, the probability of each prediction, and right."""
+    return pd.DataFrame(
+        {
+            "certainty": table[list(classes)].to_numpy(dtype=float).max(axis=1),
+            "right": (table["predicted"] == table["label"]).to_numpy(),
+        }
+    )
 
 
 def is_right(table: pd.DataFrame, same_rows_as: pd.DataFrame) -> np.ndarray:

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from reprotune.core import paths
-from reprotune.evaluation import figures
+from reprotune.evaluation import figures, slices
+from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, score, score_subset
 from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
@@ -40,8 +41,13 @@ def write_figures(*, as_good: bool = False) -> None:
     subsets = {"without_doubted": whole, "without_leaked": whole}
     truth = pd.Series([None] * len(test))
     found = figures.evaluate(asked, said, truth, subsets, CLASSES, SAMPLING)
-    metrics.write(paths.EVALUATE_METRICS, found)
     metrics.write(paths.SUMMARY_METRICS, figures.summarize(found))
+    kinds = slices.cut_slices(asked.test, set(test["id"][:9]), seed=1)
+    kinds.to_csv(paths.SLICES, index=False)
+    edited = test[:50].assign(text=test["text"].str.lower(), edit="lower case")
+    edited.to_csv(paths.EDITED, index=False)
+    limits = find_limits(asked, kinds, tables.read(paths.EDITED), CLASSES, 0.9, SAMPLING.confidence)
+    metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"limits": limits}))
     paths.PLOTS.mkdir(exist_ok=True)
     for name, plot in figures.draw_up_plots(asked.test, CLASSES).items():
         plot.to_csv(paths.PLOTS / name, index=False, float_format="%.6f")

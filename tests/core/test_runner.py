@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reprotune.core import paths
-from reprotune.core.costs import read_costs
+from reprotune.core.costs import Latency, read_costs
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file, whole_folder
 from reprotune.core.params import Params
@@ -52,6 +52,13 @@ def test_a_run_notes_its_cost_beside_the_others(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"a": 1}', "\xff", "[" * 5000])
+def test_how_long_a_text_takes_is_noted_by_the_stage_that_asked(repository: Path) -> None:
+    main(lambda params: Latency(p50=12.5, p95=20.0))
+    assert read_costs(paths.RUN)["roles"].milliseconds == Latency(p50=12.5, p95=20.0)
+    main(lambda params: None)
+    assert "milliseconds" not in paths.RUN.read_text()
+
+
 def test_a_damaged_note_of_costs_fails_no_stage_and_is_written_anew(
     repository: Path, damaged: str
 ) -> None:

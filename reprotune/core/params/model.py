@@ -145,6 +145,7 @@ class Predictions(Section):
 
     batch_size: Positive
     forgetting_text: FileName
+    edited_rows: Count
     generate: Generate
 
 
@@ -154,6 +155,7 @@ class Evaluate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     resamples: Annotated[int, Field(ge=100, le=1_000_000)]
     errors: Count
+    promised_accuracy: Annotated[float, Field(gt=0, lt=1)] | None
 
 
 class Export(Section):
@@ -174,6 +176,7 @@ class Gate(Section):
     doubted: Share | None = None  # older commits, with which a new one is compared, have no entry
     test_changed: Share | None = None
     margin: Annotated[float, Field(gt=0, lt=1)] | None = None
+    flipped: Share | None = None
 
 
 class Compare(Section):

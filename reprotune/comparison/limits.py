@@ -1,0 +1,129 @@
+"""What a change did to kinds of test rows, and to edited texts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import ttest_1samp
+
+from reprotune.comparison import statistics
+from reprotune.comparison.pairing import Pairs
+from reprotune.comparison.report import Data, Section, code
+from reprotune.comparison.revision import Revision
+from reprotune.comparison.sections import format_p_value, format_points, list_cells
+from reprotune.comparison.statistics import Change
+from reprotune.core import paths
+from reprotune.core.params import Gate
+from reprotune.evaluation.flips import mark_flips
+from reprotune.evaluation.slices import list_masks
+from reprotune.tables.metrics import Evaluation
+
+KEY = ["id", "edit", "text"]  # the same edit of the same text
+HEADERS = ("", "before", "after", "change", "interval", "p", "p corrected")
+
+
+def compare_slices(pairs: Pairs, head: Revision, gate: Gate, seed: int) -> list[Change]:
+    """Accuracy of each kind of rows beside the classes, corrected for their number."""
+    kinds = head.read_columns(paths.SLICES, {"id"})
+    if kinds is None:
+        return []
+    before, after = statistics.is_right(pairs.base), statistics.is_right(pairs.head)
+    return statistics.correct(
+        [
+            statistics.compare_proportions(name, before[mask], after[mask], gate.confidence, seed)
+            for name, mask in list_masks(kinds, pairs.head["id"])
+        ]
+    )
+
+
+def pair_flips(base: Revision, head: Revision) -> pd.DataFrame | None:
+    """The edited texts that both sides were asked, with flipped_base and flipped_head.
+
+    None if a side has no such file, as that of an earlier version.
+    """
+    marked = []
+    for side in (base, head):
+        edited = side.read_columns(paths.EDITED, {*KEY, "predicted"})
+        if edited is None or side.predictions is None:
+            return None
+        marked.append(mark_flips(side.predictions, edited)[[*KEY, "flipped"]])
+    return marked[0].merge(marked[1], on=KEY, suffixes=("_base", "_head"))
+
+
+def compare_flips(pairs: pd.DataFrame, gate: Gate) -> Change:
+    """How often edits flip a row's prediction, mean over the rows: paired t-test over rows."""
+    means = pairs.groupby("id")[["flipped_base", "flipped_head"]].mean()
+    was, now = float(means["flipped_base"].mean()), float(means["flipped_head"].mean())
+    rises = (means["flipped_head"] - means["flipped_base"]).to_numpy()
+    if np.ptp(rises) == 0:  # no spread: a sign test
+        p_value = min(1.0, 2 * 0.5 ** len(rises)) if now != was else 1.0
+        return Change("all edits", was, now, (now - was, now - was), p_value)
+    test = ttest_1samp(rises, 0)
+    low, high = test.confidence_interval(gate.confidence)
+    return Change("all edits", was, now, (float(low), float(high)), float(test.pvalue))
+
+
+def find_brittle(base: Revision, head: Revision, gate: Gate) -> str:
+    """Why the gate closes, if edits flip many more predictions than before; else empty."""
+    asked = base.read_table(paths.EDITED)
+    if gate.flipped is None or asked is None or asked.empty:
+        return ""
+    pairs = pair_flips(base, head)
+    if pairs is None and "predictions.edited_rows" not in head.params:  # an earlier version
+        return ""
+    if pairs is None or pairs.empty:
+        return (
+            f"no text of {paths.EDITED} was asked on both sides (`predictions.edited_rows`), so "
+            "that `compare.gate.flipped` cannot be judged"
+        )
+    change = compare_flips(pairs, gate)
+    if change.p_value >= 1 - gate.confidence or change.difference <= gate.flipped:
+        return ""
+    return (
+        f"edits that keep the label flip {100 * change.head:.1f} % of the predictions, before "
+        f"{100 * change.base:.1f} % (p {format_p_value(change.p_value)}; "
+        f"{format_points(gate.flipped)} points are let through)"
+    )
+
+
+def tabulate_limits(
+    sliced: Sequence[Change], base: Revision, head: Revision, gate: Gate, seed: int
+) -> list[Section]:
+    """The sections about kinds of rows, and about edited texts."""
+    sections = []
+    if sliced:
+        rows = [[Data(change.name), *list_cells(change)[1:]] for change in sliced]
+        notes = name_weak(head, gate)
+        sections.append(Section("Accuracy on kinds of test rows", notes, HEADERS, rows))
+    pairs = pair_flips(base, head)
+    if pairs is not None and len(pairs):
+        note = (
+            f"How often an edit that keeps the label flips the prediction, on "
+            f"{pairs['id'].nunique()} test rows; `compare.gate.flipped` closes the gate."
+        )
+        changes = [
+            statistics.compare_proportions(
+                str(name),
+                part["flipped_base"].to_numpy(),
+                part["flipped_head"].to_numpy(),
+                gate.confidence,
+                seed,
+            )
+            for name, part in pairs.groupby("edit", sort=False)
+        ]
+        cells = [list_cells(c) for c in (compare_flips(pairs, gate), *statistics.correct(changes))]
+        rows = [[Data(name), *others] for name, *others in cells]
+        sections.append(Section("Edited texts", [note], HEADERS, rows))
+    return sections
+
+
+def name_weak(head: Revision, gate: Gate) -> list[str]:
+    """Kinds on which the new model is significantly worse than on its other rows."""
+    found = head.read_figures(paths.EVALUATE_METRICS, Evaluation)
+    slices = found.limits.slices if found and found.limits else {}
+    weak = [
+        f"{code(name)} ({part.accuracy:.3f} of {part.rows} rows)"
+        for name, part in slices.items()
+        if part.p_value < 1 - gate.confidence
+    ]
+    return [f"The new model is weaker than on its other rows: {', '.join(weak)}."] if weak else []
