@@ -133,7 +133,7 @@ def name_model(learner: Learner) -> Changes:
     folder, task = learner.folder.as_posix(), learner.task
     model: dict[str, object] = {"kind": "path", "location": folder, "task": task}
     if learner.parameters >= SLOW:
-        model["compute_dtype"] = AUTO
+        model |= {"compute_dtype": AUTO, "strict": False}
     return {
         "model": model,
         "export": {"dtype": "float32" if learner.parameters < LARGE else "float16"},

@@ -123,7 +123,7 @@ def test_a_model_that_does_not_fit_the_memory_stops(
 def test_a_slow_number_format_is_a_warning(
     project: Path, changed: Callable[[dict[str, Any]], Params]
 ) -> None:
-    found = doctor.check_device(changed({"model.compute_dtype": "bfloat16"}))
+    found = doctor.check_device(changed({"model.compute_dtype": "bfloat16", "model.strict": False}))
     assert found.level in ("warn", "ok")
     assert ("no GPU" in found.detail) == (found.level == "warn")
 

@@ -22,5 +22,5 @@ def test_what_a_profile_leaves_to_the_machine_is_a_parameter_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profiles, "choose_dtype", lambda: "bfloat16")
-    profiles.write({"model": {"compute_dtype": "auto"}}, tmp_path / "params.yaml")
+    profiles.write({"model": {"compute_dtype": "auto", "strict": False}}, tmp_path / "params.yaml")
     assert load_params(tmp_path / "params.yaml").model.compute_dtype == "bfloat16"
