@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from reprotune.core.errors import InputError
 from reprotune.data.reading.files import unify_line_breaks
 from reprotune.models.encoders import Encoder
-from reprotune.models.exported import load_classifier
+from reprotune.models.exported import check_seal, load_classifier
 from reprotune.scoring.scores import normalize, score_texts
 
 
@@ -27,8 +27,9 @@ class Classifier:
         """Read an exported folder, such as ``models/merged``; it needs nothing beside it.
 
         Raises:
-            InputError: there is no exported model, or it is of another version.
+            InputError: there is no exported model, or it is damaged or of another version.
         """
+        check_seal(Path(folder))
         return cls(*load_classifier(Path(folder)))
 
     @property

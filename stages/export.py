@@ -14,7 +14,7 @@ from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
-from reprotune.models.exported import load_classifier, save_classifier, save_merged
+from reprotune.models.exported import load_classifier, save_classifier, save_merged, seal
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
@@ -85,6 +85,7 @@ def run(
         parity = compare(before, after, labels, params.export.log_likelihood_tolerance)
         require(parity, params.export)
         write_card(partial, params.model.task, classes, predictions.read(predicted))
+        seal(partial)
     bytes_ = sum(file.stat().st_size for file in merged.iterdir())
     records.write(metrics, records.Export(**parity.model_dump(), rows=len(rows), bytes=bytes_))
 

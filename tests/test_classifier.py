@@ -1,6 +1,8 @@
 """The Python API: an exported folder as an object, and a package that is cheap to import."""
 
 import os
+import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 import reprotune
 from reprotune import Classifier, InputError
+from reprotune.models.exported import SEAL
 from tests import tiny
 
 TEXTS = ["Net sales rose.", "", "Costs, too, and by much more than in the year before."]
@@ -102,3 +105,32 @@ def test_it_loads_from_anywhere(exported: Path, tmp_path: Path) -> None:
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no exported model here"):
         Classifier.load(tmp_path)
+
+
+def test_one_flipped_bit_of_an_exported_model_is_refused_by_name(
+    exported: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    (folder / "notes.txt").write_text("of a person")
+    Classifier.load(folder)
+    draw = random.Random(1)
+    files = [file for file in sorted(exported.iterdir()) if file.name != SEAL]
+    for name in [file.name for file in files for _ in range(100 // len(files) + 1)]:
+        raw = bytearray((exported / name).read_bytes())
+        raw[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)
+        (folder / name).write_bytes(raw)
+        with pytest.raises(InputError, match=f"{name}: not the file that was exported"):
+            Classifier.load(folder)
+        shutil.copy(exported / name, folder)
+
+
+@pytest.mark.parametrize("damaged", [None, "", "[]", "3", "{", '{"model.safetensors": 1}'])
+def test_a_seal_that_is_missing_or_damaged_is_said(
+    exported: Path, tmp_path: Path, damaged: str | None
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    (folder / SEAL).unlink()
+    if damaged is not None:
+        (folder / SEAL).write_text(damaged)
+    with pytest.raises(InputError, match=r"no exported model here|not the file"):
+        Classifier.load(folder)
