@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from reprotune.core.errors import InputError
 from reprotune.data.reading.files import unify_line_breaks
 from reprotune.models.encoders import Encoder
-from reprotune.models.exported import load_certainties, load_classifier
+from reprotune.models.exported import check_seal, load_certainties, load_classifier
 from reprotune.scoring.scores import Tell, normalize, score_texts
 from reprotune.tables.predictions import DECIMALS
 
@@ -33,8 +33,9 @@ class Classifier:
         """Read an exported folder, such as ``models/merged``; it needs nothing beside it.
 
         Raises:
-            InputError: there is no exported model, or it is of another version.
+            InputError: there is no exported model, or it is damaged or of another version.
         """
+        check_seal(Path(folder))
         return cls(*load_classifier(Path(folder)), load_certainties(Path(folder)))
 
     @property

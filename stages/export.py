@@ -20,6 +20,7 @@ from reprotune.models.exported import (
     save_certainties,
     save_classifier,
     save_merged,
+    seal,
 )
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
@@ -98,6 +99,7 @@ def run(
         known = predictions.read(fit)
         held = known[known["part"] == "validation"]
         save_certainties(predictions.list_certainties(held, classes), partial)
+        seal(partial)
     bytes_ = sum(file.stat().st_size for file in merged.iterdir())
     records.write(metrics, records.Export(**parity.model_dump(), rows=len(rows), bytes=bytes_))
 

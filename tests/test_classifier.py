@@ -1,6 +1,7 @@
 """The Python API: an exported folder as an object, and a package that is cheap to import."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 import reprotune
 from reprotune import Classifier, InputError
-from reprotune.models.exported import CLASSIFIER
+from reprotune.models.exported import CLASSIFIER, SEAL, seal
 from tests import tiny
 
 TEXTS = ["Net sales rose.", "", "Costs, too, and by much more than in the year before."]
@@ -164,5 +165,36 @@ def test_a_damaged_record_of_an_export_is_one_message(
     text = (folder / CLASSIFIER).read_text()
     assert damage(text) != text
     (folder / CLASSIFIER).write_text(damage(text))
+    (folder / SEAL).unlink()
+    seal(folder)  # as a version that wrote other records
     with pytest.raises(InputError, match=r"reprotune\.json: damaged, or .*; run dvc repro export"):
+        Classifier.load(folder)
+
+
+def test_one_flipped_bit_of_an_exported_model_is_refused_by_name(
+    exported: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    (folder / "notes.txt").write_text("of a person")
+    Classifier.load(folder)
+    draw = random.Random(1)
+    files = [file for file in sorted(exported.iterdir()) if file.name != SEAL]
+    for name in [file.name for file in files for _ in range(100 // len(files) + 1)]:
+        raw = bytearray((exported / name).read_bytes())
+        raw[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)
+        (folder / name).write_bytes(raw)
+        with pytest.raises(InputError, match=f"{name}: not the file that was exported"):
+            Classifier.load(folder)
+        shutil.copy(exported / name, folder)
+
+
+@pytest.mark.parametrize("damaged", [None, "", "[]", "3", "{", '{"model.safetensors": 1}'])
+def test_a_seal_that_is_missing_or_damaged_is_said(
+    exported: Path, tmp_path: Path, damaged: str | None
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    (folder / SEAL).unlink()
+    if damaged is not None:
+        (folder / SEAL).write_text(damaged)
+    with pytest.raises(InputError, match=r"no exported model here|not the file"):
         Classifier.load(folder)

@@ -28,7 +28,7 @@ from transformers import (
 
 from reprotune.builtin import headlines, news
 from reprotune.builtin.pretraining import ModelSettings, build_model, train_tokenizer
-from reprotune.models.exported import save_classifier, save_merged
+from reprotune.models.exported import save_classifier, save_merged, seal
 from reprotune.models.prompts import PromptEncoder
 
 SETTINGS = ModelSettings(hidden_size=64, intermediate_size=128, layers=2, heads=1, context=256)
@@ -128,6 +128,7 @@ def export(folder: Path) -> Path:
     verbalizers = {name: f" {name}" for name in headlines.CLASSES}
     save_merged(model(), tokenizer(), "float32", folder)
     save_classifier(PromptEncoder(tokenizer(), "{text}\nSentiment:", verbalizers, 64), folder)
+    seal(folder)
     return folder
 
 

@@ -34,6 +34,7 @@ class Model(Section):
     quantization: Literal["nf4", "int8", "none"]
     double_quantization: bool
     compute_dtype: Literal["float32", "bfloat16", "float16"]
+    strict: bool
 
     @model_validator(mode="after")
     def complete(self) -> Self:
@@ -43,6 +44,11 @@ class Model(Section):
             (
                 self.kind == "builtin" and elsewhere,
                 f"kind builtin has the model.location {paths.BUILTIN_MODEL}",
+            ),
+            (
+                self.strict and self.compute_dtype != "float32",
+                f"model.compute_dtype {self.compute_dtype} is fast by instructions that few CPUs "
+                "have, and model.strict allows none of them; set it to false, or use float32",
             ),
         )
         return self
