@@ -39,7 +39,7 @@ class Answers:
 def count_answers(base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str]) -> Answers:
     """Two tables of the same rows, whose labels are among the classes."""
     columns = (head["label"], base["predicted"], head["predicted"])
-    codes = np.stack([pd.Index(list(classes)).get_indexer(column) for column in columns])
+    codes = np.stack([pd.Index(list(classes)).get_indexer(pd.Index(column)) for column in columns])
     codes = np.where(codes < 0, len(classes), codes)
     cells, counts = np.unique(codes, axis=1, return_counts=True)
     return Answers(cells, counts, len(classes))

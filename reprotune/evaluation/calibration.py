@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from reprotune.tables.metrics import Calibration, Losses
+from reprotune.tables.figures import Calibration, Losses
 
 BINS = 10
 FOLDS = 5  # in which a temperature must prove itself

@@ -18,9 +18,9 @@ from reprotune.evaluation.metrics import (
     score_subset,
 )
 from reprotune.tables import predictions
+from reprotune.tables.figures import Calibration
 from reprotune.tables.metrics import (
     BaselineIntervals,
-    Calibration,
     Evaluation,
     Predictions,
     Reference,

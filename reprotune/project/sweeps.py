@@ -292,11 +292,7 @@ def check(found: Sequence[Trial]) -> None:
 
 
 def show(found: Outcome, file: Path) -> None:
-    """Print the settings, and the best of them.
-
-    Raises:
-        InputError: some trials failed.
-    """
+    """Print the settings, and the best of them; raise InputError if some trials failed."""
     terminal.show(found.table.astype(object))
     say(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
     say(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")

@@ -10,3 +10,17 @@ class Figures(BaseModel):
     """A part of a metrics file; what is None is left out of the file."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # other commits may know more
+
+
+class Losses(Figures):
+    log_loss: float
+    brier: float
+    ece: float
+
+
+class Calibration(Figures):
+    """Before and after a temperature that is fitted on the validation rows (Guo et al. 2017)."""
+
+    temperature: float
+    before: Losses
+    after: Losses

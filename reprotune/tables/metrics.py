@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-from reprotune.tables.figures import Figures, Interval, OfClass
+from reprotune.tables.figures import Calibration, Figures, Interval, OfClass
 from reprotune.tables.limits import Limits
 
 
@@ -183,20 +183,6 @@ class Subset(Figures):
     accuracy: float
     interval: Intervals
     baselines: dict[str, float] | None = None  # accuracy of each on the same rows
-
-
-class Losses(Figures):
-    log_loss: float
-    brier: float
-    ece: float
-
-
-class Calibration(Figures):
-    """Before and after a temperature that is fitted on the validation rows (Guo et al. 2017)."""
-
-    temperature: float
-    before: Losses
-    after: Losses
 
 
 class Threshold(Figures):
