@@ -7,12 +7,12 @@ obey what is set here.
 
 import os
 import platform
-import sys
 from pathlib import Path
 
 from reprotune.core import paths
 from reprotune.core.dvc import look_up
 from reprotune.core.errors import InputError
+from reprotune.core.printing import fail
 from reprotune.core.yaml_file import read_yaml
 
 TABLES = {  # numpy, scipy and scikit-learn, which have little to do: always
@@ -39,7 +39,7 @@ def fix_arithmetic() -> None:
     if has_avx2():
         os.environ.update(TABLES | (MODELS if strict else {}))
     elif strict:
-        sys.exit("model.strict needs a processor with AVX2, and this one has none; set it to false")
+        fail("model.strict needs a processor with AVX2, and this one has none; set it to false")
 
 
 def wants_strict() -> bool:

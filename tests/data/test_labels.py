@@ -100,7 +100,7 @@ def test_labels_of_any_characters_come_through_to_the_split_and_an_override(
     rows = [(" ".join(draw.choices(words, k=7)) + f" {n}", name) for name in names
             for n in range(20)]  # fmt: skip
     pd.DataFrame(rows, columns=["text", "label"]).to_csv("own.csv", index=False)
-    _, _, params = init(Wanted([Path("own.csv")], text="text", label="label"))
+    _, _, params, _ = init(Wanted([Path("own.csv")], text="text", label="label"))
     assert list(params.download.labels) == sorted(name.strip() for name in names)
     assert len(params.download.classes) == len(names)
     for stage in (download, roles, audit, curate, split):

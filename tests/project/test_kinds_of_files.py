@@ -45,7 +45,7 @@ def test_what_comes_out_of_a_file_is_what_was_written_down(name: str) -> None:
             init(wanted)
         assert not any(paths.SOURCE_DATA.iterdir())
         return
-    seen, way, params = init(wanted)
+    seen, way, params, _ = init(wanted)
     assert (seen.classes.to_dict(), count_kinds(seen.bad)) == (
         known["classes"],
         known.get("bad", {}),

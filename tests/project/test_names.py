@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -76,7 +75,7 @@ def test_the_names_of_a_parquet_file_are_taken_and_shown(tmp_path: Path) -> None
     wanted = Wanted([file], text="text", label="label")
     way = describe_reading(list_files(wanted)[1], "text", "label")
     names = find_names(wanted.names, [file], way.label_column)
-    seen = look(way, [file], [pd.read_parquet(file)], names)
+    seen = look(way, [file], names)
     assert dict(seen.classes) == {"bad": 20, "good": 20}
     assert seen.named == {"0": "bad", "1": "good"}
     assert seen.left_out == {"-1": 1}

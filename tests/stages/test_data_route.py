@@ -284,8 +284,8 @@ def test_published_splits_without_training_or_test_rows_are_refused(
 
 def test_an_empty_text_is_refused_with_its_row(tmp_path: Path, small: Changed) -> None:
     params = small(own_files(tmp_path, {"train": 400}))
-    (tmp_path / "train.csv").write_text("text,label\nup,positive\n ,neutral\n")
-    with pytest.raises(InputError, match=r"train\.csv: 1 texts are empty, first in rows \[2\]"):
+    (tmp_path / "train.csv").write_text("text,label\nup,positive\n ,neutral\n\t,neutral\n")
+    with pytest.raises(InputError, match=r"train\.csv: 2 of 3 rows cannot be .*\n  row 2: empty"):
         download.run(params, tmp_path, tmp_path / "raw.parquet", tmp_path / "a.json")
 
 

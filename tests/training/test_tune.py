@@ -170,7 +170,7 @@ def test_the_loss_on_all_text_is_more_than_that_on_the_answer(
 ) -> None:
     last = {}
     for loss in ("answer", "all"):
-        chosen = settings.model_copy(update={"loss": loss, "epochs": 1})
+        chosen = settings.model_copy(update={"loss": loss, "epochs": 3})
         model = load_model(base, nf4, encoder)
         _, curve, _ = tune(model, encoder, (rows[:32], rows[:0]), chosen, nf4)
         last[loss] = curve["train_loss"].iloc[-1]
