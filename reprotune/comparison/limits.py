@@ -94,7 +94,9 @@ def tabulate_limits(
     if sliced:
         rows = [[Data(change.name), *list_cells(change)[1:]] for change in sliced]
         notes = name_weak(head, gate)
-        sections.append(Section("Accuracy on kinds of test rows", notes, HEADERS, rows))
+        sections.append(
+            Section("Accuracy on kinds of test rows", notes, HEADERS, rows, is_folded=True)
+        )
     pairs = pair_flips(base, head)
     if pairs is not None and len(pairs):
         note = (
@@ -113,7 +115,7 @@ def tabulate_limits(
         ]
         cells = [list_cells(c) for c in (compare_flips(pairs, gate), *statistics.correct(changes))]
         rows = [[Data(name), *others] for name, *others in cells]
-        sections.append(Section("Edited texts", [note], HEADERS, rows))
+        sections.append(Section("Edited texts", [note], HEADERS, rows, is_folded=True))
     return sections
 
 

@@ -81,6 +81,7 @@ def draw_forest(changes: Sequence[Change], recalls: Sequence[Change]) -> Figure:
         places[0, 0].set_xlabel("change in points (better to the right)")
         if losses:
             draw_rows(places[1, 0], ["log loss"], losses, 1)
+            places[1, 0].locator_params(axis="x", nbins=5)
             places[1, 0].set_xlabel("change in nats (better to the left)")
         return figure
 
