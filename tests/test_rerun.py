@@ -145,7 +145,7 @@ def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_its_grou
         ("core/supervision.py", set()),
         ("sources/http.py", set()),
         ("project/doctor.py", set()),
-        ("evaluation/ranking.py", {"baseline", "evaluate"}),
+        ("evaluation/ranking.py", {"baseline", "evaluate", "export"}),
     ],
 )
 def test_code_runs_the_stages_that_list_its_room(unrun: Path, file: str, stages: set[str]) -> None:
