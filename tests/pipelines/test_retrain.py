@@ -153,7 +153,7 @@ def test_new_rows_become_a_branch_that_a_fresh_clone_can_use(
     assert Path("model.txt").read_text() == "0.87"
     assert "up to date" in run(sys.executable, "-m", "dvc", "status")
     base = run("git", "rev-parse", "origin/main")
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         cli.main(["compare", base, branch])
     mine = paths.COMPARISON.with_suffix(".md").read_text()
     assert mine == (project / CLONE / paths.COMPARISON.with_suffix(".md")).read_text()
