@@ -81,7 +81,7 @@ def test_a_processor_without_avx2_is_known_by_its_flags(tmp_path: Path) -> None:
 def test_emulated_processors_of_two_makers_compute_the_same_bytes(project: Path) -> None:
     """qemu 7.2 has no AVX512; its torch differs from that of a real AMD, tables do not."""
     shutil.copy(ROOT / "tests/arithmetic.py", project / "stages/show.py")
-    models = ["Haswell", "Skylake-Server", "Broadwell", "EPYC"]
+    models = ("Haswell", "EPYC")
     found = [json.loads(start(project, str(QEMU), "-cpu", model)) for model in models]
-    assert all(hashes == found[0] for hashes in found)
+    assert found[0] == found[1]
     assert json.loads(start(project))["tables"] == found[0]["tables"]
