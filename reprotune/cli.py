@@ -103,7 +103,7 @@ def init(
     ] = None,
     encoding: Annotated[str | None, Option(help="Encoding of the files.  [guessed]")] = None,
     delimiter: Annotated[str | None, Option(help="Delimiter of the columns.  [guessed]")] = None,
-    minutes: Annotated[float, Option(min=0, help="Of training, as measured; 0: not.")] = 5.0,
+    minutes: Annotated[float, Option(min=0, help="Minutes of training; 0: not measured.")] = 5.0,
     bad_rows: Annotated[
         float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
     ] = None,
@@ -295,7 +295,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
         end("reprotune", error)
     if code:
         sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()
