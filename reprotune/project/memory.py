@@ -11,9 +11,7 @@ PROGRAM = 1.0  # GiB that Python and its packages take
 MERGED = 8  # bytes a parameter: export holds the model twice in fp32
 FULL = 16  # of training all weights with Adam: weight, gradient, two moments
 LOADED = {"nf4": 1, "int8": 2, "none": 4}  # of a frozen weight, with embeddings in fp32
-# Bytes that training keeps of a token in a layer, by width. Measured in fp32 with LoRA on all
-# linear layers: 220 (SmolLM2-135M), 300 (a BERT of 22 M); in two bytes about two thirds.
-KEPT = 256
+KEPT = 256  # bytes of a token in a layer, by width, about: LoRA on all linear layers, in fp32
 
 
 def estimate_memory(params: Params, parameters: int, folder: Path | None, gpu: bool) -> float:

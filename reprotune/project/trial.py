@@ -31,8 +31,9 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
     import torch  # these take seconds
     from transformers import TrainerCallback
 
+    from reprotune.models.base import Base
     from reprotune.models.encoders import encoder_for
-    from reprotune.models.loading import WHOLE, Precision, load_model
+    from reprotune.models.loading import WHOLE, Precision
     from reprotune.models.pinning import Place, resolve
     from reprotune.models.tokenizer import load_tokenizer
     from reprotune.scoring.scores import score_texts
@@ -57,8 +58,7 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
         load_tokenizer(folder), model.task, params.prompt, class_names(params.download.labels)
     )
     precision = Precision(model.quantization, model.double_quantization, model.compute_dtype)
-    form = WHOLE if train.method == "full" else precision
-    base = load_model(folder, form, encoder, new_head=True)
+    base = Base(folder, precision, encoder).load(WHOLE if train.method == "full" else None)
     watch = Stopwatch()
     tuned, *_ = tune(base, encoder, (sample, sample[:0]), train, precision, watch=[watch])
     start = time.perf_counter()
