@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from html import escape
 
+from matplotlib.figure import Figure
+
+from reprotune.comparison.plots import render_svg
+
 MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
 MARK = "<!-- reprotune -->"  # by which the comment is found again
 SHOWN = 200  # characters of a text
@@ -65,13 +69,13 @@ class Data(str):
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, sentences of ours, a table and pictures (SVG, in the page alone)."""
+    """A heading, sentences of ours, a table and pictures with captions (in the page alone)."""
 
     title: str
     notes: Sequence[str] = ()
     headers: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    pictures: Sequence[tuple[str, str]] = ()
+    pictures: Sequence[tuple[str, Figure]] = ()
     is_folded: bool = False  # shown on a click
 
 
@@ -174,8 +178,8 @@ def render_section(section: Section) -> list[str]:
             body.append(f"<tr>{''.join(cells)}</tr>")
         body.append("</table>")
     return body + [
-        f"<figure>{svg}<figcaption>{render_text(name)}</figcaption></figure>"
-        for name, svg in section.pictures
+        f"<figure>{render_svg(figure)}<figcaption>{render_text(name)}</figcaption></figure>"
+        for name, figure in section.pictures
     ]
 
 

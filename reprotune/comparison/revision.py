@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -32,6 +32,13 @@ def run(*command: str) -> bytes:
     if done.returncode:
         raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
     return done.stdout
+
+
+@lru_cache(maxsize=16)  # many ask for the lock, which takes a tenth of a second
+def parse(raw: bytes, where: str) -> dict[str, object]:
+    """The mapping that a YAML text holds; nobody may change it."""
+    found = load_yaml(raw, where)
+    return found if isinstance(found, dict) else {}
 
 
 def succeeds(*command: str) -> bool:
@@ -93,8 +100,7 @@ class Revision:
         Raises:
             InputError: the file is no YAML.
         """
-        found = load_yaml(self.read_bytes(path) or b"{}", f"{self.name}:{path}")
-        return found if isinstance(found, dict) else {}
+        return parse(self.read_bytes(path) or b"{}", f"{self.name}:{path}")
 
     @cached_property
     def params(self) -> dict[str, object]:

@@ -88,9 +88,8 @@ def list_flips(pairs: Pairs) -> list[Section]:
 
 def draw_differences(changes: Sequence[Change], recalls: Sequence[Change]) -> Section:
     """One picture of every difference with its interval."""
-    picture = plots.render_svg(overlays.draw_forest(changes, recalls))
     caption = "after minus before, with intervals; filled: significant"
-    return Section("All differences", pictures=[(caption, picture)])
+    return Section("All differences", pictures=[(caption, overlays.draw_forest(changes, recalls))])
 
 
 def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:
@@ -101,13 +100,13 @@ def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:
         head.save_plotted(after)
         drawn = {name: overlays.draw_over(name, before, after) for name in plots.PICTURES}
     change = plots.draw_confusion_change(pairs.base, pairs.head, pairs.every_class)
-    front = [("confusion, after (and change)", plots.render_svg(change))]
-    folded: list[tuple[str, str]] = []
+    front = [("confusion, after (and change)", change)]
+    folded = []
     for name, figure in drawn.items():
         if figure is not None and name not in overlays.ALONE:
             caption = f"{name.replace('_', ' ')} (pale, dashed or outlined: before)"
             place = front if name in overlays.FRONT else folded
-            place.append((caption, plots.render_svg(figure)))
+            place.append((caption, figure))
     return [
         Section("Pictures", pictures=front),
         Section("More pictures", pictures=folded, is_folded=True),
