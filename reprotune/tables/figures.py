@@ -13,14 +13,14 @@ class Figures(BaseModel):
 
 
 class Losses(Figures):
-    log_loss: float
-    brier: float
-    ece: float
+    log_loss: float  # mean, in nats
+    brier: float  # 0 to 2
+    ece: float  # expected calibration error
 
 
 class Calibration(Figures):
     """Before and after a temperature that is fitted on the validation rows (Guo et al. 2017)."""
 
-    temperature: float
-    before: Losses
-    after: Losses
+    temperature: float  # by which scores are divided; 1: none helps
+    before: Losses  # with temperature 1
+    after: Losses  # with this one

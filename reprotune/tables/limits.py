@@ -10,7 +10,7 @@ class Promise(Figures):
     """What can be answered with a promised accuracy: proven on validation, shown on test rows."""
 
     accuracy: float  # promised, at evaluate.confidence
-    validation_rows: int
+    validation_rows: int  # on which it is proven
     threshold: float | None = None  # answers are surer than this; None: no threshold is proven
     coverage: float | None = None  # share of the test rows that are answered
     answered: float | None = None  # accuracy on these
@@ -33,9 +33,9 @@ class Sets(Figures):
 class Slice(Figures):
     """Accuracy on the test rows of one kind, and whether it is below that of the others."""
 
-    rows: int
-    accuracy: float
-    interval: Interval
+    rows: int  # of the kind
+    accuracy: float  # on them
+    interval: Interval  # of it
     p_value: float  # Fisher's exact test (1935), one-sided; for all slices after Holm (1979)
 
 
@@ -49,7 +49,7 @@ class Flips(Figures):
 
 
 class Edits(Figures):
-    rows: int
+    rows: int  # that were edited
     flipped: float  # mean over the rows of the share of their edits that flip them
     interval: Interval  # of it, as if all edits of a row were one draw: rather too wide
     kinds: dict[str, Flips]

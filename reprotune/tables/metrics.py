@@ -17,13 +17,13 @@ from reprotune.tables.limits import Limits
 
 
 class Characters(Figures):
-    median: float
+    median: float  # of a text
 
 
 class Rows(Figures):
     """What every version of ``metrics/download.json`` has."""
 
-    rows: int
+    rows: int  # examples
 
 
 class Download(Rows):
@@ -33,35 +33,35 @@ class Download(Rows):
     bad_rows: dict[str, int] = Field(default_factory=dict)  # kind: rows, in data/raw/bad_rows.csv
     respelt: dict[str, int] = Field(default_factory=dict)  # new spelling of a known raw label: rows
     classes: dict[str, int]  # rows of each
-    characters: Characters
+    characters: Characters  # of the texts
 
 
 class BaseModelFigures(Figures):
     """``metrics/base_model.json``."""
 
-    architecture: str
-    parameters: int
-    bytes: int
+    architecture: str  # as its config.json names it
+    parameters: int  # weights
+    bytes: int  # of its files
 
 
 class NearDuplicates(Figures):
     groups: int  # of two rows or more
-    rows: int
+    rows: int  # in these groups
 
 
 class Roles(Figures):
     """``metrics/roles.json``."""
 
     roles: dict[str, dict[str, int]]  # role: rows of each class
-    near_duplicates: NearDuplicates
+    near_duplicates: NearDuplicates  # texts that nearly repeat another
     leaked_test_rows: int  # that have a near-duplicate in training or validation
 
 
 class HitRate(Figures):
     """How well the doubted labels match the wrong ones."""
 
-    precision: float
-    recall: float
+    precision: float  # share of the doubted labels that are wrong
+    recall: float  # share of the wrong labels that are doubted
 
 
 class Audit(Figures):
@@ -74,17 +74,17 @@ class Audit(Figures):
 class Curate(Figures):
     """``metrics/curate.json``."""
 
-    kept: int
+    kept: int  # rows that stay
     quarantined: dict[str, int]  # reason: rows
-    relabelled: int
+    relabelled: int  # rows with a new label
 
 
 class Split(Figures):
     """``metrics/split.json``: rows of each class."""
 
-    test: dict[str, int]
-    validation: dict[str, int]
-    train: dict[str, int]
+    test: dict[str, int]  # class: rows
+    validation: dict[str, int]  # class: rows
+    train: dict[str, int]  # class: rows
     spare: int  # rows of the training pool that were not drawn
 
 
@@ -97,29 +97,29 @@ class Intervals(Figures):
 class Scores(Figures):
     """What predictions are worth, against the labels."""
 
-    rows: int
-    accuracy: float
-    macro_f1: float
-    balanced_accuracy: float
+    rows: int  # that were asked
+    accuracy: float  # share of right predictions
+    macro_f1: float  # mean of the classes' F1
+    balanced_accuracy: float  # mean of the classes' recalls
     mcc: float  # Matthews' correlation (Gorodkin 2004)
-    precision: OfClass
-    recall: OfClass
-    f1: OfClass
+    precision: OfClass  # share of a class's predictions that are right
+    recall: OfClass  # share of a class's rows that are found
+    f1: OfClass  # harmonic mean of precision and recall
     support: dict[str, int]  # rows of each class
-    log_loss: float
+    log_loss: float  # mean, in nats
     brier: float  # 0 to 2
     ece: float  # expected calibration error (Guo et al. 2017)
     roc_auc: OfClass  # of each class against the rest
-    average_precision: OfClass
-    interval: Intervals | None = None
+    average_precision: OfClass  # of each class against the rest
+    interval: Intervals | None = None  # of some of them
 
 
 class Reference(Figures):
     """The same against the truth, where it is known."""
 
-    accuracy: float
-    macro_f1: float
-    interval: Intervals | None = None
+    accuracy: float  # share of predictions that are the truth
+    macro_f1: float  # against the truth
+    interval: Intervals | None = None  # of both
 
 
 class Baseline(Scores):
@@ -137,24 +137,24 @@ class Baselines(Figures):
 class Train(Figures):
     """``metrics/train.json``."""
 
-    rows: int
+    rows: int  # trained on, once an epoch
     texts_cut: int  # at prompt.max_tokens
-    trained_parameters: int
+    trained_parameters: int  # weights that training may change
     loss: dict[str, float]  # at the end: train_loss, validation_loss
 
 
 class Forgetting(Figures):
     """Loss on general text of the untuned and the tuned model, a token."""
 
-    before: float
-    after: float
+    before: float  # of the untuned model, nats
+    after: float  # of the tuned model, nats
 
 
 class Generated(Figures):
     """Answers in words."""
 
-    rows: int
-    accuracy: float
+    rows: int  # that were asked
+    accuracy: float  # share of right answers
     unreadable: float  # share; they count as wrong
 
 
@@ -169,29 +169,29 @@ class Predictions(Figures):
 class Gain(Figures):
     """Accuracy of the tuned model less that of a baseline, on the same rows."""
 
-    accuracy: float
+    accuracy: float  # difference
     interval: Interval  # paired bootstrap
     gained: int  # rows that only the tuned model gets right
-    lost: int
+    lost: int  # rows that only the baseline gets right
     p_value: float  # exact test of McNemar (1947), two-sided
 
 
 class Subset(Figures):
     """Accuracy on some of the test rows."""
 
-    rows: int
-    accuracy: float
-    interval: Intervals
+    rows: int  # of the subset
+    accuracy: float  # on them
+    interval: Intervals  # of it
     baselines: dict[str, float] | None = None  # accuracy of each on the same rows
 
 
 class Threshold(Figures):
     """For two classes: where to cut, chosen on the validation rows by balanced accuracy."""
 
-    class_: str
-    value: float
-    accuracy: float
-    balanced_accuracy: float
+    class_: str  # the one that is cut
+    value: float  # its least probability
+    accuracy: float  # on the test rows
+    balanced_accuracy: float  # on the test rows
 
     model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
 
@@ -199,8 +199,8 @@ class Threshold(Figures):
 class BaselineIntervals(Figures):
     """What ``metrics/baseline.json`` leaves out."""
 
-    interval: Intervals
-    reference: Intervals | None = None
+    interval: Intervals  # of its figures
+    reference: Intervals | None = None  # of those against the truth
 
 
 class Evaluation(Figures):
@@ -223,13 +223,13 @@ class Evaluation(Figures):
 class Summary(Figures):
     """``metrics/summary.json``: what a reviewer looks at first, of the test rows."""
 
-    accuracy: float
-    macro_f1: float
+    accuracy: float  # share of right predictions
+    macro_f1: float  # mean of the classes' F1
     lowest_recall: float  # of the class that is found least often
-    log_loss: float
-    ece: float
+    log_loss: float  # mean, in nats
+    ece: float  # expected calibration error
     gain_over_best_baseline: float  # accuracy
-    accuracy_without_leaked: float
+    accuracy_without_leaked: float  # on rows without a near-duplicate in training
     accuracy_on_train: float | None = None  # if rows of it were asked
 
 
@@ -239,13 +239,13 @@ class Parity(Figures):
     agreement: float  # share of equal predictions; ties are equal
     ties: int  # rows whose prediction flipped between classes that the tuned model holds for equal
     log_likelihood_change: float  # of the label, mean of the absolute values
-    log_likelihood_change_max: float
+    log_likelihood_change_max: float  # the largest of them
 
 
 class Export(Parity):
     """``metrics/export.json``."""
 
-    rows: int
+    rows: int  # compared
     bytes: int  # of the folder
 
 
