@@ -16,7 +16,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 VERSION_CHECK := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else \
 	"reprotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)
 
-.PHONY: help install repro test check bench
+.PHONY: help install repro test check bench docs
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,16 @@ check: .venv/.installed ## format, lint, types and the walls between packages
 
 bench: .venv/.installed ## run the benchmarks
 	@$(IN_VENV) python -m benchmarks $(ARGS)
+
+docs: .venv/.installed .venv/docs/.installed ## write docs/reference from the source, and build site/
+	@$(IN_VENV) python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+.venv/docs/.installed: docs/requirements.txt | .venv/.installed
+	@$(PYTHON) -m venv .venv/docs
+	@.venv/docs/bin/python -m pip --disable-pip-version-check -qq install -r docs/requirements.txt
+	@touch $@
 
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(VERSION_CHECK)'

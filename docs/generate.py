@@ -265,7 +265,8 @@ def list_files() -> str:
 
 
 def join(paths: Iterable[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths) or "nothing"
+    shown = (re.sub(r"\$\{(.*)\}", r"\1", path) for path in paths)  # the parameter that names it
+    return ", ".join(f"`{path}`" for path in shown) or "nothing"
 
 
 def list_commands() -> str:

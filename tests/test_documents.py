@@ -1,0 +1,94 @@
+"""What the documents say of the source, and of each other."""
+
+import importlib.util
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from reprotune.cli import app
+from reprotune.project.options import repeat_options
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    path
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+    if path.name != "CHANGELOG.md" and "examples" not in path.parts[len(ROOT.parts) :]
+)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = typer.main.get_command(app)
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_that_of_the_source(generate: ModuleType) -> None:
+    for path, text in generate.make_pages().items():
+        assert path.read_text("utf-8") == text, f"{path.name}: run `make docs`"
+
+
+def test_every_parameter_and_figure_has_a_meaning(generate: ModuleType) -> None:
+    pages = generate.make_pages()
+    for name in ("parameters", "figures"):
+        lines = pages[ROOT / f"docs/reference/{name}.md"].splitlines()
+        assert [line for line in lines if "|  |" in line] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = BLOCK.sub("", page.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in list_anchors(file.read_text("utf-8")), target
+
+
+def list_anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def list_commands() -> Iterator[tuple[str, str]]:
+    """Page and line of every command of ours in a block for a shell."""
+    for page in PAGES:
+        for kind, block in BLOCK.findall(page.read_text("utf-8")):
+            lines = block.replace("\\\n", " ").splitlines() if kind == "bash" else []
+            for line in lines:
+                for part in re.split(r"&&|\|\||;|\|", line):
+                    if part.split()[:1] == ["reprotune"]:
+                        yield str(page.relative_to(ROOT)), part.strip()
+
+
+@pytest.mark.parametrize(("page", "line"), list(list_commands()))
+def test_every_command_is_one_that_there_is(page: str, line: str) -> None:
+    words = repeat_options(shlex.split(line, comments=True)[1:])
+    if words and not words[0].startswith("-"):
+        named = COMMAND.commands[words[0]]  # type: ignore[attr-defined]
+        named.make_context(words[0], words[1:], resilient_parsing=False)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    tree = YAML(typ="safe", pure=True).load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
+    entries = {
+        entry
+        for item in tree
+        for entry in (next(iter(item.values())) if isinstance(item, dict) else [item])
+    }
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if "docs" in page.parts}
+    assert entries == pages | {"examples/README.md"}
