@@ -107,6 +107,9 @@ def init(
     bad_rows: Annotated[
         float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
     ] = None,
+    balance: Annotated[
+        bool | None, Option(help="As many rows of each class, or as in the files.  [if even]")
+    ] = None,
 ) -> None:
     """Start with your own data: write a params.yaml that fits it."""
     from reprotune.project.init import Wanted
@@ -115,7 +118,7 @@ def init(
     start(Wanted(
         files, text=text, label=label, classes=classes, names=names, test=test,
         validation=validation, model=model, encoding=encoding, delimiter=delimiter,
-        bad_rows=bad_rows,
+        bad_rows=bad_rows, balance=balance,
     ), minutes)  # fmt: skip
 
 

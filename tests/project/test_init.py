@@ -124,6 +124,42 @@ def test_even_classes_are_balanced_and_uneven_ones_shared(project: Path, tmp_pat
     assert (uneven.test_share, uneven.test_per_class, uneven.train_per_class) == (0.2, None, None)
 
 
+def tell(file: Path, **options: Any) -> str:
+    """What init shows of a file, on one line."""
+    shown = report(*init(Wanted([file], text="text", label="label", **options)))
+    return " ".join(str(cell) for cell in shown.columns[1].cells)
+
+
+def test_uneven_classes_keep_all_rows_and_their_shares_in_the_test_set(
+    project: Path, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.csv", table({"ham": 435, "spam": 65}))
+    started([file], text="text", label="label")
+    parts = {path.stem: pd.read_parquet(path) for path in (paths.TEST, paths.TRAIN)}
+    assert parts["test"]["label"].value_counts().to_dict() == {"ham": 87, "spam": 13}
+    assert parts["train"]["label"].value_counts().to_dict() == {"ham": 304, "spam": 46}
+    assert set(pd.read_csv(paths.ROWS)["role"]) == {"test", "train", "validation"}
+    assert "train the rest, for the classes are uneven (--balance" in tell(file)
+
+
+def test_balance_is_a_choice_and_what_it_leaves_unused_is_said(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "a.csv", table({"ham": 435, "spam": 65}))
+    assert "370 rows are not drawn (ham 370)" in tell(file, balance=True)
+    started([file], text="text", label="label", balance=True)
+    assert "note: 370 rows are not drawn (ham 370)" in capsys.readouterr().err
+    even = write(tmp_path / "b.csv", table({"up": 60, "down": 60}))
+    assert started([even], text="text", label="label", balance=False).roles.test_share == 0.2
+
+
+def test_published_parts_are_not_balanced(project: Path, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
+    wanted = Wanted(files[:1], text="text", label="label", test=files[1], balance=True)
+    with pytest.raises(InputError, match=r"published parts stay.*train\.class_weights"):
+        init(wanted)
+
+
 def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path: Path) -> None:
     same = "".join("the very same text of the rarest class again,down\n" for _ in range(40))
     both = "".join(f"two labels {n},{name}\n" for n in range(30) for name in ("up", "down"))
@@ -189,10 +225,10 @@ def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
 
 def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
-    seen, way, changes, _ = init(Wanted([file], text="text", label="label"))
+    seen, way, *rest = init(Wanted([file], text="text", label="label"))
     assert seen.left_out == {"": 2, "rare": 3}
     assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
-    assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]
+    assert "left out" in [str(cell) for cell in report(seen, way, *rest).columns[0].cells]
 
 
 def test_spellings_that_differ_in_case_are_one_class(project: Path, tmp_path: Path) -> None:
@@ -211,13 +247,13 @@ def test_spellings_that_nobody_sees_are_one_class_and_said(project: Path, tmp_pa
         "bar": 5,
     }
     file = write(tmp_path / "a.csv", table(raw))
-    seen, way, params, _ = init(Wanted([file], text="text", label="label"))
+    seen, way, params, parts = init(Wanted([file], text="text", label="label"))
     assert load_params().download.labels == dict(zip(raw, ["café"] * 2 + ["bar"] * 4, strict=True))
     rows = read_files(params.download, paths.SOURCE_DATA).rows
     assert rows["label"].value_counts().to_dict() == {
         "bar": 57, "café": 50
     }  # fmt: skip
-    told = " ".join(str(cell) for cell in report(seen, way, params).columns[1].cells)
+    told = " ".join(str(cell) for cell in report(seen, way, params, parts).columns[1].cells)
     assert r"'caf\xe9'" in told and r"'cafe\u0301'" in told
 
 
