@@ -110,6 +110,9 @@ def init(
     balance: Annotated[
         bool | None, Option(help="As many rows of each class, or as in the files.  [if even]")
     ] = None,
+    growing: Annotated[
+        bool, Option("--growing", help="Rows will be added: test rows stay test rows.")
+    ] = False,
 ) -> None:
     """Start with your own data: write a params.yaml that fits it."""
     from reprotune.project.init import Wanted
@@ -118,7 +121,7 @@ def init(
     start(Wanted(
         files, text=text, label=label, classes=classes, names=names, test=test,
         validation=validation, model=model, encoding=encoding, delimiter=delimiter,
-        bad_rows=bad_rows, balance=balance,
+        bad_rows=bad_rows, balance=balance, growing=growing,
     ), minutes)  # fmt: skip
 
 

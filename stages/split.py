@@ -1,4 +1,4 @@
-"""Cut the parts that `roles` decided on, the training part with balanced labels."""
+"""Cut the parts that `roles` decided on; a count of training rows is one of each class."""
 
 import sys
 from collections.abc import Sequence

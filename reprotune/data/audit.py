@@ -24,7 +24,8 @@ def build_judge() -> Pipeline:
 def judge_labels(rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Probability of each class for each row, from models that never saw the row or its group.
 
-    Test rows are judged, but teach no model; in a published split a test row's group may.
+    Test rows are judged, but teach no model; in a published or growing split a test
+    row's group may.
     ``rows`` has text, group and role; ``codes`` are the labels as integers. Shape (rows, classes).
     """
     fewest = int(np.bincount(codes).max())

@@ -32,4 +32,4 @@ def balance(
 def tell_unused(spare: pd.Series) -> str:
     """How many rows are in no part, by the labels of these rows; empty if there are none."""
     counts = ", ".join(f"{name} {count}" for name, count in spare.value_counts().items())
-    return f"{len(spare)} rows are not drawn ({counts})" if counts else ""
+    return f"{len(spare)} rows are in no part ({counts})" if counts else ""

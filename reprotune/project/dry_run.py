@@ -21,7 +21,7 @@ def group_rows(rows: pd.DataFrame, threshold: float, seed: int) -> pd.DataFrame:
 
 
 def rehearse(
-    rows: pd.DataFrame, roles: Roles, curate: Curate, classes: Sequence[str]
+    rows: pd.DataFrame, roles: Roles, curate: Curate, classes: Sequence[str], seed: int
 ) -> dict[str, pd.DataFrame]:
     """The tables raw, curated, train, validation and test; rows are ``grouped`` and have split.
 
@@ -30,7 +30,7 @@ def rehearse(
     Raises:
         InputError: a class has too few rows, as the stages would say.
     """
-    rows = rows.assign(role=assign(rows, roles, classes))
+    rows = rows.assign(role=assign(rows, roles, classes, seed))
     nothing = pd.Series(False, index=rows.index)
     plan = curate.model_copy(update={"doubtful": "keep"})
     left = apply_policy(rows, find_repeated_texts(rows), rows["id"][:0], nothing, plan)

@@ -22,6 +22,7 @@ LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and change
 SLOW = 10**8  # parameters; from there on a coarser number format is worth its price
 COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
 CHARACTERS = 2.5  # of a token, at least, mostly
+HELD_OUT = 0.1  # share of a published training part that becomes validation
 TESTED = 5000  # test rows of a first run, at most about
 READ = 400_000  # tokens that a first training reads where nothing was measured
 SHOTS = 3  # examples of the few-shot baseline, where there is room for them
@@ -43,12 +44,12 @@ BUILTIN = Learner(paths.BUILTIN_MODEL, "causal", 256)
 
 
 def choose_split(
-    seen: Look, where: Path, balance: bool | None
+    seen: Look, where: Path, balance: bool | None, growing: bool
 ) -> tuple[Changes, dict[str, pd.DataFrame]]:
     """The sections ``roles`` and ``curate`` that this data allows, and the tables they make.
 
     ``balance``: the same number of rows of each class, or the shares that they have; None: as the
-    data is.
+    data is. ``growing``: no row that is added later changes the role of another.
 
     Raises:
         InputError: no split has all classes in training and test.
@@ -57,32 +58,46 @@ def choose_split(
     rows = group_rows(
         seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed
     )
-    for sections in list_splits(rows, balance):
+    for sections in list_splits(rows, balance, growing):
         roles = known.roles.model_copy(update=sections["roles"])
         curate = known.curate.model_copy(update=sections.get("curate", {}))
         try:
-            return sections, rehearse(rows, roles, curate, list(seen.classes.index))
+            return sections, rehearse(rows, roles, curate, list(seen.classes.index), known.seed)
         except InputError as error:
             reason = error
     raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")
 
 
-def list_splits(rows: pd.DataFrame, balance: bool | None) -> Iterator[Changes]:
-    """Ways to split, the best first: near-duplicates can make a class smaller than it looks."""
+def list_splits(rows: pd.DataFrame, balance: bool | None, growing: bool) -> Iterator[Changes]:
+    """Ways to split, the best first: near-duplicates can make a class smaller than it looks.
+
+    Raises:
+        InputError: this data cannot be split so.
+    """
     roles: dict[str, object] = {"strategy": "hashed"}
     roles |= dict.fromkeys(("test_share", "validation_share", *COUNTS))
     if rows["split"].notna().any():
+        if balance or growing:
+            raise InputError(
+                "published parts stay as they are: --balance and --growing are for files without "
+                "a split; train.class_weights: balanced lets rare classes count more"
+            )
+        roles["strategy"] = "published"
+        kept: dict[str, object] = {"duplicates": "keep", "conflicts": "keep"}
+        for share in [None] if (rows["split"] == "validation").any() else [HELD_OUT, None]:
+            yield {"roles": roles | {"validation_share": share}, "curate": kept}
+        return
+    if growing:
         if balance:
             raise InputError(
-                "--balance draws rows, and published parts stay as they are; let rare classes "
-                "count more: train.class_weights: balanced"
+                "--growing keeps all rows: --balance does not go with it; train.class_weights: "
+                "balanced lets rare classes count more"
             )
-        kept: dict[str, object] = {"duplicates": "keep", "conflicts": "keep"}
-        yield {"roles": roles | {"strategy": "published"}, "curate": kept}
-        return
+        roles["strategy"] = "growing"
     counts = rows["label"].value_counts()
     rarest, classes = int(counts.min()), len(counts)
-    if not is_uneven(counts) if balance is None else balance:
+    is_even = not is_uneven(counts) if balance is None else balance
+    if is_even and not growing:
         for size in (rarest * share // 10 for share in (10, 9, 8, 6, 4)):
             test, validation = min(300, size // 5), min(50, size // 10)
             train = min(size - test - validation, ROWS // classes)
@@ -90,7 +105,8 @@ def list_splits(rows: pd.DataFrame, balance: bool | None) -> Iterator[Changes]:
                 yield {"roles": roles | dict(zip(COUNTS, (test, validation, train), strict=True))}
     if balance:
         return
-    for share in (min(0.2, TESTED / len(rows)), 0.1, 0.05):
+    others = (0.3, 0.4) if growing else (0.1, 0.05)  # which leave no class to chance; to training
+    for share in (min(0.2, TESTED / len(rows)), *others):
         both = {"test_share": round(share, 4), "validation_share": round(share / 2, 4)}
         yield {"roles": roles | both}
 

@@ -46,6 +46,7 @@ class Wanted:
     delimiter: str | None = None
     bad_rows: float | None = None  # share that may be bad
     balance: bool | None = None  # the same number of rows of each class; None: if they are even
+    growing: bool = False  # rows will be added
 
 
 def init(
@@ -78,7 +79,7 @@ def choose_settings(
     way: Download, seen: Look, wanted: Wanted, where: Path
 ) -> tuple[profiles.Changes, dict[str, pd.DataFrame]]:
     """What differs from the built-in parameters, by sections, and the tables they make."""
-    sections, parts = choose_split(seen, where, wanted.balance)
+    sections, parts = choose_split(seen, where, wanted.balance, wanted.growing)
     training = choose_training(seen, wanted.model, len(parts["train"]))
     folds = max(2, min(5, int(parts["train"]["label"].value_counts().min())))
     training["baseline"]["folds"] = folds
@@ -215,9 +216,13 @@ def describe_split(seen: Look, roles: Roles) -> str:
     if roles.test_share:
         shares = f"test {roles.test_share:.0%}, validation {roles.validation_share:.0%}"
         why = ", for the classes are uneven" if is_uneven(seen.classes) else ""
+        if roles.strategy == "growing":
+            return f"about {shares} of the texts, and for ever; train grows"
         return f"{shares} of each class, train the rest{why} (--balance: as many rows of each)"
     if roles.strategy == "published":
-        return f"as published: {', '.join(seen.rows['split'].unique())}"
+        share, parts = roles.validation_share, ", ".join(seen.rows["split"].unique())
+        held = f"; {share:.0%} of each class of train becomes validation" if share else ""
+        return f"as published: {parts}{held}"
     test, validation = roles.test_per_class, roles.validation_per_class
     return (
         f"rows a class: test {test}, validation {validation}, train {roles.train_per_class} "

@@ -47,7 +47,7 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
         case metrics.Split():
             parts = {"train": found.train, "validation": found.validation, "test": found.test}
             sizes = {part: sum(rows.values()) for part, rows in parts.items()}
-            sizes |= {"not drawn": found.spare} if found.spare else {}
+            sizes |= {"in no part": found.spare} if found.spare else {}
             return ", ".join(f"{part} {rows}" for part, rows in sizes.items())
         case metrics.Baselines():
             scores = found.baselines.items()

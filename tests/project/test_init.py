@@ -146,18 +146,49 @@ def test_balance_is_a_choice_and_what_it_leaves_unused_is_said(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(tmp_path / "a.csv", table({"ham": 435, "spam": 65}))
-    assert "370 rows are not drawn (ham 370)" in tell(file, balance=True)
+    assert "370 rows are in no part (ham 370)" in tell(file, balance=True)
     started([file], text="text", label="label", balance=True)
-    assert "note: 370 rows are not drawn (ham 370)" in capsys.readouterr().err
+    assert "note: 370 rows are in no part (ham 370)" in capsys.readouterr().err
     even = write(tmp_path / "b.csv", table({"up": 60, "down": 60}))
     assert started([even], text="text", label="label", balance=False).roles.test_share == 0.2
 
 
-def test_published_parts_are_not_balanced(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["balance", "growing"])
+def test_published_parts_stay_as_they_are(project: Path, tmp_path: Path, option: str) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
-    wanted = Wanted(files[:1], text="text", label="label", test=files[1], balance=True)
+    wanted = {"text": "text", "label": "label", "test": files[1], option: True}
     with pytest.raises(InputError, match=r"published parts stay.*train\.class_weights"):
-        init(wanted)
+        init(Wanted(files[:1], **wanted))
+
+
+def test_a_published_split_without_validation_gets_one_and_it_is_said(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
+    shown = tell(files[0], test=files[1])
+    assert "as published: train, test; 10% of each class of train becomes validation" in shown
+    for stage in (download, roles, audit, curate, split):
+        stage.run(load_params())
+    assert pd.read_parquet(paths.VALIDATION)["label"].value_counts().to_dict() == {
+        "up": 4, "down": 3
+    }  # fmt: skip
+    said = "note: 7 rows of the training part are validation, of which the files have none"
+    assert said in capsys.readouterr().err
+
+
+def test_added_rows_leave_the_test_rows_of_growing_data_where_they_are(
+    project: Path, tmp_path: Path
+) -> None:
+    rows = table({"up": 120, "down": 90}).splitlines()
+    file = write(tmp_path / "a.csv", "\n".join(rows[:-60]))
+    params = started([file], text="text", label="label", growing=True)
+    assert params.roles.strategy == "growing"
+    before = [set(pd.read_parquet(path)["id"]) for path in (paths.TEST, paths.TRAIN)]
+    write(paths.SOURCE_DATA / "a.csv", "\n".join([rows[0], *rows[:0:-1]]))
+    for stage in (download, roles, audit, curate, split):
+        stage.run(params)
+    after = [set(pd.read_parquet(path)["id"]) for path in (paths.TEST, paths.TRAIN)]
+    assert before[0] < after[0] and len(after[1]) > 1.2 * len(before[1])
 
 
 def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path: Path) -> None:
@@ -172,7 +203,8 @@ def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path:
 def test_a_published_split_with_repeated_texts_is_kept_whole(project: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n) + "same,up\nsame,down\n") for n in ("a", "b")]
     started(files[:1], text="text", label="label", test=files[1])
-    assert [len(pd.read_parquet(file)) for file in (paths.TRAIN, paths.TEST)] == [72, 72]
+    files = [paths.TRAIN, paths.VALIDATION, paths.TEST]
+    assert [len(pd.read_parquet(file)) for file in files] == [65, 7, 72]
 
 
 def test_a_class_that_a_published_part_lacks_is_left_out(project: Path, tmp_path: Path) -> None:
