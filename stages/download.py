@@ -14,7 +14,7 @@ from reprotune.core.runner import main
 from reprotune.data import expectations
 from reprotune.data.ids import add_ids
 from reprotune.data.reading import bad_rows as bad
-from reprotune.data.reading.files import Reading, read_files, unify_line_breaks
+from reprotune.data.reading.files import Reading, read_files
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
@@ -37,7 +37,6 @@ def as_raw(table: pd.DataFrame) -> pd.DataFrame:
     """
     columns = {"reference_label": None, "split": None} | {name: table[name] for name in table}
     raw = pd.DataFrame(columns).assign(row=table.index).dropna(subset="label")
-    raw["text"] = raw["text"].map(unify_line_breaks)
     raw = raw.astype({"reference_label": "str", "split": "str"})  # what is missing stays missing
     return add_ids(raw[["text", "label", "reference_label", "split", "row"]])
 

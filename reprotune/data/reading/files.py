@@ -1,7 +1,6 @@
 """Read examples from CSV, delimited text, JSONL or Parquet files."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from reprotune.core.params import Download, SourceFile
 from reprotune.data.reading.archives import divide, read_member
 from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_faults
 from reprotune.data.reading.charset import decode
+from reprotune.data.reading.cleaning import clean
 from reprotune.data.reading.labels import check_labels, match_spellings, spell
 from reprotune.data.reading.parsing import parse_delimited, parse_jsonl, parse_parquet
 from reprotune.sources import http, hub
@@ -101,7 +101,7 @@ def set_aside(
     faults = find_faults(cells, labels)
     bad += collect(cells, faults, path)
     good = cells[faults.isna()]
-    return good.assign(text=good["text"].map(str))
+    return good.assign(text=good["text"].map(clean))
 
 
 def read_contents(
@@ -167,11 +167,6 @@ def read_table(raw: bytes, path: str, download: Download) -> Table:
     if frame.empty:  # nothing but broken rows
         check_share(table.broken, table.rows, 0)
     return table
-
-
-def unify_line_breaks(text: str) -> str:
-    """The text as training and prediction see it: with one kind of line break."""
-    return re.sub(r"\r\n?", "\n", text)
 
 
 def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
