@@ -46,6 +46,8 @@ def list_oddities(found: Reading, bad_rows: Path) -> Iterator[str]:
     if found.bad:
         counts = bad.describe(bad.count_kinds(found.bad))
         yield f"{len(found.bad)} bad rows are left out ({counts}); see {bad_rows}"
+    if found.partial:
+        yield f"{found.partial} rows have some of the text columns empty; the others are their text"
     for raw, rows in found.respelt.items():
         yield f"label {raw!a} ({rows} rows) is read as another spelling of a known one"
 
@@ -70,6 +72,7 @@ def run(
         left_out=len(found.rows) - len(examples),
         bad_rows=bad.count_kinds(found.bad),
         respelt=dict(sorted(found.respelt.items())),
+        partial=found.partial or None,
         classes=dict(sorted(schemas.count(examples["label"]).items())),
         characters=records.Characters(median=length),
     )

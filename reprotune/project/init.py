@@ -16,6 +16,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Download, Params, Roles, SourceFile
+from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
@@ -35,7 +36,7 @@ class Wanted:
     """What a person says of their files; what they leave open is found out."""
 
     files: Sequence[Path]
-    text: str | None = None  # column, or a position: 0 is the first
+    text: str | None = None  # column or position (0 is the first), or a template of several
     label: str | None = None
     classes: Sequence[str] = ()  # of each file, if one is one class
     names: Sequence[str] = ()  # of classes that come as numbers
@@ -144,13 +145,14 @@ def describe_reading(entries: list[SourceFile], text: str | None, label: str | N
             "in the order of the files: --classes negative positive"
         )
     columns = [int(c) if c is not None and c.isdecimal() else c for c in (text or "0", label)]
+    fields = list_fields(columns[0] or 0) or columns[:1]
     return load_params(paths.PROFILES / "builtin.yaml").download.model_copy(
         update={
             "kind": "file",
             "files": entries,
             "text_column": columns[0],
             "label_column": columns[1],
-            "header": not any(isinstance(c, int) for c in columns),
+            "header": not any(str(c).isdecimal() for c in (*fields, columns[1])),
         }
     )
 
@@ -178,6 +180,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
         "named": ", ".join(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
+        "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
@@ -203,6 +206,15 @@ def describe_joint(names: Sequence[str]) -> str:
     """Said of classes whose names are several others, as in a file with many labels a row."""
     shown = ", ".join(map(repr, names[:SHOWN]))
     return shown and f"{shown}: looks like several labels a row (multi-label); each is a class here"
+
+
+def describe_columns(seen: Look, way: Download) -> str:
+    """Said of texts that are made of several columns."""
+    if not list_fields(way.text_column):
+        return ""
+    partial = int(seen.rows["partial"].sum())
+    lacking = f"; {partial} rows have some of them empty" if partial else ""
+    return f"{way.text_column!r}{lacking}"
 
 
 def describe_bad(bad: Sequence[BadRow]) -> str:

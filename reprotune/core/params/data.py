@@ -14,6 +14,7 @@ from reprotune.core.params.fields import (
     Section,
     Share,
     Text,
+    list_fields,
     refuse,
 )
 
@@ -60,7 +61,8 @@ class Download(Section):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        named = any(isinstance(c, str) for c in (self.text_column, self.label_column))
+        columns = [*(list_fields(self.text_column) or (self.text_column,)), self.label_column]
+        named = any(isinstance(c, str) and not c.isdecimal() for c in columns)
         unhashed = any(file.sha256 is None for file in self.files)
         unlabelled = self.label_column is None and any(file.label is None for file in self.files)
         classes = self.classes
