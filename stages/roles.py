@@ -40,7 +40,9 @@ def run(
     metrics: Path = paths.ROLES_METRICS,
 ) -> None:
     rows = schemas.read(raw, schemas.Raw)
-    groups = near_duplicate_groups(rows["text"], params.roles.near_duplicate_threshold, params.seed)
+    groups = near_duplicate_groups(
+        rows["text"], params.roles.near_duplicate_threshold, params.seed, params.text.units
+    )
     rows["group"] = group_ids(rows["id"], groups)
     classes = class_names(params.download.labels)
     rows["rank"] = rank_by_hash(rows, params.seed)

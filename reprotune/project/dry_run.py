@@ -13,10 +13,14 @@ from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
 
 
-def group_rows(rows: pd.DataFrame, threshold: float, seed: int) -> pd.DataFrame:
+def group_rows(
+    rows: pd.DataFrame, threshold: float, seed: int, units: str = "words"
+) -> pd.DataFrame:
     """With id, group and rank as `download` and `roles` give them; rows have text and label."""
     rows = add_ids(rows)
-    rows["group"] = group_ids(rows["id"], near_duplicate_groups(rows["text"], threshold, seed))
+    rows["group"] = group_ids(
+        rows["id"], near_duplicate_groups(rows["text"], threshold, seed, units)
+    )
     return rows.assign(rank=rank_by_hash(rows, seed))
 
 

@@ -13,6 +13,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.project.dry_run import group_rows, rehearse
 from reprotune.project.profiles import AUTO, Changes
+from reprotune.project.scripts import choose_units
 from reprotune.project.sniff import Look
 from reprotune.tables.classes import is_uneven
 
@@ -46,7 +47,7 @@ BUILTIN = Learner(paths.BUILTIN_MODEL, "causal", 256)
 def choose_split(
     seen: Look, where: Path, balance: bool | None, growing: bool
 ) -> tuple[Changes, dict[str, pd.DataFrame]]:
-    """The sections ``roles`` and ``curate`` that this data allows, and the tables they make.
+    """The sections ``text``, ``roles`` and ``curate`` that fit this data, and the tables they make.
 
     ``balance``: the same number of rows of each class, or the shares that they have; None: as the
     data is. ``growing``: no row that is added later changes the role of another.
@@ -55,14 +56,17 @@ def choose_split(
         InputError: no split has all classes in training and test.
     """
     known = load_params(paths.PROFILES / "builtin.yaml")
+    units = choose_units(seen.rows["text"])
     rows = group_rows(
-        seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed
+        seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed, units
     )
     for sections in list_splits(rows, balance, growing):
         roles = known.roles.model_copy(update=sections["roles"])
         curate = known.curate.model_copy(update=sections.get("curate", {}))
         try:
-            return sections, rehearse(rows, roles, curate, list(seen.classes.index), known.seed)
+            return sections | {"text": {"units": units}}, rehearse(
+                rows, roles, curate, list(seen.classes.index), known.seed
+            )
         except InputError as error:
             reason = error
     raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")

@@ -184,6 +184,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
+        "counted in": describe_units(params),
         "split": describe_split(seen, params.roles),
         "not used": describe_unused(parts),
     }
@@ -215,6 +216,12 @@ def describe_columns(seen: Look, way: Download) -> str:
     partial = int(seen.rows["partial"].sum())
     lacking = f"; {partial} rows have some of them empty" if partial else ""
     return f"{way.text_column!r}{lacking}"
+
+
+def describe_units(params: Params) -> str:
+    """Said of texts in which no spaces part words."""
+    words = params.text.units == "words"
+    return "" if words else "characters, for no spaces part the words (text.units)"
 
 
 def describe_bad(bad: Sequence[BadRow]) -> str:

@@ -143,7 +143,9 @@ def ask_baselines(
         return {}
     known = params.baseline
     with threadpool_limits(1):
-        learnt = baselines.tfidf(train, texts, classes, known.ngrams, known.folds, params.seed)
+        learnt = baselines.tfidf(
+            train, texts, classes, known.ngrams, known.folds, params.seed, params.text.units
+        )
     return {"majority": baselines.majority(train["label"], classes, len(texts)), "tfidf": learnt}
 
 
@@ -151,7 +153,9 @@ def find_roles(train: pd.DataFrame, rows: pd.DataFrame, params: Params) -> pd.Da
     """Which rows have a near-duplicate in training, as the table ``roles`` says it."""
     both = pd.concat([train.assign(role="train"), rows.assign(role="test")], ignore_index=True)
     threshold = params.roles.near_duplicate_threshold
-    return both.assign(group=near_duplicate_groups(both["text"], threshold, params.seed))
+    return both.assign(
+        group=near_duplicate_groups(both["text"], threshold, params.seed, params.text.units)
+    )
 
 
 def tabulate(found: records.Evaluation) -> Table:

@@ -19,9 +19,11 @@ from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
 from reprotune.project.init import Wanted, init, report
 from reprotune.project.start import start
+from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
 from stages import audit, curate, download, roles, split
 from tests import tiny
+from tests.text.test_units import write_news
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = "Lieferung Größe façade élève profit price café Straße late broken kind".split()
@@ -189,6 +191,21 @@ def test_added_rows_leave_the_test_rows_of_growing_data_where_they_are(
         stage.run(params)
     after = [set(pd.read_parquet(path)["id"]) for path in (paths.TEST, paths.TRAIN)]
     assert before[0] < after[0] and len(after[1]) > 1.2 * len(before[1])
+
+
+def test_texts_without_spaces_are_counted_in_characters_and_it_is_said(
+    project: Path, tmp_path: Path
+) -> None:
+    news = write_news(150, seed=1)
+    news = pd.concat([news, news.assign(text=news["text"] + "了")])
+    news.to_csv(tmp_path / "a.csv", index=False)
+    assert "characters, for no spaces part the words (text.units)" in tell(tmp_path / "a.csv")
+    params = load_params()
+    assert params.text.units == "characters"
+    for stage in (download, roles):
+        stage.run(params)
+    found = metrics.read(paths.ROLES_METRICS, metrics.Roles)
+    assert found.near_duplicates.groups == 150
 
 
 def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path: Path) -> None:

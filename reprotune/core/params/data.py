@@ -84,6 +84,12 @@ class Download(Section):
         return self
 
 
+class Wording(Section):
+    """What texts are made of, for all that counts without a model."""
+
+    units: Literal["words", "characters"]
+
+
 class Roles(Section):
     """Who may be test, validation and train.
 
