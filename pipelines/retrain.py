@@ -23,6 +23,7 @@ from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
 from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
 from reprotune.core import paths
+from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.evaluation.worth import find_unbeaten
@@ -73,6 +74,17 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
             head = git(folder, "rev-parse", "HEAD")
             news = [f"commit {head[:10]} was not run: {'; '.join(reasons)}"]
     return news
+
+
+def tell_moving(params: Params) -> str:
+    """What a person should know if rows that are added can move test rows; else empty."""
+    fixed = any(file.split for file in params.download.files)
+    if params.roles.strategy == "growing" or (params.roles.strategy == "published" and fixed):
+        return ""
+    return (
+        f"roles.strategy {params.roles.strategy}: added rows can move others out of the test set; "
+        "growing keeps them there (reprotune init --growing)"
+    )
 
 
 def is_committed(folder: Path, place: Path) -> bool:
@@ -161,6 +173,8 @@ def retrain(
             there = was_tried(folder, base, name, branch, promote)
             return Completed(name=NOTHING, message=f"nothing new since {there}")
         log("new: " + "; ".join(news))
+        if told := tell_moving(load_params(folder / paths.PARAMS)):
+            log(told)
         run_stages(folder)
         git(folder, "checkout", "--quiet", "-B", name)
         git(folder, "add", "--all")

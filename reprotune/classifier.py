@@ -9,7 +9,7 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
-from reprotune.data.reading.files import unify_line_breaks
+from reprotune.data.reading.cleaning import clean
 from reprotune.models.encoders import Encoder
 from reprotune.models.exported import check_seal, load_certainties, load_classifier
 from reprotune.scoring.scores import Tell, normalize, score_texts
@@ -67,7 +67,7 @@ class Classifier:
         Raises:
             InputError: one bare string in place of a list, or one of the texts is no string.
         """
-        found = [unify_line_breaks(text) for text in check_texts(texts)]
+        found = [clean(text) for text in check_texts(texts)]
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; at least one text is scored at once")
         if not found:

@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import end, say
 from reprotune.project import flows
 from reprotune.project.options import repeat_options, show_version
@@ -87,8 +88,9 @@ def use(
 def init(
     files: Annotated[list[Path], Argument(metavar="FILE", help="Examples to learn from.")],
     text: Annotated[
-        str | None, Option(metavar="COLUMN", help="Column of the texts: a name, or 0, 1, ...")
-    ] = None,
+        list[str],
+        Option(metavar="COLUMN...", help="Of the texts: names, 0, 1, ... or '{a}: {b}'."),
+    ] = [],  # noqa: B006
     label: Annotated[str | None, Option(metavar="COLUMN", help="Column of the labels.")] = None,
     classes: Annotated[
         list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
@@ -107,15 +109,21 @@ def init(
     bad_rows: Annotated[
         float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
     ] = None,
+    balance: Annotated[
+        bool | None, Option(help="As many rows of each class, or as in the files.  [if even]")
+    ] = None,
+    growing: Annotated[
+        bool, Option("--growing", help="Rows will be added: test rows stay test rows.")
+    ] = False,
 ) -> None:
     """Start with your own data: write a params.yaml that fits it."""
     from reprotune.project.init import Wanted
     from reprotune.project.start import start
 
     start(Wanted(
-        files, text=text, label=label, classes=classes, names=names, test=test,
+        files, text=join_columns(text), label=label, classes=classes, names=names, test=test,
         validation=validation, model=model, encoding=encoding, delimiter=delimiter,
-        bad_rows=bad_rows,
+        bad_rows=bad_rows, balance=balance, growing=growing,
     ), minutes)  # fmt: skip
 
 
@@ -194,7 +202,9 @@ def predict(
         Argument(metavar="INPUT", help="Texts, or one file, or - for standard input."),
     ],
     model: Model = paths.MERGED,
-    text_column: Annotated[str | None, Option(help="Column of the texts.  [text]")] = None,
+    text_column: Annotated[
+        list[str], Option(metavar="COLUMN...", help="Of the texts, as for init.  [text]")
+    ] = [],  # noqa: B006
     output: Annotated[
         Path | None, Option(help="File to write.", show_default="the terminal")
     ] = None,
@@ -218,15 +228,17 @@ def predict(
     from reprotune.project.predict import Wanted, predict
 
     predict(Wanted(
-        inputs, model, text_column, output, form, input_format, batch_size, guard_cells,
-        abstain,
+        inputs, model, join_columns(text_column), output, form, input_format, batch_size,
+        guard_cells, abstain,
     ))  # fmt: skip
 
 
 @app.command()
 def score(
     file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")],
-    text_column: Annotated[str | None, Option(help="As in the parameters, if not.")] = None,
+    text_column: Annotated[
+        list[str], Option(metavar="COLUMN...", help="As in the parameters, if not.")
+    ] = [],  # noqa: B006
     label_column: Annotated[str | None, Option(help="The same.")] = None,
     model: Model = paths.MERGED,
     against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
@@ -239,7 +251,9 @@ def score(
     """
     from reprotune.project.score import Wanted, score
 
-    score(Wanted(file, text_column, label_column, model, against, batch_size), as_json)
+    score(
+        Wanted(file, join_columns(text_column), label_column, model, against, batch_size), as_json
+    )
 
 
 @app.command()

@@ -41,7 +41,7 @@ def run(
     classes = class_names(params.download.labels)
     codes = pd.Categorical(rows["label"], categories=classes).codes
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
-        probability = judge_labels(rows, codes, params.audit.folds, params.seed)
+        probability = judge_labels(rows, codes, params.audit.folds, params.seed, params.text.units)
     found = pd.concat(
         [find_repeated_texts(rows), find_doubtful_labels(rows, codes, probability, classes)]
     )

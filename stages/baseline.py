@@ -106,7 +106,13 @@ def run(
         found = {
             "majority": baselines.majority(train_rows["label"], classes, len(rows)),
             "tfidf": baselines.tfidf(
-                train_rows, texts, classes, settings.ngrams, settings.folds, params.seed
+                train_rows,
+                texts,
+                classes,
+                settings.ngrams,
+                settings.folds,
+                params.seed,
+                params.text.units,
             ),
         }
     asked = Asked(settings.shots, settings.batch_size, settings.folds, params.seed)

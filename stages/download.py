@@ -14,7 +14,7 @@ from reprotune.core.runner import main
 from reprotune.data import expectations
 from reprotune.data.ids import add_ids
 from reprotune.data.reading import bad_rows as bad
-from reprotune.data.reading.files import Reading, read_files, unify_line_breaks
+from reprotune.data.reading.files import Reading, read_files
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
@@ -37,7 +37,6 @@ def as_raw(table: pd.DataFrame) -> pd.DataFrame:
     """
     columns = {"reference_label": None, "split": None} | {name: table[name] for name in table}
     raw = pd.DataFrame(columns).assign(row=table.index).dropna(subset="label")
-    raw["text"] = raw["text"].map(unify_line_breaks)
     raw = raw.astype({"reference_label": "str", "split": "str"})  # what is missing stays missing
     return add_ids(raw[["text", "label", "reference_label", "split", "row"]])
 
@@ -47,6 +46,8 @@ def list_oddities(found: Reading, bad_rows: Path) -> Iterator[str]:
     if found.bad:
         counts = bad.describe(bad.count_kinds(found.bad))
         yield f"{len(found.bad)} bad rows are left out ({counts}); see {bad_rows}"
+    if found.partial:
+        yield f"{found.partial} rows have some of the text columns empty; the others are their text"
     for raw, rows in found.respelt.items():
         yield f"label {raw!a} ({rows} rows) is read as another spelling of a known one"
 
@@ -71,6 +72,7 @@ def run(
         left_out=len(found.rows) - len(examples),
         bad_rows=bad.count_kinds(found.bad),
         respelt=dict(sorted(found.respelt.items())),
+        partial=found.partial or None,
         classes=dict(sorted(schemas.count(examples["label"]).items())),
         characters=records.Characters(median=length),
     )

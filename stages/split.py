@@ -1,5 +1,6 @@
-"""Cut the parts that `roles` decided on, the training part with balanced labels."""
+"""Cut the parts that `roles` decided on; a count of training rows is one of each class."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pandas as pd
 
 from reprotune.core import paths
 from reprotune.core.params import Params
+from reprotune.core.printing import say
 from reprotune.core.runner import main
 from reprotune.data import expectations
-from reprotune.data.balance import balance
+from reprotune.data.balance import balance, tell_unused
 from reprotune.tables import cells, schemas
 from reprotune.tables import metrics as records
 from reprotune.tables.classes import class_names
@@ -52,6 +54,8 @@ def run(
     listed = rows.sort_values("id")[["id", "label", "role"]]
     cells.write(listed, listing, params.guard_cells)
     records.write(metrics, count_roles(rows, classes))
+    if unused := tell_unused(rows.loc[rows["role"] == "spare", "label"]):
+        say(f"note: {unused}", sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.tables import metrics
 
+ABSENT = "absent"
+PLACES = ["test", "validation", "train", "spare", ABSENT]  # of a row
+
 
 def describe_changes(base: Revision, head: Revision) -> list[Section]:
     """Everything that differs between the two runs but the predictions."""
@@ -64,11 +67,31 @@ def compare_data(base: Revision, head: Revision) -> list[Section]:
         headers = ("rows", "number", "for example")
         sections.append(Section("Data", notes, headers, rows, is_folded=True))
         sections.append(compare_shares(old, new))
+        sections += tabulate_moves(old, new)
     if base.predictions is not None and head.predictions is not None and len(changes["added"]):
         figures = statistics.measure_drift(base.predictions, head.predictions)
         told = [[name, f"{value:.3g}"] for name, value in figures.items()]
         sections.append(Section("Test texts", [], ("", ""), told, is_folded=True))
     return sections
+
+
+def tabulate_moves(old: pd.DataFrame, new: pd.DataFrame) -> list[Section]:
+    """How many rows went from which part to which; none if all that both have stayed."""
+    both = old[["id", "role"]].merge(new[["id", "role"]], on="id", how="outer")
+    moved = both.dropna()
+    moved = moved[moved["role_x"] != moved["role_y"]]
+    if moved.empty:
+        return []
+    counts = pd.crosstab(both["role_x"].fillna(ABSENT), both["role_y"].fillna(ABSENT))
+    counts = counts.reindex(index=PLACES, columns=PLACES, fill_value=0)
+    left = int((moved["role_x"] == "test").sum())
+    notes = [
+        f"{left} test rows are in another part now. With `roles.strategy: growing` no row that is "
+        "added moves one."
+    ]
+    rows = [[name, *map(str, counts.loc[name])] for name in PLACES]
+    headers = ("before (after: across)", *PLACES)
+    return [Section("Rows by part", notes if left else [], headers, rows, is_folded=True)]
 
 
 def describe_labels(base: Revision, head: Revision) -> list[str]:

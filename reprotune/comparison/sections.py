@@ -11,6 +11,7 @@ from reprotune.comparison.revision import Revision
 from reprotune.comparison.statistics import Change
 from reprotune.core import paths
 from reprotune.core.params import Gate
+from reprotune.tables.classes import is_uneven
 
 LIST = 10  # texts of a kind
 PRIMARY = {"accuracy": "accuracy", "macro_f1": "macro-F1"}  # compare.gate.metric: its figure
@@ -47,6 +48,26 @@ def tabulate_recalls(recalls: Sequence[Change]) -> Section:
     headers = ("class", "recall before", "after", "change", "interval", "p", "p corrected")
     rows = [[Data(change.name), *list_cells(change)[1:]] for change in recalls]
     return Section("Each class", [], headers, rows)
+
+
+def tabulate_precisions(pairs: Pairs) -> list[Section]:
+    """What uneven classes hide: how many answers of each class are right; none if they are even."""
+    rows = pairs.head["label"].value_counts().reindex(pairs.classes, fill_value=0)
+    if not is_uneven(rows):
+        return []
+    (before, was), (after, now) = (
+        statistics.score_classes(said, pairs.classes) for said in (pairs.base, pairs.head)
+    )
+    note = (
+        f"The test rows of the classes are as uneven as the data. Balanced accuracy {was:.3f} → "
+        f"{now:.3f}; precision is the share of right answers among those with this class."
+    )
+    headers = ("class", "test rows", "precision before", "after")
+    found = [
+        [Data(name), str(rows[name]), f"{before[name]:.3f}", f"{after[name]:.3f}"]
+        for name in pairs.classes
+    ]
+    return [Section("Uneven classes", [note], headers, found)]
 
 
 def list_cells(change: Change) -> list[str]:

@@ -62,6 +62,13 @@ def is_right(table: pd.DataFrame) -> np.ndarray:
     return np.asarray(table["predicted"].to_numpy() == table["label"].to_numpy())
 
 
+def score_classes(said: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.Series, float]:
+    """The precision of each class, 0 if it was never said, and the mean of the recalls."""
+    right = said["predicted"] == said["label"]
+    precision = right.groupby(said["predicted"]).mean().reindex(list(classes), fill_value=0.0)
+    return precision, float(right.groupby(said["label"]).mean().mean())
+
+
 def compare_proportions(
     name: str, base: np.ndarray, head: np.ndarray, confidence: float, seed: int
 ) -> Change:

@@ -186,6 +186,7 @@ def describe_predictions(
         *list_test_labels(shift),
         *sections.list_flips(pairs),
         sections.tabulate_recalls(recalls),
+        *sections.tabulate_precisions(pairs),
     ]
 
 

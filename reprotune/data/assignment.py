@@ -8,7 +8,7 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Roles
-from reprotune.data.ids import digest
+from reprotune.data.ids import digest, normalize
 
 Quotas = dict[str, dict[str, int]]  # role: class: rows
 PUBLISHED_SEED = 42  # of the Financial PhraseBank split behind the published results
@@ -26,11 +26,18 @@ def rank_by_hash(rows: pd.DataFrame, seed: int) -> pd.Series:
     return pd.Series(range(len(rows)), index=ranked.index).reindex(rows.index)
 
 
-def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str]) -> pd.Series:
-    """Role of each row; ``rows`` has id, group, rank, label and split."""
+def assign(rows: pd.DataFrame, settings: Roles, classes: Sequence[str], seed: int) -> pd.Series:
+    """Role of each row; ``rows`` has id, text, group, rank, label and split."""
+    if settings.strategy == "growing":
+        return assign_by_text(rows, settings, seed)
     if settings.strategy == "published" and rows["split"].notna().any():
         check_given(rows["split"])
-        return rows["split"]
+        return hold_out(rows, settings.validation_share)
+    if settings.strategy == "published" and settings.validation_share is not None:
+        raise InputError(
+            "roles.validation_share: it is a share of a published training part, and no entry of "
+            "download.files has a split; use validation_per_class"
+        )
     counted = (settings.test_share, settings.test_per_class, settings.train_per_class)
     if not any(counted):
         raise InputError(
@@ -58,6 +65,41 @@ def check_given(split: pd.Series) -> None:
             f"roles: strategy published, but no file has the split {' or '.join(missing)}; name it "
             "in download.files or use strategy hashed"
         )
+
+
+def hold_out(rows: pd.DataFrame, share: float | None) -> pd.Series:
+    """The published roles, with this share of each class of train as validation.
+
+    In the order of their ranks, near-duplicates together.
+    """
+    if share is None:
+        return rows["split"]
+    if "validation" in set(rows["split"]):
+        raise InputError(
+            "roles.validation_share: the files have a validation part of their own; set it to null"
+        )
+    train = rows[rows["split"] == "train"]
+    wanted = {str(name): round(n * share) for name, n in train["label"].value_counts().items()}
+    held = assign_by_hash(train, {"test": {}, "validation": wanted})
+    return held.reindex(rows.index).fillna("test")
+
+
+def assign_by_text(rows: pd.DataFrame, settings: Roles, seed: int) -> pd.Series:
+    """Role of each row by a keyed hash of its text alone, so that no added row changes it.
+
+    A training row that is nearly a test or a validation row is spare.
+    """
+    test, validation = settings.test_share or 0, settings.validation_share or 0
+    place = rows["text"].map(lambda text: place_text(text, seed))
+    role = pd.Series("train", index=rows.index)
+    role = role.mask(place < test + validation, "validation").mask(place < test, "test")
+    kept_out = rows["group"].isin(rows.loc[role != "train", "group"])
+    return role.mask((role == "train") & kept_out, "spare")
+
+
+def place_text(text: str, seed: int) -> float:
+    """Where a text lies in [0, 1): a keyed hash; what counts as the same text lies there, too."""
+    return int(digest(str(seed), normalize(text)), 16) / 16**16
 
 
 def set_quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:

@@ -27,3 +27,9 @@ def balance(
     if per_class is not None:
         rows = rows.sort_values(["rank", "id"]).groupby("label").head(per_class)
     return rows.sort_values("id")
+
+
+def tell_unused(spare: pd.Series) -> str:
+    """How many rows are in no part, by the labels of these rows; empty if there are none."""
+    counts = ", ".join(f"{name} {count}" for name, count in spare.value_counts().items())
+    return f"{len(spare)} rows are in no part ({counts})" if counts else ""

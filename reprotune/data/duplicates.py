@@ -21,9 +21,11 @@ NEIGHBOURS = 64  # of its bucket, with which a text is compared at most
 SHINGLE = 2
 
 
-def split_shingles(text: str) -> set[str]:
-    """The word pairs of a text; a text of one word is its own shingle."""
+def split_shingles(text: str, units: str = "words") -> set[str]:
+    """The pairs of words, or of characters, of a text; one that has no pair is its own shingle."""
     words = normalize(text).split()
+    if units == "characters":
+        words = list("".join(words))
     pairs = {" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
     return pairs or {" ".join(words)}
 
@@ -61,14 +63,18 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / len(a | b)
 
 
-def near_duplicate_groups(texts: Iterable[str], threshold: float, seed: int) -> np.ndarray:
+def near_duplicate_groups(
+    texts: Iterable[str], threshold: float, seed: int, units: str = "words"
+) -> np.ndarray:
     """The group of each text, an integer; shape (texts,).
 
-    Two texts whose word shingles have a Jaccard similarity of ``threshold`` or more, in (0, 1],
-    are in one group, directly or through others.
+    Two texts whose shingles of ``units`` (words or characters) have a Jaccard similarity of
+    ``threshold`` or more, in (0, 1], are in one group, directly or through others.
     """
     unique: dict[frozenset[str], int] = {}
-    row_set = [unique.setdefault(frozenset(split_shingles(text)), len(unique)) for text in texts]
+    row_set = [
+        unique.setdefault(frozenset(split_shingles(text, units)), len(unique)) for text in texts
+    ]
     sets = list(unique)
     pairs = find_candidates(sets, threshold, seed)
     close = np.array([jaccard(sets[a], sets[b]) >= threshold for a, b in pairs], dtype=bool)

@@ -43,13 +43,14 @@ def tfidf(
     ngrams: int,
     folds: int,
     seed: int,
+    units: str = "words",
 ) -> np.ndarray:
     """Class probabilities from TF-IDF and logistic regression; shape (texts, classes).
 
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
     regressed = regression(train["label"], classes, SPARSE, folds, seed)
-    model = make_pipeline(vectorizer(ngrams), regressed)
+    model = make_pipeline(vectorizer(ngrams, units), regressed)
     return np.asarray(model.fit(train["text"], codes(train["label"], classes)).predict_proba(texts))
 
 

@@ -1,13 +1,29 @@
-"""Whether tuning was worth it, in words: the model beside what is reached without."""
+"""What a model is worth, in words: beside what is reached without, and for rare classes."""
 
 from collections.abc import Callable, Mapping
 
-from reprotune.tables.metrics import Gain
+from reprotune.tables.classes import is_uneven
+from reprotune.tables.metrics import Gain, Scores
 
 ADVICE = (
     "What may help: more rows, more epochs (train.epochs), another train.learning_rate, another "
     "base model"
 )
+
+NAMED = 5  # classes
+
+
+def tell_uneven(scores: Scores) -> str:
+    """What accuracy hides where classes are uneven, as the rows have them; else empty."""
+    if not is_uneven(scores.support.values()):
+        return ""
+    worst = sorted(scores.precision.items(), key=lambda pair: (pair[1], pair[0]))
+    named = ", ".join(f"{name} {share:.3f}" for name, share in worst[:NAMED])
+    more = f" and {len(worst) - NAMED} more" if len(worst) > NAMED else ""
+    return (
+        f"uneven classes: macro-F1 {scores.macro_f1:.3f}, balanced accuracy "
+        f"{scores.balanced_accuracy:.3f}, precision {named}{more}"
+    )
 
 
 def find_unbeaten(gains: Mapping[str, Gain]) -> dict[str, Gain]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score, recall_score
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from reprotune.evaluation.metrics import Resampling, compare_accuracy
 from reprotune.evaluation.worth import tell_worth
@@ -26,9 +26,9 @@ Label a text with `reprotune predict --model FOLDER "some text"`.
 |---|---|---|---|
 | {rows} | {accuracy:.3f} | {low:.3f} to {high:.3f} | {macro_f1:.3f} |
 {worth}
-| class | recall |
-|---|---|
-{recall}
+| class | test rows | precision | recall |
+|---|---|---|---|
+{by_class}
 
 These figures hold for texts like the test rows and for no others. Data, parameters and code that
 made this model are in the repository whose `dvc.lock` names this folder's hash.
@@ -62,9 +62,12 @@ def write_card(
     label, predicted = table["label"], table["predicted"]
     hits = int((label == predicted).sum())
     interval = binomtest(hits, len(table)).proportion_ci(CONFIDENCE, method="wilson")
-    found = recall_score(label, predicted, labels=list(classes), average=None, zero_division=0)
-    recall = "\n".join(
-        f"| {plain(name)} | {value:.3f} |" for name, value in zip(classes, found, strict=True)
+    precision, recall, _, rows = precision_recall_fscore_support(
+        label, predicted, labels=list(classes), average=None, zero_division=0
+    )
+    by_class = "\n".join(
+        f"| {plain(name)} | {count} | {right:.3f} | {found:.3f} |"
+        for name, count, right, found in zip(classes, rows, precision, recall, strict=True)
     )
     gains = {
         str(name): compare_accuracy(is_right(table, rows), is_right(rows, table), SAMPLING)
@@ -82,6 +85,6 @@ def write_card(
         high=interval.high,
         worth=f"\n{worth}\n" if worth else "",
         macro_f1=f1_score(label, predicted, labels=list(classes), average="macro", zero_division=0),
-        recall=recall,
+        by_class=by_class,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")

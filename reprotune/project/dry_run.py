@@ -13,15 +13,19 @@ from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
 
 
-def group_rows(rows: pd.DataFrame, threshold: float, seed: int) -> pd.DataFrame:
+def group_rows(
+    rows: pd.DataFrame, threshold: float, seed: int, units: str = "words"
+) -> pd.DataFrame:
     """With id, group and rank as `download` and `roles` give them; rows have text and label."""
     rows = add_ids(rows)
-    rows["group"] = group_ids(rows["id"], near_duplicate_groups(rows["text"], threshold, seed))
+    rows["group"] = group_ids(
+        rows["id"], near_duplicate_groups(rows["text"], threshold, seed, units)
+    )
     return rows.assign(rank=rank_by_hash(rows, seed))
 
 
 def rehearse(
-    rows: pd.DataFrame, roles: Roles, curate: Curate, classes: Sequence[str]
+    rows: pd.DataFrame, roles: Roles, curate: Curate, classes: Sequence[str], seed: int
 ) -> dict[str, pd.DataFrame]:
     """The tables raw, curated, train, validation and test; rows are ``grouped`` and have split.
 
@@ -30,7 +34,7 @@ def rehearse(
     Raises:
         InputError: a class has too few rows, as the stages would say.
     """
-    rows = rows.assign(role=assign(rows, roles, classes))
+    rows = rows.assign(role=assign(rows, roles, classes, seed))
     nothing = pd.Series(False, index=rows.index)
     plan = curate.model_copy(update={"doubtful": "keep"})
     left = apply_policy(rows, find_repeated_texts(rows), rows["id"][:0], nothing, plan)

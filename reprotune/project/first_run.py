@@ -13,7 +13,9 @@ from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.project.dry_run import group_rows, rehearse
 from reprotune.project.profiles import AUTO, Changes
+from reprotune.project.scripts import choose_units
 from reprotune.project.sniff import Look
+from reprotune.tables.classes import is_uneven
 
 ROWS = 6000  # training rows of a first run, about
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
@@ -21,7 +23,7 @@ LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and change
 SLOW = 10**8  # parameters; from there on a coarser number format is worth its price
 COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
 CHARACTERS = 2.5  # of a token, at least, mostly
-EVEN = 0.25  # share of the rows that balanced classes must keep
+HELD_OUT = 0.1  # share of a published training part that becomes validation
 TESTED = 5000  # test rows of a first run, at most about
 READ = 400_000  # tokens that a first training reads where nothing was measured
 SHOTS = 3  # examples of the few-shot baseline, where there is room for them
@@ -42,43 +44,73 @@ class Learner(NamedTuple):
 BUILTIN = Learner(paths.BUILTIN_MODEL, "causal", 256)
 
 
-def choose_split(seen: Look, where: Path) -> tuple[Changes, dict[str, pd.DataFrame]]:
-    """The sections ``roles`` and ``curate`` that this data allows, and the tables they make.
+def choose_split(
+    seen: Look, where: Path, balance: bool | None, growing: bool
+) -> tuple[Changes, dict[str, pd.DataFrame]]:
+    """The sections ``text``, ``roles`` and ``curate`` that fit this data, and the tables they make.
+
+    ``balance``: the same number of rows of each class, or the shares that they have; None: as the
+    data is. ``growing``: no row that is added later changes the role of another.
 
     Raises:
         InputError: no split has all classes in training and test.
     """
     known = load_params(paths.PROFILES / "builtin.yaml")
+    units = choose_units(seen.rows["text"])
     rows = group_rows(
-        seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed
+        seen.rows.reset_index(drop=True), known.roles.near_duplicate_threshold, known.seed, units
     )
-    for sections in list_splits(rows):
+    for sections in list_splits(rows, balance, growing):
         roles = known.roles.model_copy(update=sections["roles"])
         curate = known.curate.model_copy(update=sections.get("curate", {}))
         try:
-            return sections, rehearse(rows, roles, curate, list(seen.classes.index))
+            return sections | {"text": {"units": units}}, rehearse(
+                rows, roles, curate, list(seen.classes.index), known.seed
+            )
         except InputError as error:
             reason = error
     raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")
 
 
-def list_splits(rows: pd.DataFrame) -> Iterator[Changes]:
-    """Ways to split, the best first: near-duplicates can make a class smaller than it looks."""
+def list_splits(rows: pd.DataFrame, balance: bool | None, growing: bool) -> Iterator[Changes]:
+    """Ways to split, the best first: near-duplicates can make a class smaller than it looks.
+
+    Raises:
+        InputError: this data cannot be split so.
+    """
     roles: dict[str, object] = {"strategy": "hashed"}
     roles |= dict.fromkeys(("test_share", "validation_share", *COUNTS))
     if rows["split"].notna().any():
+        if balance or growing:
+            raise InputError(
+                "published parts stay as they are: --balance and --growing are for files without "
+                "a split; train.class_weights: balanced lets rare classes count more"
+            )
+        roles["strategy"] = "published"
         kept: dict[str, object] = {"duplicates": "keep", "conflicts": "keep"}
-        yield {"roles": roles | {"strategy": "published"}, "curate": kept}
+        for share in [None] if (rows["split"] == "validation").any() else [HELD_OUT, None]:
+            yield {"roles": roles | {"validation_share": share}, "curate": kept}
         return
+    if growing:
+        if balance:
+            raise InputError(
+                "--growing keeps all rows: --balance does not go with it; train.class_weights: "
+                "balanced lets rare classes count more"
+            )
+        roles["strategy"] = "growing"
     counts = rows["label"].value_counts()
     rarest, classes = int(counts.min()), len(counts)
-    if rarest * classes >= EVEN * len(rows):
+    is_even = not is_uneven(counts) if balance is None else balance
+    if is_even and not growing:
         for size in (rarest * share // 10 for share in (10, 9, 8, 6, 4)):
             test, validation = min(300, size // 5), min(50, size // 10)
             train = min(size - test - validation, ROWS // classes)
             if test and train:
                 yield {"roles": roles | dict(zip(COUNTS, (test, validation, train), strict=True))}
-    for share in (min(0.2, TESTED / len(rows)), 0.1, 0.05):
+    if balance:
+        return
+    others = (0.3, 0.4) if growing else (0.1, 0.05)  # which leave no class to chance; to training
+    for share in (min(0.2, TESTED / len(rows)), *others):
         both = {"test_share": round(share, 4), "validation_share": round(share / 2, 4)}
         yield {"roles": roles | both}
 

@@ -122,8 +122,9 @@ def count_rows(
 
 
 def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise InputError if a column is missing, or the name of two."""
-    if missing := [name for name in needed if name not in columns]:
+    """Raise InputError if a column is missing, or the name of two; ``a.b`` is a field in ``a``."""
+    known = {*columns, *(name for name in needed if name.partition(".")[0] in columns)}
+    if missing := [name for name in needed if name not in known]:
         raise InputError(
             f"{path}: no column {missing[0]!r}; it has {list(columns)}; see --text-column"
         )

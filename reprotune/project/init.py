@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,16 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Download, Params, Roles, SourceFile
+from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
+from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
 from reprotune.data.reading.labels import tidy
 from reprotune.project import profiles
 from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.names import find_names
 from reprotune.project.sniff import Look, find_joint, look, readable
+from reprotune.tables.classes import is_uneven
 
 SHOWN = 5
 SHORT = 80  # characters of a bad row
@@ -33,7 +36,7 @@ class Wanted:
     """What a person says of their files; what they leave open is found out."""
 
     files: Sequence[Path]
-    text: str | None = None  # column, or a position: 0 is the first
+    text: str | None = None  # column or position (0 is the first), or a template of several
     label: str | None = None
     classes: Sequence[str] = ()  # of each file, if one is one class
     names: Sequence[str] = ()  # of classes that come as numbers
@@ -43,14 +46,16 @@ class Wanted:
     encoding: str | None = None
     delimiter: str | None = None
     bad_rows: float | None = None  # share that may be bad
+    balance: bool | None = None  # the same number of rows of each class; None: if they are even
+    growing: bool = False  # rows will be added
 
 
 def init(
     wanted: Wanted, target: Path = paths.PARAMS, folder: Path = paths.SOURCE_DATA
-) -> tuple[Look, Download, Params, pd.DataFrame]:
+) -> tuple[Look, Download, Params, dict[str, pd.DataFrame]]:
     """Copy the files into ``folder`` and write the parameters that fit them.
 
-    Returns what was seen, how it is read, the parameters, and the training rows.
+    Returns what was seen, how it is read, the parameters, and the tables that they make of it.
 
     Raises:
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
@@ -63,20 +68,20 @@ def init(
         trial = trial.model_copy(update={"bad_rows": wanted.bad_rows})
     way, _ = readable(paths_, trial, wanted.encoding, wanted.delimiter)
     seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
-    changes, train = choose_settings(way, seen, wanted.model, paths_[0])
+    changes, parts = choose_settings(way, seen, wanted, paths_[0])
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
         params = profiles.write(changes, target)
-    return seen, way, params, train
+    return seen, way, params, parts
 
 
 def choose_settings(
-    way: Download, seen: Look, model: str | None, where: Path
-) -> tuple[profiles.Changes, pd.DataFrame]:
-    """What differs from the built-in parameters, by sections, and the training rows."""
-    sections, parts = choose_split(seen, where)
-    training = choose_training(seen, model, len(parts["train"]))
+    way: Download, seen: Look, wanted: Wanted, where: Path
+) -> tuple[profiles.Changes, dict[str, pd.DataFrame]]:
+    """What differs from the built-in parameters, by sections, and the tables they make."""
+    sections, parts = choose_split(seen, where, wanted.balance, wanted.growing)
+    training = choose_training(seen, wanted.model, len(parts["train"]))
     folds = max(2, min(5, int(parts["train"]["label"].value_counts().min())))
     training["baseline"]["folds"] = folds
     changes: profiles.Changes = {
@@ -86,7 +91,7 @@ def choose_settings(
         **sections,
         **training,
     }
-    return changes, parts["train"]
+    return changes, parts
 
 
 def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
@@ -140,13 +145,14 @@ def describe_reading(entries: list[SourceFile], text: str | None, label: str | N
             "in the order of the files: --classes negative positive"
         )
     columns = [int(c) if c is not None and c.isdecimal() else c for c in (text or "0", label)]
+    fields = list_fields(columns[0] or 0) or columns[:1]
     return load_params(paths.PROFILES / "builtin.yaml").download.model_copy(
         update={
             "kind": "file",
             "files": entries,
             "text_column": columns[0],
             "label_column": columns[1],
-            "header": not any(isinstance(c, int) for c in columns),
+            "header": not any(str(c).isdecimal() for c in (*fields, columns[1])),
         }
     )
 
@@ -162,7 +168,7 @@ def describe_download(way: Download, seen: Look) -> dict[str, object]:
     }
 
 
-def report(seen: Look, way: Download, params: Params) -> Table:
+def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.DataFrame]) -> Table:
     """What was seen, for a person to check."""
     lengths = seen.rows["text"].str.len()
     header = "a header row" if way.header else "no header row"
@@ -174,10 +180,13 @@ def report(seen: Look, way: Download, params: Params) -> Table:
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
         "named": ", ".join(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
+        "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
+        "counted in": describe_units(params),
         "split": describe_split(seen, params.roles),
+        "not used": describe_unused(parts),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -200,6 +209,21 @@ def describe_joint(names: Sequence[str]) -> str:
     return shown and f"{shown}: looks like several labels a row (multi-label); each is a class here"
 
 
+def describe_columns(seen: Look, way: Download) -> str:
+    """Said of texts that are made of several columns."""
+    if not list_fields(way.text_column):
+        return ""
+    partial = int(seen.rows["partial"].sum())
+    lacking = f"; {partial} rows have some of them empty" if partial else ""
+    return f"{way.text_column!r}{lacking}"
+
+
+def describe_units(params: Params) -> str:
+    """Said of texts in which no spaces part words."""
+    words = params.text.units == "words"
+    return "" if words else "characters, for no spaces part the words (text.units)"
+
+
 def describe_bad(bad: Sequence[BadRow]) -> str:
     if not bad:
         return ""
@@ -210,8 +234,26 @@ def describe_bad(bad: Sequence[BadRow]) -> str:
 def describe_split(seen: Look, roles: Roles) -> str:
     if roles.test_share:
         shares = f"test {roles.test_share:.0%}, validation {roles.validation_share:.0%}"
-        return f"of each class: {shares}, train the rest"
+        why = ", for the classes are uneven" if is_uneven(seen.classes) else ""
+        if roles.strategy == "growing":
+            return f"about {shares} of the texts, and for ever; train grows"
+        return f"{shares} of each class, train the rest{why} (--balance: as many rows of each)"
     if roles.strategy == "published":
-        return f"as published: {', '.join(seen.rows['split'].unique())}"
+        share, parts = roles.validation_share, ", ".join(seen.rows["split"].unique())
+        held = f"; {share:.0%} of each class of train becomes validation" if share else ""
+        return f"as published: {parts}{held}"
     test, validation = roles.test_per_class, roles.validation_per_class
-    return f"rows a class: test {test}, validation {validation}, train {roles.train_per_class}"
+    return (
+        f"rows a class: test {test}, validation {validation}, train {roles.train_per_class} "
+        "(--no-balance: as many as the file has)"
+    )
+
+
+def describe_unused(parts: Mapping[str, pd.DataFrame]) -> str:
+    """The rows that are in no part: those that curation sets aside, and those not drawn."""
+    curated = parts["curated"]
+    drawn = pd.concat([parts[part] for part in ("train", "validation", "test")])
+    aside = len(parts["raw"]) - len(curated)
+    told = f"{aside} rows repeat or contradict another (curate)" if aside else ""
+    spare = tell_unused(curated.loc[~curated["id"].isin(drawn["id"]), "label"])
+    return "; ".join(filter(None, (told, spare)))

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,11 @@ import pyarrow as pa
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.printing import pour
-from reprotune.data.reading.files import unify_line_breaks
+from reprotune.data.reading.bad_rows import find_fault
+from reprotune.data.reading.cleaning import clean
+from reprotune.data.reading.columns import lacks_part, take_text
 from reprotune.project.incoming import Incoming, Row
-from reprotune.project.outgoing import HALF, Writer
+from reprotune.project.outgoing import Writer
 
 if TYPE_CHECKING:  # whose import takes seconds
     from reprotune.classifier import Classifier
@@ -37,6 +38,7 @@ class Text(NamedTuple):
     row: Row
     text: str
     problem: str
+    is_partial: bool = False  # some of several columns are empty
 
 
 @dataclass
@@ -45,37 +47,37 @@ class Report:
 
     rows: int = 0
     count: int = 0
+    partial: int = 0  # of which some of several text columns are empty
     first: list[str] = field(default_factory=list)
 
-    def add(self, problem: str) -> None:
+    def add(self, problem: str, is_partial: bool = False) -> None:
         self.rows += 1
+        self.partial += is_partial
         if problem:
             self.count += 1
             self.first += [f"row {self.rows}: {problem}"] if self.count <= SHOWN else []
 
     @property
     def sentence(self) -> str:
-        """What a person must know, if anything."""
+        """What a person must know; empty if there is nothing."""
         more = f" and {self.count - SHOWN} more" if self.count > SHOWN else ""
-        return f"{self.count} of {self.rows} rows have no answer: {'; '.join(self.first)}{more}"
+        told = [
+            f"{self.count} of {self.rows} rows have no answer: {'; '.join(self.first)}{more}"
+            if self.count
+            else "",
+            f"{self.partial} rows have some of the text columns empty" if self.partial else "",
+        ]
+        return "\n".join(filter(None, told))
 
 
 def find_text(row: Row, column: str) -> Text:
     """The text as training would see it, or why there is none."""
-    value = row.values.get(column)
     if row.problem:
         return Text(row, "", row.problem)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return Text(row, "", "no text")
-    if isinstance(value, dict | list | bytes):
-        return Text(row, "", f"the text is a {type(value).__name__}")
-    text = unify_line_breaks(str(value))
-    faults = {
-        "empty text": not text.strip(),
-        "a NUL character in the text": "\0" in text,
-        "the text holds bytes or halves of characters that are none": HALF.search(text),
-    }
-    return Text(row, text, next((fault for fault, found in faults.items() if found), ""))
+    value = take_text(column, row.values)
+    if fault := find_fault(value, "text"):
+        return Text(row, "", fault)
+    return Text(row, clean(value), "", lacks_part(column, row.values))
 
 
 def divide(incoming: Incoming, column: str, report: Report) -> Iterator[list[Text]]:
@@ -83,7 +85,7 @@ def divide(incoming: Incoming, column: str, report: Report) -> Iterator[list[Tex
     rows = incoming.read()
     while part := [find_text(row, column) for row in islice(rows, PART)]:
         for one in part:
-            report.add(one.problem)
+            report.add(one.problem, one.is_partial)
         yield part
 
 

@@ -1,12 +1,19 @@
 """Options of the command line that are no plain values."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from reprotune.core.printing import say
 
-SEVERAL = {"init": {"--classes", "--names"}, "use": {"--data"}}
+SEVERAL = {
+    "init": {"--classes", "--names", "--text"},
+    "use": {"--data"},
+    "predict": {"--text-column"},
+    "score": {"--text-column"},
+}
+COLUMNS = {"--text", "--text-column"}  # what follows them may be a file, too
 
 
 def repeat_options(arguments: Sequence[str]) -> list[str]:
@@ -18,9 +25,20 @@ def repeat_options(arguments: Sequence[str]) -> list[str]:
         if argument.startswith("-"):
             option = argument
         elif option in several and written[-1] != option:
-            written.append(option)
+            if option in COLUMNS and is_file(argument):
+                option = ""
+            else:
+                written.append(option)
         written.append(argument)
     return written
+
+
+def is_file(argument: str) -> bool:
+    """Whether an argument is a file, or ends as the name of one that is not there."""
+    from reprotune.project.predict import ENDINGS  # takes a second
+
+    path = Path(argument)
+    return path.suffix.lower() in ENDINGS or path.is_file()
 
 
 def show_version(asked: bool) -> None:

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 import reprotune
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.params.fields import list_fields
 from reprotune.core.printing import say
 from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.incoming import FORMATS, Incoming
@@ -60,7 +61,8 @@ def predict(wanted: Wanted) -> None:
         return
     column = wanted.text_column or "text"
     with open_input(wanted) as path:
-        label(incoming.look_through(path, [column]), column, form, wanted)
+        needed = list_fields(column) or [column]
+        label(incoming.look_through(path, needed), column, form, wanted)
 
 
 def names_file(argument: str) -> bool:
@@ -109,7 +111,7 @@ def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
             labeller.save(parts, wanted.output, describe(given, column, form, wanted))
         else:
             write_out(labeller, parts)
-    if report.count:
+    if report.sentence:
         say(report.sentence, sys.stderr)
 
 

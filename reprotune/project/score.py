@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.data.duplicates import near_duplicate_groups
@@ -60,7 +61,7 @@ def score(wanted: Wanted, as_json: bool) -> None:
         return
     put(tabulate(found))
     say(describe(found))
-    if report.count:
+    if report.sentence:
         say(report.sentence, sys.stderr)
 
 
@@ -75,11 +76,11 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
     label = wanted.label_column or str(way.label_column or "label")
     known = {name: name for name in way.classes} | way.labels
     report, found = labelling.Report(), []
-    for row in look_through(wanted.file, [text, label]).read():
+    for row in look_through(wanted.file, [*(list_fields(text) or [text]), label]).read():
         value = row.values.get(label)
         one, raw = labelling.find_text(row, text), "" if value is None else str(value).strip()
         name = known.get(raw)
-        report.add(one.problem or ("" if name else f"label {raw!r} is no class"))
+        report.add(one.problem or ("" if name else f"label {raw!r} is no class"), one.is_partial)
         if name and not one.problem:
             found.append((one.text, name))
     if not found:
@@ -142,7 +143,9 @@ def ask_baselines(
         return {}
     known = params.baseline
     with threadpool_limits(1):
-        learnt = baselines.tfidf(train, texts, classes, known.ngrams, known.folds, params.seed)
+        learnt = baselines.tfidf(
+            train, texts, classes, known.ngrams, known.folds, params.seed, params.text.units
+        )
     return {"majority": baselines.majority(train["label"], classes, len(texts)), "tfidf": learnt}
 
 
@@ -150,7 +153,9 @@ def find_roles(train: pd.DataFrame, rows: pd.DataFrame, params: Params) -> pd.Da
     """Which rows have a near-duplicate in training, as the table ``roles`` says it."""
     both = pd.concat([train.assign(role="train"), rows.assign(role="test")], ignore_index=True)
     threshold = params.roles.near_duplicate_threshold
-    return both.assign(group=near_duplicate_groups(both["text"], threshold, params.seed))
+    return both.assign(
+        group=near_duplicate_groups(both["text"], threshold, params.seed, params.text.units)
+    )
 
 
 def tabulate(found: records.Evaluation) -> Table:

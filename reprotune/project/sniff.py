@@ -22,7 +22,7 @@ from reprotune.data.reading.bad_rows import (
     find_faults,
 )
 from reprotune.data.reading.charset import guess_encoding
-from reprotune.data.reading.files import find_column, read_table, set_aside, take_cells
+from reprotune.data.reading.files import find_column, find_texts, read_table, set_aside, take_cells
 from reprotune.data.reading.labels import fold, spell, tidy
 from reprotune.project.names import Names, rename
 
@@ -132,9 +132,9 @@ def list_ways(trial: Download) -> list[Download]:
 
 def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
     """The column of the labels, if there is one."""
-    text = find_column(table, way.text_column, str(path), "text_column")
+    texts = find_texts(table, way.text_column, str(path))
     if way.label_column is None:
-        return text[:0]
+        return texts["text"][:0]
     return find_column(table, way.label_column, str(path), "label_column").map(spell)
 
 

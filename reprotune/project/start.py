@@ -26,11 +26,14 @@ def start(wanted: Wanted, minutes: float = 0) -> None:
     Raises:
         InputError: the files cannot be learnt from, or the model cannot be trained here.
     """
-    seen, way, params, train = init(wanted)
-    put(report(seen, way, params), width=80)
+    seen, way, params, parts = init(wanted)
+    put(report(seen, way, params, parts), width=80)
     if minutes and not takes_days(params):
         say("\nTrying a few steps of training on this machine:")
-        say(fit_training(params, train, minutes))
+        say(fit_training(params, parts["train"], minutes))
+    elif (share := params.train.fraction) < 1:
+        rows = len(parts["train"])
+        say(f"\nTraining reads {round(share * rows)} of {rows} rows (train.fraction)")
     if wanted.model is None:
         say(BUILTIN)
     say(

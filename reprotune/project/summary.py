@@ -8,7 +8,7 @@ from rich.table import Table
 from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
-from reprotune.evaluation.worth import tell_worth
+from reprotune.evaluation.worth import tell_uneven, tell_worth
 from reprotune.tables import metrics
 from reprotune.tables.limits import Limits
 
@@ -46,7 +46,9 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
             return f"{found.kept} kept, {sum(found.quarantined.values())} quarantined"
         case metrics.Split():
             parts = {"train": found.train, "validation": found.validation, "test": found.test}
-            return ", ".join(f"{part} {sum(rows.values())}" for part, rows in parts.items())
+            sizes = {part: sum(rows.values()) for part, rows in parts.items()}
+            sizes |= {"in no part": found.spare} if found.spare else {}
+            return ", ".join(f"{part} {rows}" for part, rows in sizes.items())
         case metrics.Baselines():
             scores = found.baselines.items()
             return ", ".join(f"{name} {score.accuracy:.3f}" for name, score in scores)
@@ -88,6 +90,8 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
         text += f" ({low:.3f} to {high:.3f})"
     if found.reference:
         text += f", against the truth {found.reference.accuracy:.3f}"
+    if uneven := tell_uneven(found.test):
+        text += f"; {uneven}"
     text += describe_limits(found.limits) if found.limits else ""
     worth = tell_worth(found.gain_over)
     return f"{text}. {worth}" if worth else text

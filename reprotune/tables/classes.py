@@ -1,6 +1,8 @@
 """The order of the classes, which columns of scores and the head of a model follow."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+EVEN = 0.9  # share of the rows that as many of each class would keep
 
 
 def class_names(labels: Mapping[str, str | None]) -> list[str]:
@@ -9,3 +11,9 @@ def class_names(labels: Mapping[str, str | None]) -> list[str]:
     Not the order of the mapping, for DVC would not see it change.
     """
     return sorted({name for name in labels.values() if name is not None})
+
+
+def is_uneven(counts: Iterable[int]) -> bool:
+    """Whether so many rows of each class are too different for accuracy to tell of all classes."""
+    rows = list(counts)
+    return min(rows) * len(rows) < EVEN * sum(rows)

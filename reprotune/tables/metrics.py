@@ -32,6 +32,7 @@ class Download(Rows):
     left_out: int  # rows whose raw label is mapped to null
     bad_rows: dict[str, int] = Field(default_factory=dict)  # kind: rows, in data/raw/bad_rows.csv
     respelt: dict[str, int] = Field(default_factory=dict)  # new spelling of a known raw label: rows
+    partial: int | None = None  # rows of which some of several text columns are empty
     classes: dict[str, int]  # rows of each
     characters: Characters  # of the texts
 

@@ -8,12 +8,18 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline
 
+CHARACTERS = 2  # of a word, about, where no spaces part words
 
-def vectorizer(ngrams: int) -> Pipeline:
-    """TF-IDF of words and n-grams of up to ``ngrams`` words, with the single ones gathered."""
-    return make_pipeline(
-        TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True), GatheredSingles()
-    )
+
+def vectorizer(ngrams: int, units: str = "words") -> Pipeline:
+    """TF-IDF of words and n-grams of up to ``ngrams`` words, with the single ones gathered.
+
+    ``units``: words or characters, as ``params.text``.
+    """
+    longest = ngrams if units == "words" else CHARACTERS * ngrams
+    kind = "word" if units == "words" else "char"
+    counted = TfidfVectorizer(analyzer=kind, ngram_range=(1, longest), sublinear_tf=True)
+    return make_pipeline(counted, GatheredSingles())
 
 
 class GatheredSingles(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -77,6 +77,18 @@ def test_hard_rows_that_are_removed_are_counted_and_not_those_of_another_part(
     assert "rows +4." in found.report.verdict
 
 
+def test_rows_that_changed_their_part_are_tabulated(repository: Path) -> None:
+    listed = pd.read_csv(paths.ROWS, dtype="str")
+    listed.loc[:10, "role"] = "spare"
+    listed.loc[len(listed)] = ["new", "negative", "train"]
+    listed.to_csv(paths.ROWS, index=False)
+    parts = {section.title: section for section in compare("added").report.sections}
+    table = parts["Rows by part"]
+    assert "11 test rows are in another part now" in table.notes[0]
+    assert table.rows[0] == ["test", "889", "0", "0", "11", "0"]
+    assert table.rows[-1] == ["absent", "0", "0", "1", "0", "0"]
+
+
 def test_nothing_is_said_of_a_test_set_that_stayed(repository: Path) -> None:
     write_run(0.9, seed=2)
     assert "Recorded" not in compare("a better model").report.verdict

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -310,6 +311,19 @@ def test_a_class_that_falls_is_named_beside_another_that_rises(
     assert ended == int(gated)
     assert "Recall fell: `neutral` 0.80" in headline and "(p < 0.001)." in headline
     assert "`positive`" not in headline
+
+
+def test_uneven_classes_show_what_accuracy_hides(repository: Path) -> None:
+    write_run(0.9)
+    assert "Uneven classes" not in compare()[1]
+    even = predictions(900, 0.9, seed=1)
+    uneven = even[(even["label"] != "positive") | (even.index % 5 == 0)]
+    write_predictions(say(uneven))
+    before = commit("uneven")
+    write_predictions(say(uneven.assign(predicted="negative")))
+    page = compare(before)[1]
+    assert "## Uneven classes" in page and re.search(r"Balanced accuracy 0\.9\d\d → 0\.333", page)
+    assert re.search(r"\| `positive` \| \d\d \| 0\.\d{3} \| 0\.000 \|", page)
 
 
 def test_other_test_rows_are_scored_apart(repository: Path) -> None:

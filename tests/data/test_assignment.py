@@ -45,7 +45,7 @@ def examples(count: int, seed: int = 1, grouped: float = 0.2) -> pd.DataFrame:
 
 
 def assigned(rows: pd.DataFrame, limits: Roles, seed: int = 1) -> pd.Series:
-    return assign(rows.assign(rank=rank_by_hash(rows, seed)), limits, CLASSES)
+    return assign(rows.assign(rank=rank_by_hash(rows, seed)), limits, CLASSES, seed)
 
 
 def counts(rows: pd.DataFrame, role: pd.Series, name: str) -> list[int]:
@@ -141,7 +141,7 @@ def test_shares_give_every_class_its_own_number_of_test_rows() -> None:
         ({"test_share": 0.2}, "go together"),
         ({"test_share": 0.2, "validation_share": 0.1}, "must be null"),
         ({"test_share": 0.6, "validation_share": 0.4}, "nothing to train on"),
-        ({"test_share": 0.2, "validation_share": 0.1, "strategy": "published"}, "no shares"),
+        ({"test_share": 0.2, "validation_share": 0.1, "strategy": "published"}, "no test_share"),
     ],
 )
 def test_shares_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -195,7 +195,7 @@ def test_the_published_split_of_financial_phrasebank_is_met_row_by_row(params: P
     limits = settings(
         strategy="published", test_per_class=300, train_per_class=300, validation_per_class=50
     )
-    role = assign(rows, limits, list(read["labels"]))
+    role = assign(rows, limits, list(read["labels"]), 1)
     published = json.loads((PHRASEBANK / "massaron_split.json").read_text())
     for part in ("test", "train"):
         assert set(rows.index[role == part]) == set(published[part])

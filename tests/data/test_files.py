@@ -119,9 +119,10 @@ def test_a_sentence_is_cut_at_its_last_at_sign_only(source: Source) -> None:
 
 
 @pytest.mark.parametrize("character", ["\n", "\r\n", "\u2028", "\x85", "\x0b"])
-def test_a_quoted_cell_keeps_its_line_breaks(source: Source, character: str) -> None:
+def test_a_quoted_cell_keeps_its_line_breaks_as_one_kind(source: Source, character: str) -> None:
     source.add("a.csv", f'text,label\n"a{character}b",neutral\nc,positive\n')
-    assert source.read()["text"].tolist() == [f"a{character}b", "c"]
+    kept = character.replace("\r\n", "\n")
+    assert source.read()["text"].tolist() == [f"a{kept}b", "c"]
 
 
 @pytest.mark.parametrize("character", ["\u2028", "\x85", "\x0b", "\x1c"])

@@ -24,7 +24,8 @@ def test_the_card_shows_the_figures_of_the_evaluation(tmp_path: Path) -> None:
     card = (tmp_path / "README.md").read_text("utf-8")
     assert f"| 90 | {found.accuracy:.3f} | {low:.3f} to {high:.3f} | {found.macro_f1:.3f} |" in card
     for name, shown in zip(CLASSES, ("a\\|b", "never", "up"), strict=True):
-        assert f"| {shown} | {found.recall[name]:.3f} |" in card
+        shares = f"{found.precision[name]:.3f} | {found.recall[name]:.3f}"
+        assert f"| {shown} | {found.support[name]} | {shares} |" in card
     assert "The tuned model is" not in card
 
 

@@ -14,9 +14,10 @@ import requests
 from gto import api as gto
 from ruamel.yaml import YAML
 
-from pipelines.retrain import CLONE
+from pipelines.retrain import CLONE, tell_moving
 from reprotune import cli
 from reprotune.core import paths
+from reprotune.core.params import Params, SourceFile
 from tests.commands import dvc, flow
 
 pytestmark = pytest.mark.slow
@@ -126,6 +127,26 @@ def make_project() -> None:
 
 def branches() -> list[str]:
     return run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").split()
+
+
+@pytest.mark.parametrize(
+    ("roles", "split", "told"),
+    [({}, None, True), ({"strategy": "growing"}, None, False),
+     ({"strategy": "published"}, "train", False), ({"strategy": "published"}, None, True)],
+)  # fmt: skip
+def test_a_split_whose_test_rows_can_move_is_told(
+    params: Params, roles: dict[str, str], split: str | None, told: bool
+) -> None:
+    file = SourceFile.model_validate(
+        {"location": "a.csv", "sha256": None, "label": None, "split": split}
+    )
+    changed = params.model_copy(
+        update={
+            "roles": params.roles.model_copy(update=roles),
+            "download": params.download.model_copy(update={"files": [file]}),
+        }
+    )
+    assert bool(tell_moving(changed)) == told
 
 
 def test_nothing_new_ends_at_once_and_touches_nothing(project: Path) -> None:

@@ -19,9 +19,11 @@ from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
 from reprotune.project.init import Wanted, init, report
 from reprotune.project.start import start
+from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
 from stages import audit, curate, download, roles, split
 from tests import tiny
+from tests.text.test_units import write_news
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = "Lieferung Größe façade élève profit price café Straße late broken kind".split()
@@ -124,6 +126,88 @@ def test_even_classes_are_balanced_and_uneven_ones_shared(project: Path, tmp_pat
     assert (uneven.test_share, uneven.test_per_class, uneven.train_per_class) == (0.2, None, None)
 
 
+def tell(file: Path, **options: Any) -> str:
+    """What init shows of a file, on one line."""
+    shown = report(*init(Wanted([file], text="text", label="label", **options)))
+    return " ".join(str(cell) for cell in shown.columns[1].cells)
+
+
+def test_uneven_classes_keep_all_rows_and_their_shares_in_the_test_set(
+    project: Path, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.csv", table({"ham": 435, "spam": 65}))
+    started([file], text="text", label="label")
+    parts = {path.stem: pd.read_parquet(path) for path in (paths.TEST, paths.TRAIN)}
+    assert parts["test"]["label"].value_counts().to_dict() == {"ham": 87, "spam": 13}
+    assert parts["train"]["label"].value_counts().to_dict() == {"ham": 304, "spam": 46}
+    assert set(pd.read_csv(paths.ROWS)["role"]) == {"test", "train", "validation"}
+    assert "train the rest, for the classes are uneven (--balance" in tell(file)
+
+
+def test_balance_is_a_choice_and_what_it_leaves_unused_is_said(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "a.csv", table({"ham": 435, "spam": 65}))
+    assert "370 rows are in no part (ham 370)" in tell(file, balance=True)
+    started([file], text="text", label="label", balance=True)
+    assert "note: 370 rows are in no part (ham 370)" in capsys.readouterr().err
+    even = write(tmp_path / "b.csv", table({"up": 60, "down": 60}))
+    assert started([even], text="text", label="label", balance=False).roles.test_share == 0.2
+
+
+@pytest.mark.parametrize("option", ["balance", "growing"])
+def test_published_parts_stay_as_they_are(project: Path, tmp_path: Path, option: str) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
+    wanted = {"text": "text", "label": "label", "test": files[1], option: True}
+    with pytest.raises(InputError, match=r"published parts stay.*train\.class_weights"):
+        init(Wanted(files[:1], **wanted))
+
+
+def test_a_published_split_without_validation_gets_one_and_it_is_said(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
+    shown = tell(files[0], test=files[1])
+    assert "as published: train, test; 10% of each class of train becomes validation" in shown
+    for stage in (download, roles, audit, curate, split):
+        stage.run(load_params())
+    assert pd.read_parquet(paths.VALIDATION)["label"].value_counts().to_dict() == {
+        "up": 4, "down": 3
+    }  # fmt: skip
+    said = "note: 7 rows of the training part are validation, of which the files have none"
+    assert said in capsys.readouterr().err
+
+
+def test_added_rows_leave_the_test_rows_of_growing_data_where_they_are(
+    project: Path, tmp_path: Path
+) -> None:
+    rows = table({"up": 120, "down": 90}).splitlines()
+    file = write(tmp_path / "a.csv", "\n".join(rows[:-60]))
+    params = started([file], text="text", label="label", growing=True)
+    assert params.roles.strategy == "growing"
+    before = [set(pd.read_parquet(path)["id"]) for path in (paths.TEST, paths.TRAIN)]
+    write(paths.SOURCE_DATA / "a.csv", "\n".join([rows[0], *rows[:0:-1]]))
+    for stage in (download, roles, audit, curate, split):
+        stage.run(params)
+    after = [set(pd.read_parquet(path)["id"]) for path in (paths.TEST, paths.TRAIN)]
+    assert before[0] < after[0] and len(after[1]) > 1.2 * len(before[1])
+
+
+def test_texts_without_spaces_are_counted_in_characters_and_it_is_said(
+    project: Path, tmp_path: Path
+) -> None:
+    news = write_news(150, seed=1)
+    news = pd.concat([news, news.assign(text=news["text"] + "了")])
+    news.to_csv(tmp_path / "a.csv", index=False)
+    assert "characters, for no spaces part the words (text.units)" in tell(tmp_path / "a.csv")
+    params = load_params()
+    assert params.text.units == "characters"
+    for stage in (download, roles):
+        stage.run(params)
+    found = metrics.read(paths.ROLES_METRICS, metrics.Roles)
+    assert found.near_duplicates.groups == 150
+
+
 def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path: Path) -> None:
     same = "".join("the very same text of the rarest class again,down\n" for _ in range(40))
     both = "".join(f"two labels {n},{name}\n" for n in range(30) for name in ("up", "down"))
@@ -136,7 +220,8 @@ def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path:
 def test_a_published_split_with_repeated_texts_is_kept_whole(project: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n) + "same,up\nsame,down\n") for n in ("a", "b")]
     started(files[:1], text="text", label="label", test=files[1])
-    assert [len(pd.read_parquet(file)) for file in (paths.TRAIN, paths.TEST)] == [72, 72]
+    files = [paths.TRAIN, paths.VALIDATION, paths.TEST]
+    assert [len(pd.read_parquet(file)) for file in files] == [65, 7, 72]
 
 
 def test_a_class_that_a_published_part_lacks_is_left_out(project: Path, tmp_path: Path) -> None:
@@ -189,10 +274,10 @@ def test_a_change_of_a_file_is_refused_until_the_copy_is_removed(
 
 def test_rare_and_empty_labels_are_left_out_and_said(project: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", table({"up": 50, "down": 40, "rare": 3, "": 2}))
-    seen, way, changes, _ = init(Wanted([file], text="text", label="label"))
+    seen, way, *rest = init(Wanted([file], text="text", label="label"))
     assert seen.left_out == {"": 2, "rare": 3}
     assert load_params().download.labels == {"": None, "down": "down", "rare": None, "up": "up"}
-    assert "left out" in [str(cell) for cell in report(seen, way, changes).columns[0].cells]
+    assert "left out" in [str(cell) for cell in report(seen, way, *rest).columns[0].cells]
 
 
 def test_spellings_that_differ_in_case_are_one_class(project: Path, tmp_path: Path) -> None:
@@ -211,13 +296,13 @@ def test_spellings_that_nobody_sees_are_one_class_and_said(project: Path, tmp_pa
         "bar": 5,
     }
     file = write(tmp_path / "a.csv", table(raw))
-    seen, way, params, _ = init(Wanted([file], text="text", label="label"))
+    seen, way, params, parts = init(Wanted([file], text="text", label="label"))
     assert load_params().download.labels == dict(zip(raw, ["café"] * 2 + ["bar"] * 4, strict=True))
     rows = read_files(params.download, paths.SOURCE_DATA).rows
     assert rows["label"].value_counts().to_dict() == {
         "bar": 57, "café": 50
     }  # fmt: skip
-    told = " ".join(str(cell) for cell in report(seen, way, params).columns[1].cells)
+    told = " ".join(str(cell) for cell in report(seen, way, params, parts).columns[1].cells)
     assert r"'caf\xe9'" in told and r"'cafe\u0301'" in told
 
 

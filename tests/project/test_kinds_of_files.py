@@ -45,12 +45,12 @@ def test_what_comes_out_of_a_file_is_what_was_written_down(name: str) -> None:
             init(wanted)
         assert not any(paths.SOURCE_DATA.iterdir())
         return
-    seen, way, params, _ = init(wanted)
+    seen, way, params, parts = init(wanted)
     assert (seen.classes.to_dict(), count_kinds(seen.bad)) == (
         known["classes"],
         known.get("bad", {}),
     )
-    told = " ".join(str(cell) for cell in report(seen, way, params).columns[1].cells)
+    told = " ".join(str(cell) for cell in report(seen, way, params, parts).columns[1].cells)
     assert re.search(known.get("said", ""), told)
     download.run(load_params())
     found = metrics.read(paths.DOWNLOAD_METRICS, metrics.Download)

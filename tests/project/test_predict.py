@@ -40,11 +40,11 @@ PROBLEMS = {
         "1 columns in place of 2",
         "",
         "",
-        "bytes or halves",
+        "broken character: byte 0xff",
         "",
         "NUL",
     ],
-    "a.jsonl": ["", "no text", "no JSON: ", "no JSON object", "a list", "halves", ""],
+    "a.jsonl": ["", "empty text", "no JSON: ", "no JSON object", "list as", "lone surrogate", ""],
     "a.txt": ["", "empty text", "empty text", ""],
 }
 

@@ -287,8 +287,3 @@ def test_an_empty_text_is_refused_with_its_row(tmp_path: Path, small: Changed) -
     (tmp_path / "train.csv").write_text("text,label\nup,positive\n ,neutral\n\t,neutral\n")
     with pytest.raises(InputError, match=r"train\.csv: 2 of 3 rows cannot be .*\n  row 2: empty"):
         download.run(params, tmp_path, tmp_path / "raw.parquet", tmp_path / "a.json")
-
-
-def test_line_breaks_of_every_kind_arrive_as_one(tmp_path: Path, small: Changed) -> None:
-    table = download.as_raw(pd.DataFrame({"text": ["a\r\nb", "a\rb", "a\nb"], "label": "x"}))
-    assert set(table["text"]) == {"a\nb"}

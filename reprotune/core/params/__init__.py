@@ -20,6 +20,7 @@ from reprotune.core.params.data import (
     ShareBelow,
     ShareBetween,
     SourceFile,
+    Wording,
 )
 from reprotune.core.params.fields import Few, Section, Seed, refuse
 from reprotune.core.params.model import (
@@ -61,6 +62,7 @@ __all__ = [
     "ShareBetween",
     "SourceFile",
     "Train",
+    "Wording",
 ]
 
 
@@ -71,6 +73,7 @@ class Params(Section):
     threads: Few
     guard_cells: bool
     download: Download
+    text: Wording
     expectations: Expectations
     model: Model
     prompt: Prompt

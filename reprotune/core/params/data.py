@@ -14,6 +14,7 @@ from reprotune.core.params.fields import (
     Section,
     Share,
     Text,
+    list_fields,
     refuse,
 )
 
@@ -60,7 +61,8 @@ class Download(Section):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        named = any(isinstance(c, str) for c in (self.text_column, self.label_column))
+        columns = [*(list_fields(self.text_column) or (self.text_column,)), self.label_column]
+        named = any(isinstance(c, str) and not c.isdecimal() for c in columns)
         unhashed = any(file.sha256 is None for file in self.files)
         unlabelled = self.label_column is None and any(file.label is None for file in self.files)
         classes = self.classes
@@ -82,13 +84,20 @@ class Download(Section):
         return self
 
 
+class Wording(Section):
+    """What texts are made of, for all that counts without a model."""
+
+    units: Literal["words", "characters"]
+
+
 class Roles(Section):
     """Who may be test, validation and train.
 
     Test and validation by a count or by a share of each class; a null count means all that is left.
+    Of a published split without validation, validation may be a share of its training part.
     """
 
-    strategy: Literal["hashed", "published"]
+    strategy: Literal["hashed", "growing", "published"]
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)]
     test_share: Annotated[float, Field(gt=0, lt=1)] | None
     validation_share: Share | None
@@ -106,7 +115,14 @@ class Roles(Section):
                 self.strategy == "hashed" and not by_share and counts.count(None) > 1,
                 "one of the three counts may be null (all that is left), not more",
             ),
-            (shares.count(None) == 1, "test_share and validation_share go together"),
+            (
+                shares.count(None) == 1 and (by_share or self.strategy != "published"),
+                "test_share and validation_share go together",
+            ),
+            (
+                self.strategy == "growing" and not by_share,
+                "strategy growing needs test_share and validation_share",
+            ),
             (
                 by_share and counts[:2] != [None, None],
                 "with test_share and validation_share, test_per_class and validation_per_class "
@@ -115,7 +131,7 @@ class Roles(Section):
             (by_share and sum(filter(None, shares)) >= 1, "the shares leave nothing to train on"),
             (
                 by_share and self.strategy == "published",
-                "strategy published takes counts or the files' own splits, no shares",
+                "strategy published takes counts or the files' own splits, no test_share",
             ),
         )
         return self

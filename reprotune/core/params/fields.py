@@ -1,5 +1,7 @@
 """What the sections of ``params.yaml`` are made of."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +46,20 @@ def stay_inside(name: str) -> str:
 
 
 FileName = Annotated[Name, AfterValidator(stay_inside)]
+
+
+FIELD = re.compile(r"\{([^{}]+)\}")  # of a template of columns
+
+
+def list_fields(column: str | int) -> list[str]:
+    """The columns that a template such as ``{title}: {description}`` names; none of a name."""
+    return FIELD.findall(str(column))
+
+
+def join_columns(columns: Sequence[str]) -> str | None:
+    """The template of several columns, a line each; one stays as it is, and none is None."""
+    several = "\n".join(name if list_fields(name) else f"{{{name}}}" for name in columns)
+    return several if len(columns) > 1 else next(iter(columns), None)
 
 
 class Section(BaseModel):

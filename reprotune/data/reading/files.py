@@ -1,7 +1,6 @@
 """Read examples from CSV, delimited text, JSONL or Parquet files."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,12 @@ import pandas as pd
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download, SourceFile
+from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.archives import divide, read_member
 from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_faults
 from reprotune.data.reading.charset import decode
+from reprotune.data.reading.cleaning import clean
+from reprotune.data.reading.columns import lacks_part, take_text
 from reprotune.data.reading.labels import check_labels, match_spellings, spell
 from reprotune.data.reading.parsing import parse_delimited, parse_jsonl, parse_parquet
 from reprotune.sources import http, hub
@@ -32,6 +34,7 @@ class Reading:
     rows: pd.DataFrame  # text, label, split; the index is the place among all rows
     bad: list[BadRow]
     respelt: dict[str, int]  # raw label that is another spelling of a known one: rows
+    partial: int = 0  # rows of which some of several text columns are empty
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> Rea
         parts.append(rows.assign(label=rows["raw"].map(labels)).set_axis(rows.index + begun))
         begun += total
     check_share(bad, begun, download.bad_rows)
-    rows = pd.concat(parts)[["text", "label", "split"]].astype({"text": "str"})
-    return Reading(rows, bad, dict(respelt))
+    rows = pd.concat(parts).astype({"text": "str"})
+    return Reading(rows[["text", "label", "split"]], bad, dict(respelt), int(rows["partial"].sum()))
 
 
 def take_cells(
@@ -82,7 +85,7 @@ def take_cells(
     """
     table = read_table(raw, path, download)
     bad += table.broken
-    cells = find_column(table.frame, download.text_column, path, "text_column").to_frame("text")
+    cells = find_texts(table.frame, download.text_column, path)
     if file.label is None:
         assert download.label_column is not None
         cells["label"] = find_column(
@@ -101,7 +104,7 @@ def set_aside(
     faults = find_faults(cells, labels)
     bad += collect(cells, faults, path)
     good = cells[faults.isna()]
-    return good.assign(text=good["text"].map(str))
+    return good.assign(text=good["text"].map(clean))
 
 
 def read_contents(
@@ -169,9 +172,21 @@ def read_table(raw: bytes, path: str, download: Download) -> Table:
     return table
 
 
-def unify_line_breaks(text: str) -> str:
-    """The text as training and prediction see it: with one kind of line break."""
-    return re.sub(r"\r\n?", "\n", text)
+def find_texts(frame: pd.DataFrame, column: str | int, path: str) -> pd.DataFrame:
+    """The column ``text``, of one column or by a template of several, and ``partial``.
+
+    The latter says of which rows some of several columns are empty.
+    """
+    fields = list_fields(column)
+    if not fields:
+        cells = find_column(frame, column, path, "text_column")
+        return cells.to_frame("text").assign(partial=False)
+    names = [name if name in frame or not name.isdecimal() else int(name) for name in fields]
+    found = [find_column(frame, name, path, "text_column") for name in names]
+    rows = [dict(zip(fields, row, strict=True)) for row in zip(*found, strict=True)]
+    texts = [take_text(str(column), row) for row in rows]
+    partial = [lacks_part(str(column), row) for row in rows]
+    return pd.DataFrame({"text": texts, "partial": partial}, index=frame.index, dtype="object")
 
 
 def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:

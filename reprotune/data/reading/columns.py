@@ -1,0 +1,54 @@
+"""Texts that are made of several columns: a template such as ``{title}: {description}``."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from reprotune.core.params.fields import FIELD, list_fields
+from reprotune.data.reading.bad_rows import find_fault
+from reprotune.data.reading.cleaning import clean
+
+EMPTY = "empty text"  # as find_fault calls it
+
+
+def take_text(column: str, cells: Mapping[str, object]) -> object:
+    """The cell of the text in a row, or what a template makes of several."""
+    fields = list_fields(column)
+    if fields:
+        return fill(column, [find_cell(name, cells) for name in fields])
+    return find_cell(column, cells)
+
+
+def lacks_part(column: str, cells: Mapping[str, object]) -> bool:
+    """Whether some of the columns of a template have nothing in a row, and others something."""
+    parts = [find_cell(name, cells) for name in list_fields(column)]
+    empty = [find_fault(part, "text") == EMPTY for part in parts]
+    return any(empty) and not all(empty)
+
+
+def find_cell(name: str, cells: Mapping[str, object]) -> object:
+    """A cell or, by ``review.body``, the field ``body`` of the object in ``review``."""
+    if name in cells:
+        return cells[name]
+    value: object = cells
+    for field in name.split("."):
+        value = value.get(field) if isinstance(value, Mapping) else None
+    return value
+
+
+def fill(template: str, cells: Sequence[object]) -> object:
+    """The text that a template makes of the cells of its columns; None if all are empty.
+
+    An empty cell leaves out what stands before it, and no text begins with what parts two cells. A
+    cell that is no text is handed back, for others to say so.
+    """
+    literals = FIELD.split(template)[::2]
+    text, begun = "", False
+    for place, (literal, cell) in enumerate(zip(literals, cells, strict=False)):
+        fault = find_fault(cell, "text")
+        if fault == EMPTY:
+            continue
+        if fault and not isinstance(cell, str):
+            return cell
+        text += re.sub(r"^\W+", "", literal) if place and not begun else literal
+        text, begun = text + clean(cell), True
+    return text + literals[-1] if begun else None
