@@ -85,11 +85,16 @@ def use(
 
 @app.command()
 def init(
-    files: Annotated[list[Path], Argument(metavar="FILE", help="Examples to learn from.")],
+    files: Annotated[
+        list[Path], Argument(metavar="FILE", help="Examples to learn from, or their folder.")
+    ],
     text: Annotated[
         str | None, Option(metavar="COLUMN", help="Column of the texts: a name, or 0, 1, ...")
     ] = None,
-    label: Annotated[str | None, Option(metavar="COLUMN", help="Column of the labels.")] = None,
+    label: Annotated[
+        str | None, Option(metavar="COLUMN", help="Column of the labels, or a file of them.")
+    ] = None,
+    query: Annotated[str | None, Option(metavar="SQL", help="Rows of an SQLite file.")] = None,
     classes: Annotated[
         list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
     ] = [],  # noqa: B006
@@ -115,7 +120,7 @@ def init(
     start(Wanted(
         files, text=text, label=label, classes=classes, names=names, test=test,
         validation=validation, model=model, encoding=encoding, delimiter=delimiter,
-        bad_rows=bad_rows,
+        bad_rows=bad_rows, query=query,
     ), minutes)  # fmt: skip
 
 

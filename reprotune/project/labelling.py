@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,10 @@ import pyarrow as pa
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.printing import pour
+from reprotune.data.reading.bad_rows import find_fault
 from reprotune.data.reading.files import unify_line_breaks
 from reprotune.project.incoming import Incoming, Row
-from reprotune.project.outgoing import HALF, Writer
+from reprotune.project.outgoing import Writer
 
 if TYPE_CHECKING:  # whose import takes seconds
     from reprotune.classifier import Classifier
@@ -63,19 +63,8 @@ class Report:
 def find_text(row: Row, column: str) -> Text:
     """The text as training would see it, or why there is none."""
     value = row.values.get(column)
-    if row.problem:
-        return Text(row, "", row.problem)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return Text(row, "", "no text")
-    if isinstance(value, dict | list | bytes):
-        return Text(row, "", f"the text is a {type(value).__name__}")
-    text = unify_line_breaks(str(value))
-    faults = {
-        "empty text": not text.strip(),
-        "a NUL character in the text": "\0" in text,
-        "the text holds bytes or halves of characters that are none": HALF.search(text),
-    }
-    return Text(row, text, next((fault for fault, found in faults.items() if found), ""))
+    problem = row.problem or find_fault(value, "text") or ""
+    return Text(row, "" if problem else unify_line_breaks(str(value)), problem)
 
 
 def divide(incoming: Incoming, column: str, report: Report) -> Iterator[list[Text]]:

@@ -1,4 +1,4 @@
-"""Read examples from CSV, delimited text, JSONL or Parquet files."""
+"""Read examples from files of every format."""
 
 import hashlib
 import re
@@ -6,23 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pandas as pd
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.core.params import Download, SourceFile
 from reprotune.data.reading.archives import divide, read_member
 from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_faults
 from reprotune.data.reading.charset import decode
+from reprotune.data.reading.formats import TEXTS, parse_binary, parse_text, tell_kind, unpack
 from reprotune.data.reading.labels import check_labels, match_spellings, spell
-from reprotune.data.reading.parsing import parse_delimited, parse_jsonl, parse_parquet
 from reprotune.sources import http, hub
 from reprotune.sources.hub import Repository
-
-READABLE = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -148,17 +146,14 @@ def locate(location: Path, folder: Path) -> Path:
 
 def read_table(raw: bytes, path: str, download: Download) -> Table:
     """The file as a table of its own columns; the kind is told by the name's ending."""
-    kind = PurePosixPath(urlsplit(path).path).suffix.lower()
-    if kind not in READABLE:
-        raise InputError(
-            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}"
-        )
+    kind, packing = tell_kind(path)
+    raw = unpack(raw, packing, path)
     try:
-        if kind == ".parquet":
-            return Table(parse_parquet(raw), [])
-        text = decode(raw, path, download.encoding, download.bad_rows)
-        parse = parse_jsonl if kind == ".jsonl" else partial(parse_delimited, download, kind)
-        frame, broken = parse(text)
+        if kind in TEXTS:
+            text = decode(raw, path, download.encoding, download.bad_rows)
+            frame, broken = parse_text(text, kind, download)
+        else:
+            frame, broken = parse_binary(raw, kind, download)
     except InputError:
         raise
     except (ValueError, OSError) as error:
@@ -176,6 +171,7 @@ def unify_line_breaks(text: str) -> str:
 
 def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
     """A column or, by ``review.body``, the field ``body`` of the objects in ``review``."""
+    name = name.strip() if isinstance(name, str) else name  # as the names of a header are
     if name in frame.columns:
         return frame[name]
     head, *fields = str(name).split(".")
@@ -190,5 +186,15 @@ def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd
 
 def descend(value: object, fields: Sequence[str]) -> object:
     for field in fields:
-        value = value.get(field) if isinstance(value, Mapping) else None
+        value = as_object(value).get(field)
     return value
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """The fields of an object of JSON, which may be written out in a cell; of others none."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = parse_json(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, Mapping) else {}
