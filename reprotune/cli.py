@@ -86,12 +86,17 @@ def use(
 
 @app.command()
 def init(
-    files: Annotated[list[Path], Argument(metavar="FILE", help="Examples to learn from.")],
+    files: Annotated[
+        list[Path], Argument(metavar="FILE", help="Examples to learn from, or their folder.")
+    ],
     text: Annotated[
         list[str],
         Option(metavar="COLUMN...", help="Of the texts: names, 0, 1, ... or '{a}: {b}'."),
     ] = [],  # noqa: B006
-    label: Annotated[str | None, Option(metavar="COLUMN", help="Column of the labels.")] = None,
+    label: Annotated[
+        str | None, Option(metavar="COLUMN", help="Column of the labels, or a file of them.")
+    ] = None,
+    query: Annotated[str | None, Option(metavar="SQL", help="Rows of an SQLite file.")] = None,
     classes: Annotated[
         list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
     ] = [],  # noqa: B006
@@ -123,7 +128,7 @@ def init(
     start(Wanted(
         files, text=join_columns(text), label=label, classes=classes, names=names, test=test,
         validation=validation, model=model, encoding=encoding, delimiter=delimiter,
-        bad_rows=bad_rows, balance=balance, growing=growing,
+        bad_rows=bad_rows, balance=balance, growing=growing, query=query,
     ), minutes)  # fmt: skip
 
 

@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from reprotune.comparison import overlays, plots, statistics
 from reprotune.comparison.pairing import Pairs
 from reprotune.comparison.report import Data, Section
@@ -122,7 +124,7 @@ def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:
         drawn = {name: overlays.draw_over(name, before, after) for name in plots.PICTURES}
     change = plots.draw_confusion_change(pairs.base, pairs.head, pairs.every_class)
     front = [("confusion, after (and change)", change)]
-    folded = []
+    folded: list[tuple[str, Figure]] = []
     for name, figure in drawn.items():
         if figure is not None and name not in overlays.ALONE:
             caption = f"{name.replace('_', ' ')} (pale, dashed or outlined: before)"

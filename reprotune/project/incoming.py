@@ -3,14 +3,13 @@
 Nothing is refused but a file as a whole: a row that cannot be read is handed on with the reason.
 """
 
-import codecs
 import csv
 import hashlib
-import json
-import re
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,14 +17,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
-from reprotune.data.reading.charset import find_mark, guess_encoding
-from reprotune.project.sniff import DELIMITERS
+from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.formats import (
+    ARROW,
+    DELIMITED,
+    SHEETS,
+    TABLES,
+    drop_blank,
+    parse_list,
+    parse_sheet,
+    tell_kind,
+)
+from reprotune.data.reading.parsing import (
+    Cells,
+    Dialect,
+    Numbered,
+    find_misfit,
+    name_columns,
+    parse_objects,
+    parse_rows,
+)
+from reprotune.project.dialects import DELIMITERS, SAMPLE, Sought, choose
+from reprotune.project.opening import Source
 
-FORMATS = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
-BLOCK = 1 << 20  # bytes that are read at once
-SAMPLE = 1000  # rows that tell the delimiter
-LONGEST = 10_000_000  # characters of a field: more is a quotation mark that nobody closed
-ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are no character, as Python hands them on
+BATCH = 1000  # rows of a columnar file that are read at once
+BAD_ROWS = 0.01  # share of rows that the usual quotation marks may spoil
 LARGEST = 63  # bits of a number in a Parquet column
 TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 
@@ -33,6 +49,17 @@ TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(
 class Row(NamedTuple):
     values: dict[str, Any]
     problem: str = ""  # why it could not be read
+
+
+class Needed(NamedTuple):
+    """The columns that a file must have."""
+
+    texts: Sequence[str]
+    label: str | None
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.texts, *filter(None, [self.label])]
 
 
 @dataclass(frozen=True)
@@ -55,60 +82,25 @@ def take(texts: Sequence[str]) -> Incoming:
     )
 
 
-def look_through(path: Path, needed: Sequence[str] | None) -> Incoming:
-    """A file by its ending; ``needed`` are columns that it must have, by default ``text``.
+def look_through(path: Path, texts: Sequence[str], label: str | None = None) -> Incoming:
+    """A file by its ending, with the columns that hold the text, or parts of it, and the label.
 
     Positions (0 is the first) are columns of a file without a header row.
 
     Raises:
         InputError: there is no such file, or it is of another kind, or lacks a column.
     """
-    kind = path.suffix.lower()
-    if kind not in FORMATS:
-        raise InputError(
-            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(FORMATS)}"
-        )
+    kind, packing = tell_kind(path.name)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    columns = list(needed or ["text"])
-    digest, encoding = read_bytes(path, is_text=kind != ".parquet")
-    if kind == ".parquet":
-        return look_at_parquet(path, columns, digest)
-    if kind == ".jsonl":
-        return look_at_objects(path, columns, digest, encoding)
-    if kind in (".csv", ".tsv"):
-        return look_at_table(path, columns, digest, encoding)
-    return count_rows(path, columns[:1], digest, lambda: read_lines(path, encoding, columns[0]))
+    needed = Needed(texts, label)
+    try:
+        return LOOKS.get(kind, look_at_objects)(Source(path, kind, packing), needed)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise InputError(f"{path}: not readable as {packing or kind}: {error}") from None
 
 
-def read_bytes(path: Path, is_text: bool) -> tuple[str, str]:
-    """The hash of a file, and the encoding of its text: UTF-8 if most of it is."""
-    hashed, right, wrong, sample = hashlib.sha256(), 0, 0, b""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            hashed.update(block)
-            if is_text and not block.isascii():
-                beyond = re.sub("[\x00-\x7f]+", "", decoder.decode(block))
-                escaped = len(ESCAPED.findall(beyond))
-                right, wrong = right + len(beyond) - escaped, wrong + escaped
-                sample = sample or block
-        file.seek(0)
-        mark = find_mark(file.read(4)) if is_text else None
-    garbled = wrong > right
-    return hashed.hexdigest(), mark or (guess_encoding(sample) if garbled else "utf-8")
-
-
-def open_text(path: Path, encoding: str) -> Iterator[str]:
-    """Lines with their ends, without a byte-order mark."""
-    with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-        yield file.readline().removeprefix("\ufeff")
-        yield from file
-
-
-def count_rows(
-    path: Path, columns: list[str], digest: str, read: Callable[[], Iterator[Row]]
-) -> Incoming:
+def count_rows(source: Source, columns: list[str], read: Callable[[], Iterator[Row]]) -> Incoming:
     """A file of texts alone.
 
     Raises:
@@ -116,9 +108,9 @@ def count_rows(
     """
     count = sum(1 for _ in read())
     if not count:
-        raise InputError(f"{path}: it has no rows")
+        raise InputError(f"{source.path}: it has no rows")
     schema = pa.schema([(name, pa.string()) for name in columns])
-    return Incoming(columns, schema, count, digest, read)
+    return Incoming(columns, schema, count, source.digest(), read)
 
 
 def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
@@ -134,40 +126,69 @@ def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> 
         )
 
 
-def read_lines(path: Path, encoding: str, column: str) -> Iterator[Row]:
-    for line in open_text(path, encoding):
-        if line:  # what ends the file is no line
-            yield Row({column: line.rstrip("\r\n")})
-
-
-def look_at_parquet(path: Path, needed: Sequence[str], digest: str) -> Incoming:
-    try:
-        with pq.ParquetFile(path) as file:
-            schema, count = file.schema_arrow, file.metadata.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not readable as .parquet: {error}") from None
-    check_columns(path, schema.names, needed)
+def look_at_parquet(source: Source, needed: Needed) -> Incoming:
+    given: Any = io.BytesIO(source.read()) if source.packing else source.path
+    with pq.ParquetFile(given) as file:
+        schema, count = file.schema_arrow, file.metadata.num_rows
+    check_columns(source.path, schema.names, needed.names)
 
     def read() -> Iterator[Row]:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(SAMPLE):
+        with pq.ParquetFile(given) as file:
+            for batch in file.iter_batches(BATCH):
                 yield from map(Row, batch.to_pylist())
 
-    return Incoming(list(schema.names), schema, count, digest, read)
+    return Incoming(list(schema.names), schema, count, source.digest(), read)
 
 
-def look_at_objects(path: Path, needed: Sequence[str], digest: str, encoding: str) -> Incoming:
-    """JSONL: the columns are those of any row, each of the type that all rows agree on."""
+def look_at_arrow(source: Source, needed: Needed) -> Incoming:
+    schema = next(read_batches(source)).schema
+    check_columns(source.path, schema.names, needed.names)
 
     def read() -> Iterator[Row]:
-        return read_objects(path, encoding, needed[0])
+        for batch in read_batches(source):
+            for start in range(0, batch.num_rows, BATCH):
+                yield from map(Row, batch.slice(start, BATCH).to_pylist())
+
+    count = sum(batch.num_rows for batch in read_batches(source))
+    return Incoming(list(schema.names), schema, count, source.digest(), read)
+
+
+def read_batches(source: Source) -> Iterator[Any]:
+    """The batches of a file of Arrow, which may be meant to be streamed; the first is empty."""
+    given = pa.BufferReader(source.read()) if source.packing else pa.memory_map(str(source.path))
+    with given:
+        try:
+            file = pa.ipc.open_file(given)
+            batches = map(file.get_batch, range(file.num_record_batches))
+        except pa.ArrowInvalid:
+            given.seek(0)
+            file = batches = pa.ipc.open_stream(given)
+        yield pa.RecordBatch.from_pylist([], schema=file.schema)
+        yield from batches
+
+
+def look_at_objects(source: Source, needed: Needed) -> Incoming:
+    """JSON: the columns are those of any row, each of the type that all rows agree on."""
+    encoding = source.find_encoding()
+    listed = None
+    if source.kind == ".json":  # which is a list, or is read by lines
+        listed = parse_list("".join(source.read_lines(encoding)))
+
+    def read() -> Iterator[Row]:
+        objects: Iterable[dict[str, Any] | Broken]
+        objects = (row for _, row in parse_objects(source.read_lines(encoding)))
+        for values in objects if listed is None else listed:
+            if isinstance(values, Broken):
+                yield Row({needed.texts[0]: values.content}, values.reason)
+            else:
+                yield Row(values)
 
     types: dict[str, set[type]] = {}
     for row in read():
         for name, value in row.values.items():
             types.setdefault(name, set()).update([] if value is None else [find_type(value)])
-    found = count_rows(path, list(types), digest, read)
-    check_columns(path, found.columns, needed)
+    found = count_rows(source, list(types), read)
+    check_columns(source.path, found.columns, needed.names)
     schema = pa.schema([(name, choose_type(some)) for name, some in types.items()])
     return replace(found, schema=schema)
 
@@ -183,98 +204,64 @@ def choose_type(types: set[type]) -> Any:
     return TYPES.get(next(iter(known)), pa.string()) if len(known) == 1 else pa.string()
 
 
-def read_objects(path: Path, encoding: str, column: str) -> Iterator[Row]:
-    for line in open_text(path, encoding):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield Row({column: line.rstrip("\r\n")}, f"no JSON: {error}")
-            continue
-        if isinstance(values, dict):
-            yield Row(values)
-        else:
-            yield Row({column: line.rstrip("\r\n")}, "no JSON object")
+def look_at_table(source: Source, needed: Needed) -> Incoming:
+    """Lines of cells, in the dialect that finds the columns; of one column, whole lines of .txt."""
+    encoding = source.find_encoding()
+    read_lines = partial(source.read_lines, encoding)
+    is_table = source.kind in TABLES
+    top = list(islice(read_lines(), SAMPLE))
+    first = ("\t",) if source.kind == ".tsv" else ()  # among equals
+    sought = Sought([top], *needed, is_table, BAD_ROWS)
+    dialect = choose(sought, (*first, *DELIMITERS))
+    return look_at_cells(source, needed, dialect, lambda: parse_rows(read_lines(), dialect))
 
 
-def look_at_table(path: Path, needed: Sequence[str], digest: str, encoding: str) -> Incoming:
-    """CSV and the like, with the delimiter that finds the columns and fits the most rows."""
-    tops = {
-        mark: list(islice(parse(open_text(path, encoding), mark), SAMPLE))
-        for mark in (("\t", *DELIMITERS) if path.suffix.lower() == ".tsv" else DELIMITERS)
-    }
-    if not all(tops.values()):
-        raise InputError(f"{path}: it has no rows")
-    ways = [way for mark, top in tops.items() for way in list_ways(mark, top, needed)]
-    if not ways:
-        check_columns(path, max((trim(top[0]) for top in tops.values()), key=len), needed)
-    way = min(ways, key=lambda way: (way.misfits, -len(way.columns)))
+def look_at_sheet(source: Source, needed: Needed) -> Incoming:
+    rows = list(drop_blank(parse_sheet(source.read())))
+    by_position = all(name.isdecimal() for name in needed.names)
+    return look_at_cells(source, needed, Dialect(header=not by_position), lambda: iter(rows))
+
+
+def look_at_cells(
+    source: Source,
+    needed: Needed,
+    dialect: Dialect,
+    read_cells: Callable[[], Iterator[Numbered]],
+) -> Incoming:
+    """Rows of cells, the first of which may be a header."""
+    _, first = next(read_cells(), (1, []))
+    if not first:
+        raise InputError(f"{source.path}: it has no rows")
+    columns = trim([str(name) for name in name_columns(first, dialect.header)])
+    if dialect.cut == "nowhere":
+        columns = [needed.texts[0]]
 
     def read() -> Iterator[Row]:
-        for cells in islice(parse(open_text(path, encoding), way.delimiter), way.header, None):
-            yield fit(cells, way.columns)
+        for line, row in islice(read_cells(), int(dialect.header), None):
+            yield fit(row, columns, line, dialect)
 
-    check_columns(path, way.columns, needed)
-    return count_rows(path, way.columns, digest, read)
-
-
-class Way(NamedTuple):
-    """How a table can be read."""
-
-    delimiter: str
-    header: int  # rows
-    columns: list[str]
-    misfits: int  # of the first rows: those with more or fewer columns
+    check_columns(source.path, columns, needed.names)
+    return count_rows(source, columns, read)
 
 
-def list_ways(mark: str, top: list[list[str]], needed: Sequence[str]) -> Iterator[Way]:
-    """With a header row that has the columns, or without one if they are positions."""
-    names = trim(top[0])
-    places = [str(place) for place in range(len(names))]
-    for header, columns in ((1, names), (0, places)):
-        if set(needed) <= set(columns):
-            misfits = sum(fit(cells, columns).problem != "" for cells in top)
-            yield Way(mark, header, columns, misfits)
-            return
+def trim(names: Cells) -> Cells:
+    """The names of a header without those that are empty at its end."""
+    return names[: max((n for n, name in enumerate(names, start=1) if name), default=0)]
 
 
-def trim(cells: list[str]) -> list[str]:
-    """The cells of a header without those that are empty at its end."""
-    return cells[: max((n for n, cell in enumerate(cells, start=1) if cell.strip()), default=0)]
-
-
-def fit(cells: list[str], columns: list[str]) -> Row:
-    """The cells by column; further empty ones are no fault."""
-    some = [*cells, *[""] * (len(columns) - len(cells))]
+def fit(row: Cells | Broken, columns: Cells, line: int, dialect: Dialect) -> Row:
+    """The cells by column; those of a line with a stray quotation mark as they stand."""
+    if isinstance(row, Broken):
+        plain = csv.reader([row.content], delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
+        row = next(plain, [])
+    some = [*row, *[""] * (len(columns) - len(row))]
     values = dict(zip(columns, some, strict=False))
-    is_short, is_long = len(cells) < len(columns), any(cells[len(columns) :])
-    return Row(
-        values, f"{len(cells)} columns in place of {len(columns)}" if is_short or is_long else ""
-    )
+    return Row(values, find_misfit(row, len(columns), line))
 
 
-def parse(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
-    """Rows of cells; a row with a stray quotation mark is its first line, as it stands."""
-    csv.field_size_limit(LONGEST)
-    taken: list[str] = []
-
-    def take_note(source: Iterable[str]) -> Iterator[str]:
-        for line in source:
-            taken.append(line)
-            yield line
-
-    reader = csv.reader(take_note(lines), delimiter=delimiter, strict=True)
-    while True:
-        taken.clear()
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            first, *rest = taken
-            lines = chain(rest, lines)
-            reader = csv.reader(take_note(lines), delimiter=delimiter, strict=True)
-            row = next(csv.reader([first], delimiter=delimiter, quoting=csv.QUOTE_NONE))
-        if row is None:
-            return
-        if row:
-            yield row
+LOOKS: dict[str, Callable[[Source, Needed], Incoming]] = {
+    **dict.fromkeys(DELIMITED, look_at_table),
+    **dict.fromkeys(SHEETS, look_at_sheet),
+    **dict.fromkeys(ARROW, look_at_arrow),
+    ".parquet": look_at_parquet,
+}

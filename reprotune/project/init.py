@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 from rich.markup import escape
@@ -20,11 +21,13 @@ from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
+from reprotune.data.reading.formats import DELIMITED, TEXTS, tell_kind
 from reprotune.data.reading.labels import tidy
 from reprotune.project import profiles
 from reprotune.project.first_run import choose_split, choose_training, set_limits
+from reprotune.project.freezing import freeze
 from reprotune.project.names import find_names
-from reprotune.project.sniff import Look, find_joint, look, readable
+from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.tables.classes import is_uneven
 
 SHOWN = 5
@@ -48,6 +51,7 @@ class Wanted:
     bad_rows: float | None = None  # share that may be bad
     balance: bool | None = None  # the same number of rows of each class; None: if they are even
     growing: bool = False  # rows will be added
+    query: str | None = None  # of a database
 
 
 def init(
@@ -60,16 +64,17 @@ def init(
     Raises:
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
     """
-    paths_, entries = list_files(wanted)
-    for path in paths_:
-        check_free(path, folder / path.name)
-    trial = describe_reading(entries, wanted.text, wanted.label)
-    if wanted.bad_rows is not None:
-        trial = trial.model_copy(update={"bad_rows": wanted.bad_rows})
-    way, _ = readable(paths_, trial, wanted.encoding, wanted.delimiter)
-    seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
-    changes, parts = choose_settings(way, seen, wanted, paths_[0])
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
+        found = freeze(wanted, Path(copies.enter_context(TemporaryDirectory())))
+        paths_, entries = list_files(found)
+        for path in paths_:
+            check_free(path, folder / path.name)
+        trial = describe_reading(entries, found.text, found.label)
+        if wanted.bad_rows is not None:
+            trial = trial.model_copy(update={"bad_rows": wanted.bad_rows})
+        way = find_way(paths_, trial, wanted.encoding, wanted.delimiter)
+        seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
+        changes, parts = choose_settings(way, seen, found, paths_[0])
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
         params = profiles.write(changes, target)
@@ -160,7 +165,8 @@ def describe_reading(entries: list[SourceFile], text: str | None, label: str | N
 def describe_download(way: Download, seen: Look) -> dict[str, object]:
     """The section ``download``."""
     keys = (
-        "kind", "encoding", "delimiter", "header", "text_column", "label_column", "bad_rows"
+        "kind", "encoding", "delimiter", "quote", "escape", "skip", "header", "text_column",
+        "label_column", "bad_rows",
     )  # fmt: skip
     return {key: getattr(way, key) for key in keys} | {
         "files": [file.model_dump() for file in way.files],
@@ -171,10 +177,9 @@ def describe_download(way: Download, seen: Look) -> dict[str, object]:
 def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.DataFrame]) -> Table:
     """What was seen, for a person to check."""
     lengths = seen.rows["text"].str.len()
-    header = "a header row" if way.header else "no header row"
     lines = {
-        "read as": f"{way.encoding}, delimiter {way.delimiter!r}, {header}",
-        "is it right?": seen.sample,
+        "read as": describe_form(way),
+        "is it right?": "\n".join(f"{name}: {show(text)[:SHORT]}" for name, text in seen.examples),
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
         f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
@@ -195,6 +200,21 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         if line:
             table.add_row(name, escape(line))
     return table
+
+
+def describe_form(way: Download) -> str:
+    """How the files are read, as far as it shows in theirs."""
+    kinds = {tell_kind(file.location)[0] for file in way.files}
+    parts = [", ".join(sorted(kinds)), way.encoding if kinds.intersection(TEXTS) else ""]
+    if kinds.intersection(DELIMITED) and way.label_column is not None:
+        parts += [
+            f"delimiter {way.delimiter!r}",
+            f"quotation mark {way.quote}" if way.quote else "no quotation mark",
+            f"escaped by {way.escape}" if way.escape else "",
+            f"{way.skip} lines before" if way.skip else "",
+            "a header row" if way.header else "no header row",
+        ]
+    return ", ".join(filter(None, parts))
 
 
 def describe_spellings(same: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ PINS = ROOT / "pins.yaml"
 # By import name. Tools that compute no number (dvc, prefect, ruff, …) stay out on purpose.
 GROUPS = {
     "tables": ("numpy", "pandas", "pyarrow", "scipy"),
+    "sheets": ("python_calamine",),
     "curation": ("cleanlab", "rensa"),
     "learners": ("sklearn",),
     "models": (
@@ -29,7 +30,8 @@ GROUPS = {
     "training": ("datasets", "trl"),
 }
 NUMERIC = tuple(name for group in GROUPS.values() for name in group)
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # import name -> name in the lock, where they differ
+# Import name -> name in the lock, where they differ.
+DISTRIBUTIONS = {"python_calamine": "python-calamine", "sklearn": "scikit-learn"}
 
 
 def list_locked(lock: str) -> dict[str, str]:

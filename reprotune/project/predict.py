@@ -18,16 +18,17 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params.fields import list_fields
 from reprotune.core.printing import say
+from reprotune.data.reading.formats import PACKED, READABLE
 from reprotune.project import incoming, labelling, outgoing
-from reprotune.project.incoming import FORMATS, Incoming
+from reprotune.project.incoming import Incoming
 from reprotune.project.labelling import Labeller, Text
 from reprotune.project.terminal import show
 
 if TYPE_CHECKING:  # whose import takes seconds
     from reprotune.classifier import Classifier
 
-UNREADABLE = (".xlsx", ".xls", ".ods", ".json", ".gz", ".zst", ".zip", ".docx", ".pdf", ".pkl")
-ENDINGS = {*FORMATS, *UNREADABLE}  # of what is a file, whether it is there or not
+UNREADABLE = (".zip", ".sqlite", ".db", ".docx", ".pdf", ".pkl")
+ENDINGS = {*READABLE, *PACKED, *UNREADABLE}  # of what is a file, whether it is there or not
 STANDARD = "-"  # standard input
 
 

@@ -20,6 +20,7 @@ from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
+from reprotune.data.reading.labels import match_spellings, spell
 from reprotune.evaluation import baselines, figures
 from reprotune.evaluation.metrics import Resampling
 from reprotune.project import labelling, predict
@@ -76,9 +77,10 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
     label = wanted.label_column or str(way.label_column or "label")
     known = {name: name for name in way.classes} | way.labels
     report, found = labelling.Report(), []
-    for row in look_through(wanted.file, [*(list_fields(text) or [text]), label]).read():
-        value = row.values.get(label)
-        one, raw = labelling.find_text(row, text), "" if value is None else str(value).strip()
+    for row in look_through(wanted.file, list_fields(text) or [text], label).read():
+        one, raw = labelling.find_text(row, text), spell(row.values.get(label))
+        if raw not in known:
+            known |= match_spellings([raw], known)
         name = known.get(raw)
         report.add(one.problem or ("" if name else f"label {raw!r} is no class"), one.is_partial)
         if name and not one.problem:

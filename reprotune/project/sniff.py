@@ -1,9 +1,11 @@
 """Look at files that nobody has described yet: how to read them, and what is in them."""
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +13,7 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.params.data import RESERVED
-from reprotune.core.params.fields import UNSET
+from reprotune.core.params.fields import UNSET, list_fields
 from reprotune.data.ids import normalize
 from reprotune.data.reading.bad_rows import (
     ADVICE,
@@ -21,20 +23,24 @@ from reprotune.data.reading.bad_rows import (
     find_fault,
     find_faults,
 )
-from reprotune.data.reading.charset import guess_encoding
-from reprotune.data.reading.files import find_column, find_texts, read_table, set_aside, take_cells
-from reprotune.data.reading.labels import fold, spell, tidy
+from reprotune.data.reading.charset import decode, guess_encoding
+from reprotune.data.reading.files import set_aside, take_cells
+from reprotune.data.reading.formats import DELIMITED, TABLES, TEXTS, tell_kind, unpack
+from reprotune.data.reading.labels import fold, tidy
+from reprotune.data.reading.parsing import Column
+from reprotune.project.dialects import DELIMITERS, SAMPLE, Sought, choose
 from reprotune.project.names import Names, rename
 
-DELIMITERS = (",", ";", "\t", "|", "@")
 FEWEST = 10  # texts of a class that can be learnt and tested at all
 MOST_CLASSES = 200
 EMPTY = "empty label"
+FASTTEXT = "__label__"  # what fastText writes before each label of a line
 LIST = re.compile(r"\[\s*(['\"].*['\"]|\d+(\s*,\s*\d+)*)?\s*\]")
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 JOINTS = (",", ";", "|", "/", "+")
 MULTI_LABEL = ADVICE["list as label"]
 BEYOND = "[^\\x00-\\x7f]"
+EXAMPLES = 3  # rows that are shown
 
 
 @dataclass(frozen=True)
@@ -70,48 +76,54 @@ class Look:
         }
 
     @property
-    def sample(self) -> str:
-        """Text around a letter beyond ASCII, if any: it shows whether the encoding is right."""
-        found = (
-            self.rows["text"].str.extract(f"(.{{0,40}}{BEYOND}.{{0,40}})", expand=False).dropna()
-        )
-        return str(found.iloc[0]) if len(found) else ""
+    def examples(self) -> list[tuple[str, str]]:
+        """Class and text of three rows; a letter beyond ASCII shows whether the encoding is right.
+
+        Of several classes, and of one with such a letter, if there are.
+        """
+        beyond = self.rows[self.rows["text"].str.contains(BEYOND)][:1]
+        firsts = self.rows.drop_duplicates("label")
+        rows = pd.concat([beyond, firsts, self.rows])
+        rows = rows[~rows.index.duplicated()][:EXAMPLES]
+        return list(zip(rows["label"], rows["text"], strict=True))
 
 
-def readable(
+def find_way(
     files: Sequence[Path], trial: Download, encoding: str | None, delimiter: str | None
-) -> tuple[Download, list[pd.DataFrame]]:
-    """The way of reading that finds the columns of ``trial`` in all files, and their tables.
-
-    Of several, the one with the fewest and shortest labels; a header row that holds the positions
-    themselves ("0", "1") is one.
+) -> Download:
+    """The way of reading that finds the columns of ``trial`` in all files.
 
     Raises:
-        InputError: no way does; says why for the one that finds the most columns.
+        InputError: a file is not in this encoding, or no file that can be read.
     """
-    raws = [path.read_bytes() for path in files if path.suffix != ".parquet"]
-    guesses = [encoding] if encoding else [guess_encoding(raw) for raw in raws]
-    chosen = next((guess for guess in guesses if guess != "utf-8"), "utf-8")
-    top = raws[0].split(b"\n", 1)[0].decode(chosen, "replace") if raws and not encoding else ""
-    found: list[tuple[tuple[int, int], Download, list[pd.DataFrame]]] = []
-    failures: list[tuple[int, InputError]] = []
-    for mark in [read_delimiter(delimiter)] if delimiter else DELIMITERS:
-        for way in list_ways(trial.model_copy(update={"encoding": chosen, "delimiter": mark})):
-            try:
-                read = [read_table(path.read_bytes(), str(path), way) for path in files]
-                tables = [table.frame for table in read]
-                labels = [check_columns(*pair, way) for pair in zip(tables, files, strict=True)]
-                broken = [row for table in read for row in table.broken]
-                check_share(broken, sum(table.rows for table in read), way.bad_rows)
-            except InputError as error:
-                failures.append((top.count(mark), error))
-            else:
-                names = pd.concat(labels).drop_duplicates()
-                found.append(((len(names), names.str.len().sum()), way, tables))
-    if not found:
-        raise max(failures, key=lambda failure: failure[0])[1]
-    _, way, tables = min(found, key=lambda one: one[0])
-    return way, tables
+    raws = {path: unpack(path.read_bytes(), tell_kind(path.name)[1], str(path)) for path in files}
+    kinds = {path: tell_kind(path.name)[0] for path in files}
+    texts = [path for path in files if kinds[path] in TEXTS]
+    guesses = [encoding] if encoding else [guess_encoding(raws[path]) for path in texts]
+    way = trial.model_copy(
+        update={"encoding": next((guess for guess in guesses if guess != "utf-8"), "utf-8")}
+    )
+    lines = [
+        take_top(decode(raws[path], str(path), way.encoding, way.bad_rows))
+        for path in texts
+        if kinds[path] in DELIMITED
+    ]
+    marks = [read_delimiter(delimiter)] if delimiter else DELIMITERS
+    if not any(lines):
+        return way
+    is_table = kinds[texts[0]] in TABLES
+    columns: list[Column] = [*list_fields(way.text_column)] or [way.text_column]
+    sought = Sought(lines, columns, way.label_column, is_table, way.bad_rows)
+    found = choose(sought, marks)
+    known: dict[str, object] = {n: value for n, value in found._asdict().items() if n != "cut"}
+    if found.header and sought.by_position:  # its names are positions
+        known["text_column"] = str(way.text_column)
+        known["label_column"] = None if way.label_column is None else str(way.label_column)
+    return way.model_copy(update=known)
+
+
+def take_top(text: str) -> list[str]:
+    return list(islice(io.StringIO(text, newline=""), SAMPLE))
 
 
 def read_delimiter(delimiter: str) -> str:
@@ -119,23 +131,6 @@ def read_delimiter(delimiter: str) -> str:
     if len(mark) != 1:
         raise InputError(f"--delimiter {delimiter!r} is not one character; \\t is a tab")
     return mark
-
-
-def list_ways(trial: Download) -> list[Download]:
-    """The trial and, for columns by position, the one in which a header row names them so."""
-    columns = (trial.text_column, trial.label_column)
-    if trial.header or trial.label_column is None:
-        return [trial]
-    names = dict(zip(("text_column", "label_column"), map(str, columns), strict=True))
-    return [trial.model_copy(update={"header": True, **names}), trial]
-
-
-def check_columns(table: pd.DataFrame, path: Path, way: Download) -> pd.Series:
-    """The column of the labels, if there is one."""
-    texts = find_texts(table, way.text_column, str(path))
-    if way.label_column is None:
-        return texts["text"][:0]
-    return find_column(table, way.label_column, str(path), "label_column").map(spell)
 
 
 def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
@@ -150,6 +145,8 @@ def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
     labels = rename(name_labels(rows, way), names)
     usable = rows[find_faults(rows, labels).isna()]
     usable = usable.assign(label=usable["raw"].map(labels), text=usable["text"].map(str))
+    if usable["text"].str.startswith(FASTTEXT).any():
+        raise InputError(f"{files[0]}: rows have several labels: {MULTI_LABEL}")
     learnable = drop_repeated(usable)
     scarce = {*learnable[learnable < FEWEST].index, *find_absent(usable)}
     labels = {raw: None if name in scarce else name for raw, name in labels.items()}
@@ -197,7 +194,8 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
     tidied = {value: tidy(value) for value in counts.index}
     taken = set(tidied.values())
     for plain in tidied.values():  # the commonest first
-        name = " ".join(plain.split()).replace("${", "$ {")  # see fields.stay_literal
+        bare = plain.removeprefix(FASTTEXT) or plain
+        name = " ".join(bare.split()).replace("${", "$ {")  # see fields.stay_literal
         while name in {*RESERVED, UNSET} or (name != plain and name in taken):
             name += "_"
         names.setdefault(fold(plain), name)

@@ -365,7 +365,7 @@ EVEN = table({"up": 60, "down": 50})
     ("content", "options", "message"),
     [
         (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
-        (EVEN + '"late,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
+        (EVEN + '"late, so,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
         (EVEN, {"label": None}, "--label is missing"),
         (EVEN, {"text": None}, "--text is missing"),

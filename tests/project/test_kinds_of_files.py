@@ -1,4 +1,4 @@
-"""Files with one fault each: ``init`` and ``download`` make of them what was written down."""
+"""Of files of every kind and fault, ``init`` and ``download`` make what was written down."""
 
 import re
 import shutil
@@ -33,13 +33,30 @@ def test_every_file_has_its_line() -> None:
     assert {file.name for file in FILES.iterdir()} == {*EXPECTED, "expected.yaml"}
 
 
+def describe(name: str, known: dict[str, Any]) -> Wanted:
+    """What is typed; files that it names lie in the folder of this name."""
+    folder = FILES / name
+
+    def find(file: str | None) -> str | None:
+        return str(folder / file) if file and folder.is_dir() and (folder / file).exists() else file
+
+    parts = {part: Path(str(find(known[part]))) for part in ("test", "validation") if part in known}
+    return Wanted(
+        [folder / file for file in known["files"]] if "files" in known else [folder],
+        text=known.get("text", "text"),
+        label=find(known.get("label", "label")),
+        classes=known.get("class_of", ()),
+        names=[str(find(one)) for one in known.get("names", ())],
+        query=known.get("query"),
+        **parts,
+    )
+
+
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", EXPECTED)
 def test_what_comes_out_of_a_file_is_what_was_written_down(name: str) -> None:
     known = EXPECTED[name]
-    wanted = Wanted(
-        [FILES / name], text=known.get("text", "text"), label=known.get("label", "label")
-    )
+    wanted = describe(name, known)
     if "refused" in known:
         with pytest.raises(InputError, match=re.compile(known["refused"], re.DOTALL)):
             init(wanted)
@@ -50,6 +67,9 @@ def test_what_comes_out_of_a_file_is_what_was_written_down(name: str) -> None:
         known["classes"],
         known.get("bad", {}),
     )
+    assert {key: getattr(way, key) for key in known.get("read", {})} == known.get("read", {})
+    assert seen.rows["split"].dropna().value_counts().to_dict() == known.get("split", {})
+    assert seen.rows["text"].iloc[0].startswith(known.get("first", ""))
     told = " ".join(str(cell) for cell in report(seen, way, params, parts).columns[1].cells)
     assert re.search(known.get("said", ""), told)
     download.run(load_params())

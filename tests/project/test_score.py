@@ -81,6 +81,12 @@ def test_rows_without_a_text_or_a_class_are_left_out_and_said(
     assert "row 2: empty text; row 3: label 'sad' is no class" in shown.err
 
 
+def test_another_spelling_of_a_label_is_that_label(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("later.csv").write_text("text,label\nup,Positive\ndown, POSITIVE \nflat,neutral\n")
+    cli.main(["score", "later.csv", "--json"])
+    assert json.loads(capsys.readouterr().out)["rows_left_out"] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [

@@ -18,6 +18,7 @@ from reprotune.core.params.fields import (
     refuse,
 )
 
+Mark = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[^\x00\n\r]$")]
 RESERVED = {"id", "text", "label", "part", "predicted", "predictor"}  # columns of a prediction file
 
 
@@ -48,6 +49,9 @@ class Download(Section):
     revision: Text | None
     encoding: Name
     delimiter: Annotated[str, Field(min_length=1, max_length=1, pattern=r'^[^\x00\n\r"]$')]
+    quote: Mark | None
+    escape: Mark | None
+    skip: Count
     header: bool
     text_column: Name | Count
     label_column: Name | Count | None

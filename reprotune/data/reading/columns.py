@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from reprotune.core.io import parse_json
 from reprotune.core.params.fields import FIELD, list_fields
 from reprotune.data.reading.bad_rows import find_fault
 from reprotune.data.reading.cleaning import clean
@@ -27,12 +28,24 @@ def lacks_part(column: str, cells: Mapping[str, object]) -> bool:
 
 def find_cell(name: str, cells: Mapping[str, object]) -> object:
     """A cell or, by ``review.body``, the field ``body`` of the object in ``review``."""
-    if name in cells:
-        return cells[name]
-    value: object = cells
-    for field in name.split("."):
-        value = value.get(field) if isinstance(value, Mapping) else None
+    head, *fields = name.split(".")
+    return cells[name] if name in cells else descend(cells.get(head), fields)
+
+
+def descend(value: object, fields: Sequence[str]) -> object:
+    for field in fields:
+        value = as_object(value).get(field)
     return value
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """The fields of an object of JSON, which may be written out in a cell; of others none."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = parse_json(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, Mapping) else {}
 
 
 def fill(template: str, cells: Sequence[object]) -> object:

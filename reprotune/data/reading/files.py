@@ -1,12 +1,11 @@
-"""Read examples from CSV, delimited text, JSONL or Parquet files."""
+"""Read examples from files of every format."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,13 +17,11 @@ from reprotune.data.reading.archives import divide, read_member
 from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_faults
 from reprotune.data.reading.charset import decode
 from reprotune.data.reading.cleaning import clean
-from reprotune.data.reading.columns import lacks_part, take_text
+from reprotune.data.reading.columns import descend, lacks_part, take_text
+from reprotune.data.reading.formats import TEXTS, parse_binary, parse_text, tell_kind, unpack
 from reprotune.data.reading.labels import check_labels, match_spellings, spell
-from reprotune.data.reading.parsing import parse_delimited, parse_jsonl, parse_parquet
 from reprotune.sources import http, hub
 from reprotune.sources.hub import Repository
-
-READABLE = (".csv", ".tsv", ".txt", ".neg", ".pos", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -151,17 +148,14 @@ def locate(location: Path, folder: Path) -> Path:
 
 def read_table(raw: bytes, path: str, download: Download) -> Table:
     """The file as a table of its own columns; the kind is told by the name's ending."""
-    kind = PurePosixPath(urlsplit(path).path).suffix.lower()
-    if kind not in READABLE:
-        raise InputError(
-            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}"
-        )
+    kind, packing = tell_kind(path)
+    raw = unpack(raw, packing, path)
     try:
-        if kind == ".parquet":
-            return Table(parse_parquet(raw), [])
-        text = decode(raw, path, download.encoding, download.bad_rows)
-        parse = parse_jsonl if kind == ".jsonl" else partial(parse_delimited, download, kind)
-        frame, broken = parse(text)
+        if kind in TEXTS:
+            text = decode(raw, path, download.encoding, download.bad_rows)
+            frame, broken = parse_text(text, kind, download)
+        else:
+            frame, broken = parse_binary(raw, kind, download)
     except InputError:
         raise
     except (ValueError, OSError) as error:
@@ -191,6 +185,7 @@ def find_texts(frame: pd.DataFrame, column: str | int, path: str) -> pd.DataFram
 
 def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:
     """A column or, by ``review.body``, the field ``body`` of the objects in ``review``."""
+    name = name.strip() if isinstance(name, str) else name  # as the names of a header are
     if name in frame.columns:
         return frame[name]
     head, *fields = str(name).split(".")
@@ -201,9 +196,3 @@ def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd
     found = list(frame.columns)
     hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""
     raise InputError(f"{path}: no column {name!r} (download.{key}); it has {found}{hint}")
-
-
-def descend(value: object, fields: Sequence[str]) -> object:
-    for field in fields:
-        value = value.get(field) if isinstance(value, Mapping) else None
-    return value

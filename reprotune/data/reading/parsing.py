@@ -1,53 +1,148 @@
-"""From the text or the bytes of one file to a table; a row that is broken stops no other."""
+"""From the lines of a text to rows, one at a time; a row that is broken stops no other.
+
+Training reads whole files so, and ``predict`` files of any size.
+"""
 
 import csv
-import io
 import json
-import re
-import sys
-from collections import Counter
-from collections.abc import Iterator
-
-import pandas as pd
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Literal, NamedTuple
 
 from reprotune.core.io import parse_json
 from reprotune.core.params import Download
+from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.bad_rows import Broken
 
-EXACT = 2.0**53  # from here on not every integer is a float
+LONGEST = 10_000_000  # characters of a cell: more is a quotation mark that nobody closed
+ALWAYS = ",;\t"  # delimiters that part all columns in any file
+ONCE = "@ "  # delimiters that occur in texts, and so part two columns alone
 
-Parsed = tuple[pd.DataFrame, dict[int, Broken]]  # both by the place of a row, each row in one
-
-
-def split_lines(text: str) -> list[str]:
-    """Rows of a text file: other separators that Unicode knows are part of the text."""
-    return re.split(r"\r\n|\n|\r", text)
-
-
-def parse_parquet(raw: bytes) -> pd.DataFrame:
-    """The table; integers stay integers where one is missing, in a column of floats too."""
-    frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable").reset_index(drop=True)
-    for name in frame:
-        if pd.api.types.is_float_dtype(frame[name]) and is_whole(frame[name].dropna()):
-            frame[name] = frame[name].astype("Int64")
-    return frame.astype("object")
+Cut = Literal["everywhere", "first", "last", "nowhere"]
+Column = str | int  # its name or position
+Cells = list[str]
+Numbered = tuple[int, Cells | Broken]  # the line in which a row begins, and the row
 
 
-def is_whole(numbers: pd.Series) -> bool:
-    return bool((numbers == numbers.round()).all() and (numbers.abs() < EXACT).all())
+class Dialect(NamedTuple):
+    """How rows stand in the lines of a text file."""
+
+    delimiter: str = ","
+    quote: str | None = '"'
+    escape: str | None = None
+    skip: int = 0
+    header: bool = True
+    cut: Cut = "everywhere"
 
 
-def parse_jsonl(text: str) -> Parsed:
-    rows, broken = {}, {}
-    lines = ((n, line) for n, line in enumerate(split_lines(text), start=1) if line.strip())
-    for place, (number, line) in enumerate(lines):
+def describe_dialect(download: Download, is_table: bool) -> Dialect:
+    """``is_table``: by its name, the file is CSV or TSV."""
+    known = {name: getattr(download, name) for name in Dialect._fields[:-1]}
+    texts: list[Column] = [*list_fields(download.text_column)] or [download.text_column]
+    return Dialect(
+        **known, cut=find_cut(download.delimiter, texts, download.label_column, is_table)
+    )
+
+
+def find_cut(delimiter: str, texts: Sequence[Column], label: Column | None, is_table: bool) -> Cut:
+    """Where the lines are cut: no quotation mark keeps ``sentence@label`` from being cut too often.
+
+    ``texts`` are the columns that hold parts of the text.
+    """
+    if is_table or len(texts) > 1:
+        return "everywhere"
+    if label is None:
+        return "nowhere"
+    is_pair = delimiter not in ALWAYS and {str(texts[0]), str(label)} == {"0", "1"}
+    if not is_pair and delimiter not in ONCE:
+        return "everywhere"
+    return "first" if str(label) == "0" else "last"
+
+
+def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
+    """The rows of a text file, the header among them."""
+    source = islice(lines, dialect.skip, None)
+    if dialect.cut == "everywhere":
+        yield from parse_csv(source, dialect)
+        return
+    cut = str.split if dialect.cut == "first" else str.rsplit
+    for number, line in enumerate(source, start=dialect.skip + 1):
+        bare = line.rstrip("\r\n")
+        yield number, [bare] if dialect.cut == "nowhere" else cut(bare, dialect.delimiter, 1)
+
+
+class Lines:
+    """Lines that can be taken back once they are read."""
+
+    def __init__(self, source: Iterable[str]) -> None:
+        self.source = iter(source)
+        self.returned: deque[str] = deque()
+        self.taken: Cells = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.returned.popleft() if self.returned else next(self.source)
+        self.taken.append(line)
+        return line
+
+    def settle(self, count: int | None = None) -> Cells:
+        """The first lines since the last call (all of them), which are done; the rest come back."""
+        done, rest = self.taken[:count], self.taken[len(self.taken[:count]) :]
+        self.returned.extendleft(reversed(rest))
+        self.taken = []
+        return done
+
+
+def parse_csv(source: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
+    """Rows with the line in which each begins; quoted cells may hold line breaks.
+
+    After a row that cannot be read it goes on with the next line. That reads no line many times:
+    of two rows that begin with an open quote, the second closes the first or makes it an error.
+    """
+    csv.field_size_limit(LONGEST)
+    lines, number = Lines(source), dialect.skip + 1
+    reader = open_reader(lines, dialect)
+    while True:
+        row: Cells | Broken | None
         try:
-            rows[place] = parse_object(line)
-        except ValueError as error:
-            broken[place] = Broken(f"broken line: line {number}{error}", line)
-    if not rows and not broken:
-        raise ValueError("it is empty")
-    return pd.DataFrame(list(rows.values()), index=list(rows), dtype="object"), broken
+            row = next(reader, None)
+            read = len(lines.settle())
+        except csv.Error as error:
+            (line,) = lines.settle(1)
+            reason = f"broken line: line {number} has a stray quotation mark ({error})"
+            row, read = Broken(reason, line), 1
+            reader = open_reader(lines, dialect)
+        if row is None:
+            return
+        if row:
+            yield number, row
+        number += read
+
+
+def open_reader(lines: Iterable[str], dialect: Dialect) -> "Iterator[Cells]":
+    if dialect.quote is None:
+        return csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape,
+        strict=True,
+    )
+
+
+def parse_objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, object] | Broken]]:
+    """The lines of JSONL that are not empty, each with its number."""
+    for number, line in enumerate(lines, start=1):
+        bare = line.rstrip("\r\n")
+        if bare.strip():
+            try:
+                yield number, parse_object(bare)
+            except ValueError as error:
+                yield number, Broken(f"broken line: line {number}{error}", bare)
 
 
 def parse_object(line: str) -> dict[str, object]:
@@ -62,78 +157,24 @@ def parse_object(line: str) -> dict[str, object]:
     return row
 
 
-def parse_delimited(download: Download, kind: str, text: str) -> Parsed:
-    """CSV with quotes, lines cut at the last delimiter (``sentence@label``), or whole lines."""
-    quoted = kind in (".csv", ".tsv")
-    rows: list[tuple[int, list[str] | Broken]]
-    if download.label_column is None and not quoted:
-        rows = [(n, [line]) for n, line in enumerate(split_lines(text), start=1) if line.strip()]
-    elif quoted or download.delimiter in ",;\t":
-        rows = list(parse_csv(text, download.delimiter))
-    else:
-        cut = (line.rsplit(download.delimiter, 1) for line in split_lines(text))
-        rows = [(n, row) for n, row in enumerate(cut, start=1) if any(map(str.strip, row))]
-    names = name_columns(rows, download.header)
-    if not rows:
-        raise ValueError(
-            "it has a header and no rows; add rows or, if it has no header, set download.header: "
-            "false"
-            if names
-            else "it is empty"
-        )
-    fitted = [fit_row(row, len(names), line, download.delimiter) for line, row in rows]
-    good = {place: row for place, row in enumerate(fitted) if not isinstance(row, Broken)}
-    frame = pd.DataFrame(list(good.values()), index=list(good), columns=names, dtype="object")
-    broken = {place: row for place, row in enumerate(fitted) if isinstance(row, Broken)}
-    return frame.loc[:, [name != "" for name in names]], broken
+def name_columns(first: Cells | Broken, header: bool) -> Cells | list[int]:
+    """The names of the columns that the first row holds, nameless ones empty, or the positions.
 
-
-def name_columns(rows: list[tuple[int, list[str] | Broken]], header: bool) -> list[str] | list[int]:
-    """The names of the columns, taken off the rows, or their positions; nameless ones are empty."""
-    if not rows:
-        return []
-    _, first = rows[0]
+    Raises:
+        ValueError: the row is broken, or two columns have the same name.
+    """
     if isinstance(first, Broken):
         raise ValueError(first.reason.removeprefix("broken line: "))
     if not header:
         return list(range(len(first)))
-    del rows[0]
-    names = [name if name.strip() else "" for name in first]
+    names = [name.strip() for name in first]
     if any(count > 1 for name, count in Counter(names).items() if name):
         raise ValueError(f"two of its columns have the same name: {names}; rename one")
     return names
 
 
-def fit_row(row: list[str] | Broken, width: int, line: int, delimiter: str) -> list[str] | Broken:
-    """The row, without empty cells that it has too many; broken if it has not ``width`` cells."""
-    if isinstance(row, Broken) or len(row) == width:
-        return row
-    if not any(map(str.strip, row[width:])) and len(row) > width:
-        return row[:width]
-    reason = f"broken line: line {line} has {len(row)} columns, the first has {width}"
-    return Broken(reason, delimiter.join(row))
-
-
-def parse_csv(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Broken]]:
-    """Rows with the line in which each begins; quoted fields may hold line breaks.
-
-    After a row that cannot be read it goes on with the next line. That reads no line many times:
-    of two rows that begin with an open quote, the second closes the first or makes it an error.
-    """
-    csv.field_size_limit(sys.maxsize)  # expectations.characters limits the texts, with a reason
-    lines = list(io.StringIO(text, newline=""))
-    start = 0
-    while start < len(lines):
-        rest = (lines[number] for number in range(start, len(lines)))
-        reader = csv.reader(rest, delimiter=delimiter, strict=True)
-        begun = start
-        try:
-            for row in reader:
-                if row:
-                    yield begun + 1, row
-                begun = start + reader.line_num
-            return
-        except csv.Error as error:
-            reason = f"broken line: line {begun + 1} has a stray quotation mark ({error})"
-        yield begun + 1, Broken(reason, lines[begun])
-        start = begun + 1
+def find_misfit(row: Sequence[str], width: int, line: int) -> str:
+    """Why a row does not fit into so many columns, if not; further cells that are empty do."""
+    if len(row) < width or any(map(str.strip, row[width:])):
+        return f"broken line: line {line} has {len(row)} columns, the first has {width}"
+    return ""

@@ -1,0 +1,226 @@
+"""From the bytes of one file to a table of its own columns, by what its name ends in."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from python_calamine import CalamineError, CalamineWorkbook
+
+from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
+from reprotune.core.params import Download
+from reprotune.data.reading.archives import LARGEST
+from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.parsing import (
+    Cells,
+    Dialect,
+    Numbered,
+    describe_dialect,
+    find_misfit,
+    name_columns,
+    parse_objects,
+    parse_rows,
+)
+
+EXACT = 2.0**53  # from here on not every integer is a float
+TABLES = (".csv", ".tsv")
+OBJECTS = (".jsonl", ".ndjson")
+DELIMITED = (*TABLES, ".txt", ".neg", ".pos")
+TEXTS = (*DELIMITED, *OBJECTS, ".json")
+ARROW = (".arrow", ".feather")
+SHEETS = (".xlsx", ".xls", ".ods")
+READABLE = (*TEXTS, ".parquet", *ARROW, *SHEETS)
+PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # behind another ending
+
+Parsed = tuple[pd.DataFrame, dict[int, Broken]]  # both by the place of a row, each row in one
+
+
+def tell_kind(path: str) -> tuple[str, str | None]:
+    """The ending of a file's name in small letters, and how it is packed, if it is.
+
+    Raises:
+        InputError: no such file can be read.
+    """
+    name = PurePosixPath(urlsplit(path).path)
+    packing = PACKED.get(name.suffix.lower())
+    kind = (name.with_suffix("") if packing else name).suffix.lower()
+    if kind not in READABLE:
+        raise InputError(
+            f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}, and "
+            f"each of them packed as {', '.join(PACKED)}"
+        )
+    return kind, packing
+
+
+def unpack(raw: bytes, packing: str | None, path: str) -> bytes:
+    """The bytes of the file that was packed.
+
+    Raises:
+        InputError: it is damaged, or too large to be meant.
+    """
+    if packing is None:
+        return raw
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(raw), packing) as file:
+            unpacked = bytes(file.read(LARGEST + 1))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not readable as {packing}: {error}; fetch it again") from None
+    if len(unpacked) > LARGEST:
+        raise InputError(f"{path}: unpacks to more than {LARGEST} bytes; divide it")
+    return unpacked
+
+
+def parse_text(text: str, kind: str, download: Download) -> Parsed:
+    """A file of lines, or of JSON.
+
+    Raises:
+        ValueError: it is empty, or is none.
+    """
+    if kind in DELIMITED:
+        dialect = describe_dialect(download, kind in TABLES)
+        rows = parse_rows(io.StringIO(text, newline=""), dialect)
+        return fill_columns(rows if dialect.cut == "everywhere" else drop_blank(rows), dialect)
+    listed = parse_list(text) if kind == ".json" else None
+    objects = enumerate(listed) if listed is not None else parse_lines(text)
+    return collect_objects(row for _, row in objects)
+
+
+def parse_binary(raw: bytes, kind: str, download: Download) -> Parsed:
+    """A table with types, or a sheet of one.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if kind in SHEETS:
+        dialect = describe_dialect(download, is_table=True)
+        return fill_columns(drop_blank(parse_sheet(raw)), dialect)
+    parse: Callable[[bytes], pd.DataFrame] = parse_arrow if kind in ARROW else parse_parquet
+    return parse(raw), {}
+
+
+def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Parsed:
+    """Rows of cells as a table; the nameless columns are left out.
+
+    Raises:
+        ValueError: there are none, or the first is no header.
+    """
+    numbered = list(rows)
+    if not numbered:
+        raise ValueError("it is empty")
+    names = name_columns(numbered[0][1], dialect.header)
+    body = numbered[1:] if dialect.header else numbered
+    if not body:
+        raise ValueError(
+            "it has a header and no rows; add rows or, if it has no header, set download.header: "
+            "false"
+        )
+    fitted = [fit(row, len(names), line, dialect.delimiter) for line, row in body]
+    good = {place: row for place, row in enumerate(fitted) if not isinstance(row, Broken)}
+    frame = pd.DataFrame(list(good.values()), index=list(good), columns=names, dtype="object")
+    broken = {place: row for place, row in enumerate(fitted) if isinstance(row, Broken)}
+    return frame.loc[:, [name != "" for name in names]], broken
+
+
+def drop_blank(rows: Iterable[Numbered]) -> Iterator[Numbered]:
+    return ((line, row) for line, row in rows if any(map(str.strip, row)))
+
+
+def fit(row: Cells | Broken, width: int, line: int, delimiter: str) -> Cells | Broken:
+    """The row with exactly so many cells, or broken."""
+    if isinstance(row, Broken):
+        return row
+    misfit = find_misfit(row, width, line)
+    return Broken(misfit, delimiter.join(row)) if misfit else row[:width]
+
+
+def collect_objects(objects: Iterable[dict[str, Any] | Broken]) -> Parsed:
+    """Objects of JSON as a table with all of their fields."""
+    rows: dict[int, dict[str, Any]] = {}
+    broken: dict[int, Broken] = {}
+    for place, row in enumerate(objects):
+        if isinstance(row, Broken):
+            broken[place] = row
+        else:
+            rows[place] = row
+    if not rows and not broken:
+        raise ValueError("it is empty")
+    return pd.DataFrame(list(rows.values()), index=list(rows), dtype="object"), broken
+
+
+def parse_lines(text: str) -> Iterable[tuple[int, dict[str, Any] | Broken]]:
+    return parse_objects(io.StringIO(text, newline=""))
+
+
+def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
+    """The objects of a list, of the only list in an object, or of an object of columns.
+
+    None if it is none of these: a file of JSON may also be one of lines.
+    """
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return None
+    if isinstance(value, dict):
+        lists = [part for part in value.values() if isinstance(part, list)]
+        if value and all(isinstance(part, dict) for part in value.values()):
+            columns = {name: list(part.values()) for name, part in value.items()}
+            if len({len(part) for part in columns.values()}) == 1:
+                return [
+                    dict(zip(columns, row, strict=True))
+                    for row in zip(*columns.values(), strict=True)
+                ]
+        value = lists[0] if len(lists) == 1 else None
+    if not isinstance(value, list):
+        return None
+    return [
+        row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
+        for row in value
+    ]
+
+
+def parse_sheet(raw: bytes) -> Iterable[Numbered]:
+    """The rows of a workbook's first sheet, as they are shown but for the form of numbers.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0)
+    except CalamineError as error:
+        raise ValueError(str(error)) from None
+    rows = sheet.to_python(skip_empty_area=False)
+    return ((line, [show_cell(cell) for cell in row]) for line, row in enumerate(rows, start=1))
+
+
+def show_cell(cell: object) -> str:
+    """A cell of a sheet, in which every number is a fraction."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def parse_parquet(raw: bytes) -> pd.DataFrame:
+    """The table; integers stay integers where one is missing, in a column of floats too."""
+    frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable").reset_index(drop=True)
+    for name in frame:
+        if pd.api.types.is_float_dtype(frame[name]) and is_whole(frame[name].dropna()):
+            frame[name] = frame[name].astype("Int64")
+    return frame.astype("object")
+
+
+def parse_arrow(raw: bytes) -> pd.DataFrame:
+    """The table of a file of Arrow, which may be meant to be streamed."""
+    try:
+        table = pa.ipc.open_file(raw).read_all()
+    except pa.ArrowInvalid:
+        table = pa.ipc.open_stream(raw).read_all()
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return parse_parquet(sink.getvalue())
+
+
+def is_whole(numbers: pd.Series) -> bool:
+    return bool((numbers == numbers.round()).all() and (numbers.abs() < EXACT).all())

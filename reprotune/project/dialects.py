@@ -1,0 +1,169 @@
+"""How the rows of a text file are written, by trying: the columns that are asked for decide."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reprotune.data.reading.bad_rows import Broken, count_allowed
+from reprotune.data.reading.labels import spell
+from reprotune.data.reading.parsing import (
+    ONCE,
+    Cells,
+    Column,
+    Dialect,
+    find_cut,
+    find_misfit,
+    name_columns,
+    parse_rows,
+)
+
+DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f", "@", " ")
+QUOTINGS = (('"', None), ('"', "\\"), (None, None), ("'", None), ("'", "\\"))  # usual ones first
+SAMPLE = 5000  # lines of each file that are looked at
+PREFACE = 20  # lines that may stand before a header
+WRAPPED = {mark: re.compile(f"{mark}([^{mark}]|{mark}{mark})*{mark}") for mark in "\"'"}
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What is looked for in the first lines of files."""
+
+    tops: Sequence[Sequence[str]]  # of each file
+    texts: Sequence[Column]  # columns that hold parts of the text
+    label: Column | None
+    is_table: bool  # by the names of the files
+    share: float  # of rows that may be bad
+
+    @property
+    def columns(self) -> list[str]:
+        return [str(column) for column in (*self.texts, self.label) if column is not None]
+
+    @property
+    def by_position(self) -> bool:
+        return all(column.isdecimal() for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one dialect makes of the lines."""
+
+    dialect: Dialect
+    columns: Cells
+    rows: int = 0
+    misfits: int = 0  # rows that it cannot read, or whose cells have quotation marks left
+    labels: frozenset[str] = frozenset()
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The lower, the better: few and short labels; without a label, all rows in columns."""
+        few = len(self.labels)
+        if not few:
+            return (self.misfits, -len(self.columns))
+        return (few < 2, few, sum(map(len, self.labels)))
+
+
+def choose(sought: Sought, delimiters: Sequence[str] = DELIMITERS) -> Dialect:
+    """The dialect that fits; without any, that of the commonest delimiter, for its message."""
+    found = [trial for mark in delimiters if (trial := try_delimiter(sought, mark))]
+    if found:
+        return min(found, key=lambda trial: trial.rank).dialect
+    first = next((top[0] for top in sought.tops if top), "")
+    mark = max(delimiters, key=lambda mark: mark not in ONCE and first.count(mark))
+    return describe(sought, mark, header=not sought.by_position)
+
+
+def describe(sought: Sought, delimiter: str, header: bool, skip: int = 0) -> Dialect:
+    cut = find_cut(delimiter, sought.texts, sought.label, sought.is_table)
+    return Dialect(delimiter, header=header and cut != "nowhere", skip=skip, cut=cut)
+
+
+def try_delimiter(sought: Sought, delimiter: str) -> Trial | None:
+    """The header, skipped lines and quoting with which a delimiter finds the columns, if any do."""
+    trials = (try_quotings(sought, dialect) for dialect in list_ways(sought, delimiter))
+    found = list(filter(None, trials))
+    return min(found, key=lambda trial: trial.misfits) if found else None
+
+
+def list_ways(sought: Sought, delimiter: str) -> Iterator[Dialect]:
+    """With a header, which may name positions, or without; after lines that are neither."""
+    yield describe(sought, delimiter, header=True)
+    first = sought.tops[0][: PREFACE + 1]
+    if sought.by_position:
+        comments = next((n for n, line in enumerate(first) if not line.startswith("#")), 0)
+        for skip in sorted({0, comments}):
+            yield describe(sought, delimiter, header=False, skip=skip)
+    else:
+        heads = [column.split(".")[0] for column in sought.columns]
+        for skip, line in enumerate(first[1:], start=1):
+            if all(head in line for head in heads):
+                yield describe(sought, delimiter, header=True, skip=skip)
+
+
+def try_quotings(sought: Sought, dialect: Dialect) -> Trial | None:
+    """The usual quoting, unless it leaves more rows out than may be bad; then the best."""
+    if dialect.cut != "everywhere":
+        return judge(sought, dialect)
+    trials = []
+    for quote, escape in QUOTINGS:
+        if trial := judge(sought, dialect._replace(quote=quote, escape=escape)):
+            trials.append(trial)
+            if trial.misfits <= count_allowed(trial.rows, sought.share):
+                break
+    return min(trials, key=lambda trial: trial.misfits) if trials else None
+
+
+def judge(sought: Sought, dialect: Dialect) -> Trial | None:
+    """What a dialect makes of all files; nothing if one lacks a column."""
+    parts = [judge_file(top, sought, dialect) for top in sought.tops]
+    found = [part for part in parts if part]
+    if len(found) < len(parts) or not found:
+        return None
+    return Trial(
+        dialect,
+        found[0].columns,
+        sum(part.rows for part in found),
+        sum(part.misfits for part in found),
+        frozenset().union(*(part.labels for part in found)),
+    )
+
+
+def judge_file(top: Sequence[str], sought: Sought, dialect: Dialect) -> Trial | None:
+    rows = list(parse_rows(top, dialect))
+    if not rows or isinstance(rows[0][1], Broken):
+        return None
+    try:
+        columns = list(map(str, name_columns(rows[0][1], dialect.header)))
+    except ValueError:
+        return None
+    places = [place for column in sought.columns for place in find_places(column, columns)]
+    if len(places) < len(sought.columns):
+        return None
+    body = rows[dialect.header :]
+    whole = [
+        row
+        for line, row in body
+        if not isinstance(row, Broken) and not find_misfit(row, len(columns), line)
+    ]
+    misfits = len(body) - len(whole) + count_wrapped(whole, dialect.quote)
+    labels = (spell(row[places[-1]]) for row in whole) if sought.label is not None else ()
+    return Trial(dialect, columns, len(body), misfits, frozenset(labels))
+
+
+def find_places(column: str, columns: Sequence[str]) -> list[int]:
+    """Where a column stands, or the one that holds objects with a field of this name."""
+    names = [name for name in (column.strip(), column.split(".", maxsplit=1)[0]) if name in columns]
+    return [columns.index(name) for name in names[:1]]
+
+
+def count_wrapped(rows: Sequence[Cells], quote: str | None) -> int:
+    """Rows in which quotation marks that this quoting leaves as text stand around a cell.
+
+    Single ones are also how people quote: they count if most rows have them.
+    """
+    counts = {
+        mark: sum(any(map(wrapped.fullmatch, row)) for row in rows)
+        for mark, wrapped in WRAPPED.items()
+        if mark != quote
+    }
+    single = counts.get("'", 0)
+    return counts.get('"', 0) + (single if single > len(rows) / 2 else 0)

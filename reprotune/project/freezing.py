@@ -1,0 +1,256 @@
+"""What is no file of rows becomes one, before ``init`` copies it: folders, databases, archives.
+
+The copy is what a run depends on: a database or a folder of thousands of files changes in place.
+"""
+
+import json
+import re
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from reprotune.core.errors import InputError
+from reprotune.data.reading.archives import read_member
+from reprotune.data.reading.charset import find_mark, guess_encoding
+from reprotune.data.reading.formats import PACKED, READABLE
+
+if TYPE_CHECKING:
+    from reprotune.project.init import Wanted
+
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}  # names of published parts
+SAVED = ("dataset_dict.json", "state.json")  # in a folder of Hugging Face's save_to_disk
+SQLITE, DUCKDB = b"SQLite format 3\0", b"DUCK"
+DUCKDB_AT = 8  # bytes before its mark
+GLOB = "*?["
+
+
+def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
+    """The same with files of rows alone; new ones are written to ``folder``.
+
+    Raises:
+        InputError: no rows can be made of it.
+    """
+    files = [file for path in wanted.files for file in expand(path)]
+    wanted = replace(wanted, files=files)
+    first = files[0]
+    known = read_start(first)
+    if wanted.query and not known.startswith(SQLITE):
+        raise InputError(f"--query asks a database, and {first} is no SQLite file")
+    freezers: tuple[tuple[bool, Callable[[Wanted, Path], Wanted]], ...] = (
+        (first.is_dir(), freeze_folder),
+        (known.startswith(SQLITE), freeze_query),
+        (known[DUCKDB_AT:].startswith(DUCKDB), refuse_duckdb),
+        (first.suffix.lower() == ".zip" and first.is_file(), freeze_member),
+        (wanted.text is None and Path(wanted.label or "/").is_file(), freeze_lines),
+    )
+    freezer = next((do for is_such, do in freezers if is_such), None)
+    if freezer and len(files) > 1:
+        raise InputError(f"{first} goes alone; make files of it first to put it beside others")
+    return freezer(wanted, folder) if freezer else wanted
+
+
+def expand(path: Path) -> list[Path]:
+    """The files that a pattern in quotation marks stands for, in the order of their names."""
+    name = str(path)
+    if path.exists() or not any(mark in name for mark in GLOB):
+        return [path]
+    top = Path(path.anchor)
+    found = sorted(file for file in top.glob(str(path.relative_to(top))) if file.is_file())
+    if not found:
+        raise InputError(f"{name}: no file has such a name")
+    return found
+
+
+def read_start(path: Path) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(len(SQLITE))
+
+
+def freeze_folder(wanted: "Wanted", folder: Path) -> "Wanted":
+    """Of Hugging Face's datasets, or with a folder a class, which may be in a folder a split."""
+    (source,) = wanted.files
+    if any((source / name).is_file() for name in SAVED):
+        written = write_saved(source, folder)
+    else:
+        parts = {SPLITS[sub.name.lower()]: sub for sub in list_folders(source, SPLITS)}
+        written = {
+            part: write_texts(sub, folder / f"{source.resolve().name}-{part}.jsonl")
+            for part, sub in (parts or {"train": source}).items()
+        }
+    if "train" not in written:
+        raise InputError(f"{source}: has {sorted(written)} and no train")
+    test = written.get("test") or written.get("validation")
+    validation = written.get("validation") if "test" in written else None
+    return replace(
+        wanted,
+        files=[written["train"]],
+        test=test,
+        validation=validation,
+        text=wanted.text or "text",
+        label=wanted.label or "label",
+    )
+
+
+def list_folders(folder: Path, names: Mapping[str, str] | None = None) -> list[Path]:
+    """Its folders in the order of their names; of ``names`` those alone that it has."""
+    found = sorted(sub for sub in folder.glob("[!.]*") if sub.is_dir())
+    return [sub for sub in found if names is None or sub.name.lower() in names]
+
+
+def write_saved(source: Path, folder: Path) -> dict[str, Path]:
+    """A Parquet file for each split, with the names of its classes.
+
+    Raises:
+        InputError: it is damaged, or has other splits.
+    """
+    from datasets import Dataset, load_from_disk  # takes a second
+
+    try:
+        saved = load_from_disk(str(source))
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(f"{source}: not readable as a folder of datasets: {error}") from None
+    splits: Mapping[Any, Any] = {"train": saved} if isinstance(saved, Dataset) else saved
+    if odd := [name for name in splits if name not in SPLITS]:
+        raise InputError(f"{source}: split {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
+    written = {}
+    for name, rows in splits.items():
+        table = rows.with_format("arrow")[:]
+        path = written[SPLITS[name]] = folder / f"{source.resolve().name}-{SPLITS[name]}.parquet"
+        kept = rows.features.arrow_schema.metadata
+        pq.write_table(table.replace_schema_metadata(kept), path)
+    return written
+
+
+def write_texts(source: Path, path: Path) -> Path:
+    """A file of JSON for a folder a class with a file a text.
+
+    Raises:
+        InputError: there are no such folders.
+    """
+    found = [
+        (file, sub.name)
+        for sub in list_folders(source)
+        for file in sorted(sub.glob("[!.]*"))
+        if file.is_file()
+    ]
+    if not found:
+        raise InputError(
+            f"{source}: is a folder without folders of texts, one a class, and none of Hugging "
+            f"Face's save_to_disk; name its files"
+        )
+    raws = [file.read_bytes() for file, _ in found]
+    encoding = guess_encoding(b"\n".join(raws))
+    return write_rows(path, (
+        {"text": decode(raw, encoding), "label": name, "file": file.name}
+        for raw, (file, name) in zip(raws, found, strict=True)
+    ))  # fmt: skip
+
+
+def decode(raw: bytes, encoding: str | None = None) -> str:
+    text = raw.decode(encoding or find_mark(raw) or guess_encoding(raw), "surrogateescape")
+    return text.removeprefix("\ufeff")
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
+    """One object a line, in ASCII, for that holds bytes that are no character, too."""
+    with path.open("w", encoding="ascii") as file:
+        file.writelines(json.dumps(row, default=as_text) + "\n" for row in rows)
+    return path
+
+
+def as_text(value: object) -> str:
+    return decode(value, "utf-8") if isinstance(value, bytes) else str(value)
+
+
+def freeze_query(wanted: "Wanted", folder: Path) -> "Wanted":
+    """The rows of an SQLite file that a query asks for; nothing is written to it.
+
+    Raises:
+        InputError: there is no query, or it cannot be answered.
+    """
+    (source,) = wanted.files
+    try:
+        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as base:
+            if not wanted.query:
+                tables = base.execute("SELECT name FROM sqlite_master WHERE type != 'index'")
+                names = [name for (name,) in tables]
+                raise InputError(
+                    f"{source}: is a database with {names}; say which rows: --query 'SELECT ...'"
+                )
+            cursor = base.execute(wanted.query)
+            if cursor.description is None:
+                raise InputError(f"--query {wanted.query!r}: has no rows; it is no SELECT")
+            columns = [column[0] for column in cursor.description]
+            path = folder / f"{source.stem}.jsonl"
+            write_rows(path, (dict(zip(columns, row, strict=True)) for row in cursor))
+    except sqlite3.Error as error:
+        raise InputError(f"--query {wanted.query!r}: {source} says {error}") from None
+    return replace(wanted, files=[path])
+
+
+def refuse_duckdb(wanted: "Wanted", folder: Path) -> "Wanted":
+    raise InputError(
+        f"{wanted.files[0]}: is a DuckDB file; write the rows into a file first: "
+        f"duckdb {wanted.files[0]} -c \"COPY (SELECT ...) TO 'rows.parquet'\""
+    )
+
+
+def freeze_member(wanted: "Wanted", folder: Path) -> "Wanted":
+    """The one file of rows in a zip archive.
+
+    Raises:
+        InputError: it has none, or several.
+    """
+    (source,) = wanted.files
+    members = [name for name in list_members(source) if is_readable(Path(name))]
+    if len(members) != 1:
+        raise InputError(f"{source}: has the files {members}; unpack it and name those you want")
+    path = folder / Path(members[0]).name
+    path.write_bytes(read_member(source.read_bytes(), members[0], str(source)))
+    return replace(wanted, files=[path])
+
+
+def list_members(archive: Path) -> Sequence[str]:
+    try:
+        with zipfile.ZipFile(archive) as file:
+            return [name for name in file.namelist() if not name.startswith("__MACOSX/")]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(f"{archive}: not readable as a zip archive: {error}") from None
+
+
+def is_readable(path: Path) -> bool:
+    packed = path.suffix.lower() in PACKED
+    return (path.with_suffix("") if packed else path).suffix.lower() in READABLE
+
+
+def freeze_lines(wanted: "Wanted", folder: Path) -> "Wanted":
+    """A file of texts and one of labels, a line each.
+
+    Raises:
+        InputError: they do not have as many lines, or there is more beside them.
+    """
+    (source,) = wanted.files
+    beside = Path(wanted.label or "")
+    if wanted.test or wanted.validation or wanted.classes:
+        raise InputError(f"--label {beside}: a file of labels goes with one file of texts alone")
+    texts, labels = (
+        re.split(r"\r\n|\n|\r", decode(file.read_bytes()).rstrip()) for file in (source, beside)
+    )
+    if len(texts) != len(labels):
+        raise InputError(f"{source} has {len(texts)} lines, and {beside} has {len(labels)}")
+    path = folder / f"{source.stem}.jsonl"
+    pairs = zip(texts, labels, strict=True)
+    write_rows(path, ({"text": text, "label": label} for text, label in pairs))
+    return replace(wanted, files=[path], text="text", label="label")

@@ -1,0 +1,61 @@
+"""Files of any size as bytes or lines, whatever they are packed and encoded in."""
+
+import codecs
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from reprotune.data.reading.charset import find_mark, guess_encoding
+from reprotune.data.reading.formats import unpack
+
+BLOCK = 1 << 20  # bytes that are read at once
+ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are no character, as Python hands them on
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, and what its name says of it."""
+
+    path: Path
+    kind: str
+    packing: str | None
+
+    def open(self) -> Any:
+        """Its bytes, unpacked as they are read."""
+        return pa.input_stream(str(self.path), compression=self.packing)
+
+    def read(self) -> bytes:
+        return unpack(self.path.read_bytes(), self.packing, str(self.path))
+
+    def digest(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def find_encoding(self) -> str:
+        """UTF-8 if most of the text is."""
+        right, wrong, sample, mark = 0, 0, b"", None
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        with self.open() as file:
+            while block := file.read(BLOCK):
+                mark = mark or (find_mark(block[:4]) if not right + wrong else None)
+                if not block.isascii():
+                    beyond = re.sub("[\x00-\x7f]+", "", decoder.decode(block))
+                    escaped = len(ESCAPED.findall(beyond))
+                    right, wrong = right + len(beyond) - escaped, wrong + escaped
+                    sample = sample or block
+        return mark or (guess_encoding(sample) if wrong > right else "utf-8")
+
+    def read_lines(self, encoding: str) -> Iterator[str]:
+        """Lines with their ends, without a byte-order mark."""
+        with (
+            self.open() as file,
+            io.TextIOWrapper(file, encoding, "surrogateescape", newline="") as lines,
+        ):
+            for number, line in enumerate(lines):
+                yield line if number else line.removeprefix("\ufeff")
