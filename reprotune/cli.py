@@ -14,6 +14,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.printing import end, say
 from reprotune.project import flows
 from reprotune.project.options import repeat_options, show_version
+from reprotune.review.command import review
 
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
@@ -274,6 +275,7 @@ def start_flow(context: typer.Context) -> None:
     flows.start(str(context.info_name), context.args)
 
 
+app.command()(review)
 for name, told in flows.FLOWS.items():
     app.command(
         name,
