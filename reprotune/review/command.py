@@ -31,7 +31,7 @@ def review(
         Path | None, Option("--import", metavar="FILE", help="Take up what Label Studio exported.")
     ] = None,
 ) -> None:
-    """Decide on doubtful rows, one key a row, on a page in your browser.
+    """Decide on doubtful rows, on a page in your browser.
 
     Decisions go to the decisions file, which the stage curate reads. Ctrl-C ends it.
     """

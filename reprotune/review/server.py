@@ -72,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and page in one piece, or each waits 40 ms for the other (Nagle)
     timeout = 60
 
     def do_GET(self) -> None:
