@@ -188,6 +188,17 @@ def read_decisions(path: Path) -> pd.DataFrame:
     return table.where(table != "")
 
 
+def read_answers(path: Path) -> dict[str, str]:
+    """The true label of each row of a blind sample, empty where no class fits.
+
+    Rows of which somebody was unsure, or reviewers disagree, have none.
+    """
+    log = read_log(path)
+    opinions = Opinions(log)
+    settled = {row: opinions.settle(row) for row in dict.fromkeys(entry.id for entry in log)}
+    return {row: said[0].label for row, said in settled.items() if len(said) == 1}
+
+
 def tell(entry: Entry) -> str:
     """An entry for people."""
     said = " ".join([f"row {entry.row}: {entry.id}", *filter(None, entry.opinion)])

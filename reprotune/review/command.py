@@ -24,6 +24,9 @@ def review(
         str | None, Option(help="Who decides.", show_default="the name that git knows")
     ] = None,
     port: Annotated[int, Option(min=0, max=65535, help="Of the page; 0: a free one.")] = 0,
+    sample: Annotated[
+        int | None, Option(min=1, metavar="ROWS", help="Label so many test rows blind instead.")
+    ] = None,
     export: Annotated[
         Path | None, Option(metavar="FILE", help="Write the queue for Label Studio instead.")
     ] = None,
@@ -34,9 +37,13 @@ def review(
     """Decide on doubtful rows, on a page in your browser.
 
     Decisions go to the decisions file, which the stage curate reads. Ctrl-C ends it.
+    What a blind sample says of the labels and of every model, the stage evaluate tells.
     """
     params = load_params()
-    session = open_session(params, reviewer or find_name())
+    who = reviewer or find_name()
+    if sample and (export or import_):
+        raise InputError("--sample is for the page; leave --export and --import out")
+    session = open_sample(params, who, sample) if sample else open_session(params, who)
     if export:
         write_tasks(session, export)
     elif import_:
@@ -78,6 +85,28 @@ def open_session(params: "Params", reviewer: str) -> "Session":
         reviewer,
         class_names(params.download.labels),
         sources=(paths.RAW, paths.ROLES, paths.FINDINGS),
+    )
+
+
+def open_sample(params: "Params", reviewer: str, count: int) -> "Session":
+    """So many test rows, drawn by a hash of their ids: a larger sample holds a smaller one.
+
+    Raises:
+        InputError: there are no test rows yet, or the sample's file is none.
+    """
+    from reprotune.review.log import DecisionFile
+    from reprotune.review.queue import Queue
+    from reprotune.review.session import Session
+    from reprotune.tables import schemas
+    from reprotune.tables.classes import class_names
+
+    return Session(
+        Queue.of_sample(schemas.read(paths.TEST, schemas.Split), count),
+        DecisionFile(Path(params.evaluate.sample), params.guard_cells),
+        reviewer,
+        class_names(params.download.labels),
+        is_blind=True,
+        sources=(paths.TEST,),
     )
 
 

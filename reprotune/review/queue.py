@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.data.decisions import NO_ANSWER, Entry, Opinions
+from reprotune.data.ids import digest
 
 RANK = ("conflict", "label", "near_duplicate", "duplicate", "")  # as `audit` ranks its queue
 DOUBTED = ("conflict", "label")  # what the queue holds if nothing else is asked for
@@ -59,6 +60,15 @@ class Queue:
             for issue in RANK[:-1]
         }
         self.select = lru_cache(KEPT)(self._select)
+
+    @classmethod
+    def of_sample(cls, rows: pd.DataFrame, count: int) -> "Queue":
+        """So many rows in an order that chance decides, and nobody again; all of them are asked."""
+        order = rows["id"].map(lambda row: digest("sample", row)).sort_values().index[:count]
+        drawn = rows.loc[order].assign(role="test")
+        score = np.arange(len(drawn)) / max(len(drawn), 1)
+        asked = {"id": drawn["id"], "issue": "label", "score": score, "suggested": ""}
+        return cls(drawn, pd.DataFrame(asked))
 
     def __len__(self) -> int:
         return len(self.texts)

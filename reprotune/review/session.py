@@ -154,7 +154,7 @@ class Session:
         told = {
             "keep": "its label is right",
             "relabel": f"it is {entry.label}",
-            "quarantine": "drop it",
+            "quarantine": "no class fits" if self.is_blind else "drop it",
             NO_ANSWER: "unsure",
         }[entry.action]
         return f"{told} ({entry.note})" if entry.note else told

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from reprotune.core.errors import InputError
-from reprotune.data.decisions import read_decisions, read_log
-from reprotune.review.queue import Filter
+from reprotune.data.decisions import Entry, Opinions, read_answers, read_decisions, read_log
+from reprotune.review.log import DecisionFile
+from reprotune.review.page import Page
+from reprotune.review.progress import estimate_left, measure_rate
+from reprotune.review.queue import Filter, Marks, Queue
 from reprotune.review.session import Form, Session
-from tests.review.conftest import IDS, Start
+from tests.review.conftest import CLASSES, IDS, Start
 
 DOUBTED, ALL = Filter(), Filter(issue="any")
 
@@ -183,13 +188,6 @@ def test_the_reason_is_in_words(start: Start) -> None:
 
 
 def test_what_the_work_brings_is_told_from_ten_rows_on() -> None:
-    import numpy as np
-    import pandas as pd
-
-    from reprotune.data.decisions import Entry, Opinions
-    from reprotune.review.progress import estimate_left, measure_rate
-    from reprotune.review.queue import Marks, Queue
-
     ids = [f"{n:016x}" for n in range(40)]
     rows = pd.DataFrame({"id": ids, "text": "x", "label": "bad", "role": "train"})
     score = np.arange(40) / 40
@@ -206,3 +204,22 @@ def test_what_the_work_brings_is_told_from_ten_rows_on() -> None:
     marks.follow(Opinions(entries))
     assert measure_rate(entries, labels) == pytest.approx(3600 * 10 / 19)
     assert estimate_left(queue, marks) == pytest.approx(10, abs=0.6)
+
+
+def test_a_blind_sample_is_chance_and_hides_what_is_known(file: Path) -> None:
+    ids = [f"{n:016x}" for n in range(60)]
+    rows = pd.DataFrame({"id": ids, "text": [f"text {n}" for n in range(60)], "label": "good"})
+    small, large = Queue.of_sample(rows, 10), Queue.of_sample(rows.sample(frac=1), 20)
+    assert list(small.table["id"]) == list(large.table["id"][:10]) != ids[:10]
+    assert len(Queue.of_sample(rows, 100)) == 60
+    session = Session(small, DecisionFile(file), "ann", CLASSES, is_blind=True)
+    view = session.view(Filter())
+    page = Page(file.with_name("none.md")).row(session, view)
+    assert "its label is hidden" in page and "Its label:" not in page and "keep" not in view.reason
+    assert view.similar == [] and "its label</small>" not in page
+    decide(session, "label:good")
+    decide(session, "quarantine")
+    decide(session, "unsure")
+    with pytest.raises(InputError, match="no answer"):
+        decide(session, "keep")
+    assert read_answers(file) == {small.row(0).id: "good", small.row(1).id: ""}

@@ -35,7 +35,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     schemas.write(roles, paths.ROLES, schemas.Roles)
     none = {"issue": "label", "score": 0.0, "suggested": ""}
     schemas.write(rows[:3][["id"]].assign(**none), paths.FINDINGS, schemas.Findings)
-    shutil.copy(ROOT / "data/general.txt", "data")
+    for file in ("general.txt", "sample.csv"):
+        shutil.copy(ROOT / "data" / file, "data")
     start = 0
     for name, size in SIZES.items():
         part = pd.concat([part[start : start + size // 3] for part in parts])
