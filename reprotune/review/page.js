@@ -30,7 +30,8 @@ async function send(form, button) {
   isSending = true;
   try {
     const body = new URLSearchParams(new FormData(form, button));
-    const answer = await fetch(form.action, { method: "POST", body });
+    const place = button.getAttribute("formaction") ?? form.getAttribute("action");
+    const answer = await fetch(place, { method: "POST", body });
     const text = await answer.text();
     if (answer.ok) show(text, answer.url);
     else tell(`Not written: ${text}`, true);

@@ -261,10 +261,11 @@ def explain(row: Row, similar: Sequence[Similar]) -> str:
     """Why a row is in the queue, for someone who does not program."""
     same = [one for one in similar if one.similarity > 0.999]
     other = Counter(one.row.label for one in same if one.row.label != row.label)
+    likely = f"{100 * row.score:.0f} %" if row.score >= 0.01 else "less than 1 %"
     told = {
         "conflict": "The same text has other labels elsewhere",
         "label": f"Its words speak for {row.suggested}: to a model that has not seen this row, "
-        f"{row.label} is {row.score:.0%} likely",
+        f"{row.label} is {likely} likely",
         "near_duplicate": "Nearly the same text is there again",
         "duplicate": "The same text with the same label is there before",
         "": "Nothing speaks against its label",
@@ -272,6 +273,6 @@ def explain(row: Row, similar: Sequence[Similar]) -> str:
     if row.issue == "conflict" and other:
         told += ": " + ", ".join(f"{label} ({count})" for label, count in other.most_common())
     if similar:
-        label, count = Counter(one.row.label for one in similar).most_common(1)[0]
-        told += f". Of the {len(similar)} most similar rows, {count} are {label}"
+        counts = Counter(one.row.label for one in similar).most_common()
+        told += ". The most similar rows: " + ", ".join(f"{n} {label}" for label, n in counts)
     return f"{told}."

@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,3 +118,16 @@ def browser(folder: Path) -> Iterator[int]:
         finally:
             process.terminate()
             process.wait()
+
+
+def main() -> None:
+    """Take the picture of the documents: ``python -m tests.review.browser ADDRESS FILE``."""
+    address, file = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder, browser(Path(folder)) as port:
+        tab = Tab(port)
+        tab.open(address)
+        tab.look(Path(file), 1200, 800)
+
+
+if __name__ == "__main__":
+    main()

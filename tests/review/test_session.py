@@ -180,9 +180,9 @@ def test_a_class_that_is_none_and_no_answer_write_nothing(start: Start, file: Pa
 def test_the_reason_is_in_words(start: Start) -> None:
     session = start()
     assert session.view(Filter()).reason.startswith(
-        "The same text has other labels elsewhere: bad (1). Of the"
+        "The same text has other labels elsewhere: bad (1). The most similar rows: "
     )
-    assert "good: to a model that has not seen this row, bad is 10% likely" in (
+    assert "good: to a model that has not seen this row, bad is 10 % likely" in (
         session.view(Filter(), IDS[2]).reason
     )
 
