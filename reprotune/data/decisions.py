@@ -132,24 +132,31 @@ def tabulate(text: str, path: Path) -> pd.DataFrame:
     """The cells of a text below the names of its columns; the index counts the lines below it."""
     header, *_ = text.splitlines() or [""]
     delimiter = next((mark for mark in ";\t" if mark in header and "," not in header), ",")
-    names: list[str] | None = None
-    table: dict[int, dict[str, str]] = {}
+    names, columns = list[str](), list[str]()
+    table: dict[int, list[str]] = {}
     try:
         for number, row in enumerate(
             csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         ):
-            if row[:2] == COLUMNS[:2] or (names is None and any(row)):
+            if row[:2] == COLUMNS[:2] or (not names and any(row)):
                 names = trim(row)
-            elif names is not None and any(row):
-                table[number - 1] = pair(names, trim(row), number + 1)
+                columns = columns or order(names)
+            elif any(row):
+                said = pair(names, trim(row), number + 1)
+                table[number - 1] = [said.get(name, "") for name in columns]
     except (csv.Error, ValueError) as error:
         raise InputError(f"{path}: not readable as UTF-8 CSV: {error}") from None
-    if names is None:
+    if not names:
         raise InputError(f"{path}: not readable as UTF-8 CSV: it is empty")
-    columns = [*names, OPTIONAL] if OPTIONAL not in names else names
-    columns = COLUMNS if set(columns) == set(COLUMNS) else columns
-    found = pd.DataFrame.from_dict(table, orient="index", columns=columns, dtype="str")
-    return found.astype("str").where(found.notna() & (found != ""))
+    rows = list(table.values())
+    found = pd.DataFrame(rows, index=list(table), columns=columns, dtype="str")
+    return found.where(found != "")
+
+
+def order(names: Sequence[str]) -> list[str]:
+    """The columns of a header, in the usual order if they are the usual ones."""
+    found = [*names, OPTIONAL] if OPTIONAL not in names else [*names]
+    return COLUMNS if set(found) == set(COLUMNS) else found
 
 
 def trim(row: Sequence[str]) -> list[str]:

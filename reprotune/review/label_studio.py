@@ -9,7 +9,7 @@ from reprotune.core.errors import InputError
 from reprotune.data.decisions import Entry
 from reprotune.review.log import write_date
 from reprotune.review.queue import Filter, choose
-from reprotune.review.session import LABEL, Session
+from reprotune.review.session import LABEL, Session, tidy
 
 NAME, TEXT, ID = "label", "text", "row"  # of the choice, the text and the id in a task
 VERSION = "audit"
@@ -82,7 +82,7 @@ def read_entry(row: str, annotation: dict[str, Any], session: Session) -> Entry 
     if row not in session.queue.place:
         raise ValueError(f"the data has no row {row}")
     entry = session.write(row, LABEL + label, "")
-    reviewer = session.reviewer if name is None else f"label-studio {name}"
+    reviewer = session.reviewer if name is None else tidy(f"label-studio {name}")
     return entry._replace(reviewer=reviewer, date=write_date(date.astimezone(UTC)))
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
+from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.space import telling
 from reprotune.data.decisions import COLUMNS, Entry, Opinions, read_log
@@ -49,17 +50,20 @@ class DecisionFile:
         """Have further lines on the disk: all of them, or none.
 
         Raises:
-            InputError: the disk is full, or the file is no decisions file any more.
+            InputError: it cannot be written (a full disk), or it is no decisions file any more.
         """
-        with telling(self.path), self.locked() as file:
-            end = file.seek(0, os.SEEK_END)
-            try:
-                write(file, write_lines(entries, self.guarded))
-                os.fsync(file.fileno())
-            except BaseException:
-                file.truncate(end)
-                raise
-            self.seen = identify(os.fstat(file.fileno()))
+        try:
+            with telling(self.path), self.locked() as file:
+                end = file.seek(0, os.SEEK_END)
+                try:
+                    write(file, write_lines(entries, self.guarded))
+                    os.fsync(file.fileno())
+                except BaseException:
+                    file.truncate(end)
+                    raise
+                self.seen = identify(os.fstat(file.fileno()))
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror}") from None
         for entry in entries:
             self.opinions.add(entry)
 

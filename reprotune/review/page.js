@@ -57,10 +57,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (writes || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const key = CSS.escape(event.key);
+  const key = CSS.escape(event.key.length === 1 ? event.key.toLowerCase() : event.key);
   const found = document.querySelector(
     `[data-key="${key}"], [data-focus="${key}"], [data-toggle="${key}"]`);
-  if (event.key === "f") document.getElementById("filter")?.toggleAttribute("open");
+  if (key === "f") document.getElementById("filter")?.toggleAttribute("open");
   if (!found) return;
   event.preventDefault();
   if (found.dataset.focus) {

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from reprotune.core.errors import InputError
 from reprotune.core.printing import say
@@ -87,8 +87,8 @@ class Handler(BaseHTTPRequestHandler):
     @property
     def asked(self) -> tuple[str, dict[str, list[str]]]:
         """The path behind the secret, and the values of the query."""
-        parts = urlsplit(self.path)
-        return parts.path.rpartition("/")[2], parse_qs(parts.query)
+        path, _, query = self.path.partition("?")
+        return path.rpartition("/")[2], parse_qs(query)
 
     def refuse(self) -> Answer | None:
         """The answer to who has no business here, whatever page sent them."""
@@ -97,8 +97,8 @@ class Handler(BaseHTTPRequestHandler):
             origin is not None and origin.removeprefix("http://") not in self.server.names
         ):
             return Answer(HTTPStatus.FORBIDDEN, "Asked under another name.", "text/plain")
-        token = urlsplit(self.path).path.split("/")[1].encode()
-        if not hmac.compare_digest(token, self.server.token.encode()):
+        _, token, *_ = [*self.path.partition("?")[0].split("/"), ""]
+        if not hmac.compare_digest(token.encode(), self.server.token.encode()):
             return Answer(HTTPStatus.FORBIDDEN, STRANGER, "text/plain")
         return None
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import plain
 from reprotune.data.decisions import NO_ANSWER, UNDO, Entry
 from reprotune.review.log import DecisionFile, identify
 from reprotune.review.neighbours import Neighbours
@@ -81,7 +82,8 @@ class Session:
         is_blind: bool = False,
         sources: Sequence[Path] = (),
     ) -> None:
-        self.queue, self.file, self.reviewer, self.is_blind = queue, file, reviewer, is_blind
+        self.queue, self.file, self.is_blind = queue, file, is_blind
+        self.reviewer = tidy(reviewer)
         self.classes = list(classes)
         self.keys = dict(zip(self.classes, KEYS, strict=False))
         self.marks = Marks(queue, reviewer, self.classes)
@@ -211,7 +213,7 @@ class Session:
             self.is_blind and action == "keep"
         ):
             raise InputError("no answer was chosen; nothing was written")
-        return Entry(row, action, label, self.reviewer, " ".join(note.split()), "")
+        return Entry(row, action, label, self.reviewer, tidy(note), "")
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Write entries, all with one date, and mark their rows."""
@@ -255,6 +257,11 @@ class Session:
     def agreements(self) -> list[Agreement]:
         with self.lock:
             return compare_reviewers(self.file.opinions, self.label_of)
+
+
+def tidy(text: str) -> str:
+    """A text that fills one line of the file, without control characters."""
+    return plain(" ".join(text.split()))
 
 
 def explain(row: Row, similar: Sequence[Similar]) -> str:

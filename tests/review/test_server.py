@@ -1,6 +1,7 @@
 """Only who was given the address reads or writes; the page works without a script."""
 
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import requests
 
 from reprotune.core.errors import InputError
-from reprotune.data.decisions import read_decisions
+from reprotune.data.decisions import read_decisions, read_log
 from reprotune.review.page import Page
 from reprotune.review.server import Server
 from reprotune.review.session import Form
@@ -116,6 +117,23 @@ def test_nothing_is_told_without_the_secret_of_this_session(server: Server, file
     assert told.status_code == 403 and "Open the address that" in told.text
     assert len(read_decisions(file)) == 0
     assert server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("line", ["GET * HTTP/1.1", "GET //[ HTTP/1.1", "PUT / HTTP/1.1", "\xff"])
+def test_a_request_that_is_none_ends_with_an_answer(
+    server: Server, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as asked:
+        host = f"Host: 127.0.0.1:{server.server_port}\r\nConnection: close"
+        asked.sendall(f"{line}\r\n{host}\r\n\r\n".encode("latin-1"))
+        assert re.search(rb"HTTP/1.1 (403|400|501)|Error code: 400", asked.recv(1000))
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_note_is_one_line_whatever_is_in_it(server: Server, file: Path) -> None:
+    post(server, "decide", id=IDS[0], answer="keep", note="=a\r\nb,\x00\x1b[31m\u202e")
+    assert read_log(file)[-1].note == "=a b,\\u0000\\u001b[31m\\u202e"
+    assert len(file.read_bytes().splitlines()) == 2
 
 
 def test_what_is_wrong_with_the_file_is_told_on_the_page(server: Server, file: Path) -> None:

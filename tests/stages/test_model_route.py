@@ -63,6 +63,9 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     )
     wide = params.export.model_copy(update={"dtype": "float32"})
     params = params.model_copy(update={"model": model, "train": learn, "export": wide})
+    answered = schemas.read(paths.TEST, schemas.Split)[::3]
+    with Path(params.evaluate.sample).open("a") as sample:
+        sample.writelines(f"{row.id},relabel,{row.label},ann,,\n" for row in answered.itertuples())
     for stage in (base_model, baseline, train, predictions, evaluate, export):
         stage.run(params)
     baselines = read(paths.BASELINE_METRICS)["baselines"]
@@ -71,6 +74,11 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     losses = pd.read_csv(paths.TRAIN_CURVE, sep="\t")["train_loss"]
     assert losses.iloc[-1] < losses.iloc[0]
     assert set(figures["fit"]) == {"train", "validation"}
+    reviewed = figures["reviewed"]
+    assert (reviewed["rows"], reviewed["label_error"]) == (20, 0.0)
+    assert list(reviewed["predictors"]) == ["tuned", *baselines]
+    tuned = reviewed["predictors"]["tuned"]
+    assert tuned["interval"][0] < figures["test"]["accuracy"] < tuned["interval"][1]
     assert "forgetting" not in figures, "a head says no words"
     assert figures["calibration"]["temperature"] > 0
     assert len(pd.read_csv(paths.ERRORS)) <= params.evaluate.errors
