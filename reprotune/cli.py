@@ -15,6 +15,7 @@ from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import end, say
 from reprotune.project import flows
 from reprotune.project.options import repeat_options, show_version
+from reprotune.review.command import review
 
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
@@ -293,6 +294,7 @@ def start_flow(context: typer.Context) -> None:
     flows.start(str(context.info_name), context.args)
 
 
+app.command()(review)
 for name, told in flows.FLOWS.items():
     app.command(
         name,

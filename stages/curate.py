@@ -6,7 +6,8 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.data import expectations
-from reprotune.data.curation import apply_policy, decide, read_decisions
+from reprotune.data.curation import apply_policy, decide
+from reprotune.data.decisions import read_decisions
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names

@@ -8,7 +8,8 @@ from reprotune.core import paths
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main
-from reprotune.evaluation import figures, slices
+from reprotune.data.decisions import read_answers
+from reprotune.evaluation import figures, slices, truth
 from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling
 from reprotune.tables import cells, predictions, schemas
@@ -52,15 +53,18 @@ def run(
         params.evaluate.promised_accuracy,
         sampling.confidence,
     )
-    heard, truth = records.read(said, records.Predictions), rows["reference_label"]
-    found = figures.evaluate(asked, heard, truth, subsets, classes, sampling)
+    heard = records.read(said, records.Predictions)
+    found = figures.evaluate(asked, heard, rows["reference_label"], subsets, classes, sampling)
+    reviewed = truth.review(
+        asked.by_predictor, read_answers(Path(params.evaluate.sample)), sampling.confidence
+    )
     worst = figures.find_mistakes(table, classes, params.evaluate.errors)
     cells.write(worst, errors, params.guard_cells, float_format="%.6f")
     with whole_folder(plots) as folder:
         for name, plot in figures.draw_up_plots(table, classes).items():
             cells.write(plot, folder / name, params.guard_cells, float_format="%.6f")
     cells.write(kinds, sliced, params.guard_cells)
-    records.write(metrics, found.model_copy(update={"limits": limits}))
+    records.write(metrics, found.model_copy(update={"limits": limits, "reviewed": reviewed}))
     records.write(summary, figures.summarize(found))
 
 

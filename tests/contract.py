@@ -30,6 +30,7 @@ ALLOWED = {
 }  # they compute no number
 FILE_PARAMETERS = {
     "curate.decisions",
+    "evaluate.sample",
     "predictions.forgetting_text",
 }  # values that are locations: templated into the deps
 OURS = {"reprotune", "stages"}

@@ -31,7 +31,7 @@ def made(root: Path, examples: pd.DataFrame, changes: Mapping[str, str]) -> Path
     shutil.copy(ROOT / "profiles/builtin.yaml", root / "params.yaml")
     change(root / "params.yaml", OWN | dict(changes))
     (root / "data/source").mkdir(parents=True)
-    for file in ("decisions.csv", "general.txt"):
+    for file in ("decisions.csv", "general.txt", "sample.csv"):
         shutil.copy(ROOT / "data" / file, root / "data")
     examples[["text", "label"]].to_csv(root / "data/source/own.csv", index=False)
     from tests import tiny  # torch takes seconds, and not every test has a project

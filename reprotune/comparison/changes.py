@@ -133,8 +133,9 @@ def count_decisions(base: Revision, head: Revision) -> str:
     old, new = base.read_table(where[0]), head.read_table(where[1])
     if new is None or "reviewer" not in new:
         return ""
-    known = set() if old is None else set(old.astype("str").agg("|".join, axis=1))
-    added = new[~new.astype("str").agg("|".join, axis=1).isin(known)]
+    shared = [name for name in new if old is None or name in old]  # older files have no dates
+    known = set() if old is None else set(old[shared].astype("str").agg("|".join, axis=1))
+    added = new[~new[shared].astype("str").agg("|".join, axis=1).isin(known)]
     counts = added["reviewer"].value_counts()
     return ", ".join(
         f"{count} by {code(str(name)) or 'nobody named'}" for name, count in counts.items()

@@ -121,7 +121,12 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         params.evaluate.confidence,
     )
     return made.model_copy(
-        update={"reference": found.reference, "baselines": baselines, "limits": limits}
+        update={
+            "reference": found.reference,
+            "baselines": baselines,
+            "limits": limits,
+            "reviewed": found.reviewed,
+        }
     )
 
 

@@ -17,6 +17,7 @@ from reprotune.comparison.sections import describe, format_p_value, format_point
 from reprotune.comparison.sensitivity import POWER, find_detectable
 from reprotune.comparison.statistics import Change
 from reprotune.comparison.testset import Shift, find_lever, list_test_labels, measure_shift
+from reprotune.comparison.truths import tabulate_truth
 from reprotune.comparison.versions import Best, find_best, tell_best
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -164,7 +165,9 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     found = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
     limits = [] if is_same else tabulate_limits(sliced, base, head, gate, seed)
     pictures = [] if is_same else sections.draw_both(base, head, pairs)
-    parts = [*found, *limits, *pictures, *describe_changes(base, head)]
+    parts = [
+        *found, *tabulate_truth(base, head), *limits, *pictures, *describe_changes(base, head)
+    ]  # fmt: skip
     report = Report(title, verdict, text, parts, summarize_changes(base, head))
     return Result(verdict, report, bases, heads, rows, changes, recalls, sliced, detectable)
 

@@ -1,66 +1,30 @@
 """People's decisions, then a policy; rows that leave are kept in quarantine."""
 
+import sys
 from pathlib import Path
 
 import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Curate
+from reprotune.core.printing import say
 from reprotune.data.ids import normalize
-from reprotune.tables import cells, schemas
-
-COLUMNS = ["id", "action", "label", "reviewer", "note"]
-
-
-def read_decisions(path: Path) -> pd.DataFrame:
-    """The decisions file: CSV with the header ``id,action,label,reviewer,note``.
-
-    Git merges two branches' rows by keeping both (``.gitattributes``): what says the same of a row
-    counts once, as the first says it.
-
-    Raises:
-        InputError: two decisions on a row disagree, or the file is no such CSV.
-    """
-    try:
-        table = pd.read_csv(
-            path, dtype="str", encoding="utf-8", keep_default_na=False, na_values=[""]
-        )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as UTF-8 CSV: {error}") from None
-    table = cells.change(table.astype("str").where(table.notna()), cells.unguard)  # of review.csv
-    return settle(schemas.check(table, schemas.Decisions, path), path)
-
-
-def settle(decisions: pd.DataFrame, where: Path) -> pd.DataFrame:
-    """One decision a row, if those on a row agree."""
-    said = decisions.assign(label=decisions["label"].where(decisions["action"] == "relabel"))
-    different = said.drop_duplicates(["id", "action", "label"])
-    disputed = different[different["id"].duplicated(keep=False)]
-    if len(disputed):
-        first = disputed.sort_values("id", kind="stable").head(schemas.SHOWN)
-        told = [
-            f"row {row + 2}: {' '.join([key, action, *([label] if action == 'relabel' else [])])}"
-            + (f", by {reviewer}" if isinstance(reviewer, str) else "")
-            for row, key, action, label, reviewer in zip(
-                first.index.tolist(), *(first[name].tolist() for name in COLUMNS[:4]), strict=True
-            )
-        ]
-        raise InputError(
-            f"{where}: decisions on {disputed['id'].nunique()} rows disagree; keep one of each:\n  "
-            + "\n  ".join(told)
-        )
-    return decisions[~decisions["id"].duplicated()].reset_index(drop=True)
+from reprotune.tables import schemas
 
 
 def decide(
     rows: pd.DataFrame, decisions: pd.DataFrame, classes: list[str], where: Path
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Relabelled rows, and the reason to quarantine a row where a person gave one."""
+    """Relabelled rows, and the reason to quarantine a row where a person gave one.
+
+    Decisions on rows that have left the data are kept and said; if no row is known, none is meant.
+    """
     strangers = sorted(set(decisions["id"]) - set(rows["id"]))
     if strangers:
-        raise InputError(f"{where}: no example has the ids {strangers[:5]}; remove these decisions")
+        told = f"{where}: no example has the ids {strangers[:5]}"
+        if len(strangers) == len(decisions):
+            raise InputError(f"{told}; these decisions are on other data")
+        say(f"warning: {told} ({len(strangers)} decisions wait for their rows)", sys.stderr)
     relabel = decisions[decisions["action"] == "relabel"]
     empty = relabel.loc[relabel["label"].isna(), "id"]
     if len(empty):

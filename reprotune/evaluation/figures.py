@@ -37,6 +37,12 @@ class Predicted(NamedTuple):
     fit: pd.DataFrame  # the same on train and validation; ``part`` says which
     baselines: pd.DataFrame  # on the test rows; ``predictor`` says whose
 
+    @property
+    def by_predictor(self) -> dict[str, pd.DataFrame]:
+        """What each says of the test rows, the tuned model first."""
+        others = self.baselines.groupby("predictor", sort=False)
+        return {"tuned": self.test} | {str(name): rows for name, rows in others}
+
 
 def evaluate(
     predicted: Predicted,
@@ -84,6 +90,7 @@ def evaluate(
         calibration=calibrate(table, held, classes),
         threshold=choose_threshold(table, held, classes),
         limits=None,  # find_limits has them
+        reviewed=None,  # truth.review has it
         forgetting=said.forgetting,
         generated=said.generated,
         baselines={name: baseline(rows) for name, rows in by_name.items()},

@@ -131,7 +131,7 @@ def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
 
 def check_data(params: Params) -> Finding:
     """The source files, read as `download` reads them, and the decisions."""
-    from reprotune.data.curation import read_decisions
+    from reprotune.data.decisions import read_decisions
     from reprotune.data.reading.files import read_files
 
     decisions = len(read_decisions(Path(params.curate.decisions)))

@@ -11,6 +11,7 @@ from reprotune.core.errors import InputError
 from reprotune.evaluation.worth import tell_uneven, tell_worth
 from reprotune.tables import metrics
 from reprotune.tables.limits import Limits
+from reprotune.tables.reviewed import Reviewed
 
 STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a person would open
     "download": (metrics.Download, paths.RAW),
@@ -92,9 +93,20 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
         text += f", against the truth {found.reference.accuracy:.3f}"
     if uneven := tell_uneven(found.test):
         text += f"; {uneven}"
+    text += describe_truth(found.reviewed) if found.reviewed else ""
     text += describe_limits(found.limits) if found.limits else ""
     worth = tell_worth(found.gain_over)
     return f"{text}. {worth}" if worth else text
+
+
+def describe_truth(found: Reviewed) -> str:
+    """How true the labels are, and what the tuned model is worth against the truth."""
+    tuned = found.predictors["tuned"]
+    (low, high), (least, most) = tuned.interval, found.interval
+    return (
+        f"; by {found.rows} rows labelled blind {tuned.accuracy:.3f} ({low:.3f} to {high:.3f}) "
+        f"are right and {found.label_error:.1%} of the labels wrong ({least:.1%} to {most:.1%})"
+    )
 
 
 def describe_limits(limits: Limits) -> str:

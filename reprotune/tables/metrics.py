@@ -14,6 +14,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.tables.figures import Calibration, Figures, Interval, OfClass
 from reprotune.tables.limits import Limits
+from reprotune.tables.reviewed import Reviewed
 
 
 class Characters(Figures):
@@ -216,6 +217,7 @@ class Evaluation(Figures):
     calibration: Calibration | None = None  # if there are validation rows
     threshold: Threshold | None = None  # of two classes, if validation has both
     limits: Limits | None = None  # None: older commits
+    reviewed: Reviewed | None = None  # if a blind sample was answered
     forgetting: Forgetting | None = None  # as in metrics/predictions.json
     generated: Generated | None = None
     baselines: dict[str, BaselineIntervals]

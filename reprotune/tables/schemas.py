@@ -13,8 +13,9 @@ from reprotune.core.io import whole_file
 
 ROLES = ("test", "validation", "train", "spare")
 ISSUES = ("duplicate", "near_duplicate", "conflict", "label")
-ACTIONS = ("keep", "relabel", "quarantine")
+ACTIONS = ("keep", "relabel", "quarantine", "unsure", "undo")
 SHOWN = 10
+DATE = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"  # in UTC: sorts as it is written
 
 
 class Table(pa.DataFrameModel):
@@ -66,13 +67,14 @@ class Findings(Table):
 
 
 class Decisions(Table):
-    """What people decided; ``label`` is the new one of a relabelled row."""
+    """What people said, in its order; ``label`` is the new one of a relabelled row."""
 
     id: Series[str] = pa.Field(str_matches=r"^[0-9a-f]{16}$")
     action: Series[str] = pa.Field(isin=ACTIONS)
     label: Series[str] = pa.Field(nullable=True)
     reviewer: Series[str] = pa.Field(nullable=True)
     note: Series[str] = pa.Field(nullable=True)
+    date: Series[str] = pa.Field(nullable=True, str_matches=DATE)
 
 
 class Curated(Example):

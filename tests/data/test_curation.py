@@ -9,7 +9,8 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.data.curation import apply_policy, decide, read_decisions
+from reprotune.data.curation import apply_policy, decide
+from reprotune.data.decisions import read_decisions
 
 IDS = [f"{n:016x}" for n in range(6)]
 ROLE = ["train", "train", "train", "validation", "test", "spare"]
@@ -112,7 +113,7 @@ def test_a_class_may_be_called_what_pandas_takes_for_missing(decisions: Path, na
     ("text", "said"),
     [
         (f"{HEADER}{IDS[0]},drop,,,\n", "column action, row 0: 'drop' breaks isin(('keep', "),
-        (f"{HEADER}12,keep,,,\n", "column id, row 0: '12' breaks str_matches"),
+        (f"{HEADER}1x,keep,,,\n", "column id, row 0: '1x' breaks str_matches"),
         (f"{HEADER}{IDS[0]},keep,,,\n{IDS[0]},quarantine,,,\n", "row 3: 00000000"),
         (f"{HEADER}{IDS[0]},relabel,bda,,\n", "'bda' (1 rows); allowed are ['good', 'bad']"),
         (f"{HEADER}{IDS[0]},relabel,,,\n", IDS[0]),
@@ -137,3 +138,14 @@ def test_a_missing_or_foreign_decisions_file_is_named(decisions: Path) -> None:
     decisions.write_bytes(f"{HEADER}{IDS[0]},keep,,Zoë,\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"decisions\.csv: not readable as UTF-8 CSV.*0xeb"):
         read_decisions(decisions)
+
+
+def test_decisions_on_rows_that_have_left_wait_and_are_said(
+    decisions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decisions.write_text(f"{HEADER}{'f' * 16},keep,,,\n{IDS[0]},relabel,bad,,\n")
+    rows, _ = decide(ROWS, read_decisions(decisions), ["good", "bad"], decisions)
+    assert rows["label"][0] == "bad"
+    assert (
+        "no example has the ids ['ffffffffffffffff'] (1 decisions wait" in capsys.readouterr().err
+    )

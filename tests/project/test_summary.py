@@ -11,6 +11,7 @@ from reprotune.core import dvc, paths
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project.summary import STAGES, describe_accuracy, describe_predictions, summarize
 from reprotune.tables import metrics
+from reprotune.tables.reviewed import Powered, Reviewed
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "metrics"
@@ -30,6 +31,21 @@ def test_a_model_that_is_not_above_a_baseline_is_told_apart(low: float, told: bo
     figures = figures.model_copy(update={"gain_over": {"tfidf": gain}})
     said = f"not shown to be above the baseline tfidf (+0.050, {low:+.3f} to +0.100). What may help"
     assert (said in describe_accuracy(figures)) == told
+
+
+def test_what_a_blind_sample_says_stands_beside_the_accuracy() -> None:
+    figures = metrics.read(ROOT / paths.EVALUATE_METRICS, metrics.Evaluation)
+    tuned = Powered(accuracy=0.95, interval=(0.9, 0.98), power=0.8, sample=0.96,
+                    sample_interval=(0.9, 0.98), sample_by_label=0.91)  # fmt: skip
+    reviewed = Reviewed(
+        rows=100, label_error=0.06, interval=(0.03, 0.125), predictors={"tuned": tuned}
+    )
+    told = describe_accuracy(figures.model_copy(update={"reviewed": reviewed}))
+    assert (
+        "; by 100 rows labelled blind 0.950 (0.900 to 0.980) are right and 6.0% of the labels "
+        "wrong (3.0% to 12.5%)"
+    ) in told
+    assert "blind" not in describe_accuracy(figures)
 
 
 def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     schemas.write(roles, paths.ROLES, schemas.Roles)
     none = {"issue": "label", "score": 0.0, "suggested": ""}
     schemas.write(rows[:3][["id"]].assign(**none), paths.FINDINGS, schemas.Findings)
-    shutil.copy(ROOT / "data/general.txt", "data")
+    for file in ("general.txt", "sample.csv"):
+        shutil.copy(ROOT / "data" / file, "data")
     start = 0
     for name, size in SIZES.items():
         part = pd.concat([part[start : start + size // 3] for part in parts])
@@ -62,6 +63,9 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     )
     wide = params.export.model_copy(update={"dtype": "float32"})
     params = params.model_copy(update={"model": model, "train": learn, "export": wide})
+    answered = schemas.read(paths.TEST, schemas.Split)[::3]
+    with Path(params.evaluate.sample).open("a") as sample:
+        sample.writelines(f"{row.id},relabel,{row.label},ann,,\n" for row in answered.itertuples())
     for stage in (base_model, baseline, train, predictions, evaluate, export):
         stage.run(params)
     baselines = read(paths.BASELINE_METRICS)["baselines"]
@@ -70,6 +74,11 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     losses = pd.read_csv(paths.TRAIN_CURVE, sep="\t")["train_loss"]
     assert losses.iloc[-1] < losses.iloc[0]
     assert set(figures["fit"]) == {"train", "validation"}
+    reviewed = figures["reviewed"]
+    assert (reviewed["rows"], reviewed["label_error"]) == (20, 0.0)
+    assert list(reviewed["predictors"]) == ["tuned", *baselines]
+    tuned = reviewed["predictors"]["tuned"]
+    assert tuned["interval"][0] < figures["test"]["accuracy"] < tuned["interval"][1]
     assert "forgetting" not in figures, "a head says no words"
     assert figures["calibration"]["temperature"] > 0
     assert len(pd.read_csv(paths.ERRORS)) <= params.evaluate.errors

@@ -162,6 +162,7 @@ class Evaluate(Section):
     resamples: Annotated[int, Field(ge=100, le=1_000_000)]
     errors: Count
     promised_accuracy: Annotated[float, Field(gt=0, lt=1)] | None
+    sample: FileName
 
 
 class Export(Section):

@@ -1,0 +1,47 @@
+"""What blind samples say of two versions: accuracy against the truth, beside that by labels."""
+
+from reprotune.comparison.report import Data, Section
+from reprotune.comparison.revision import Revision
+from reprotune.core import paths
+from reprotune.tables.metrics import Evaluation
+from reprotune.tables.reviewed import Powered, Reviewed
+
+HEADERS = ("", "by labels¹", "against the truth", "interval", "by the sample alone", "interval")
+
+
+def tabulate_truth(base: Revision, head: Revision) -> list[Section]:
+    """The section about the truth, if somebody labelled test rows of the new version blind."""
+    sides = [side.read_figures(paths.EVALUATE_METRICS, Evaluation) for side in (base, head)]
+    old, new = (side.reviewed if side else None for side in sides)
+    if new is None:
+        return []
+    notes = [
+        f"{new.rows} test rows were labelled blind (`reprotune review --sample`): "
+        f"{new.label_error:.1%} of their labels are wrong (interval {tell(new.interval)}). The "
+        "accuracy is put right by them (prediction-powered inference). ¹ Of these rows."
+    ]
+    rows = [list_cells("before, tuned", old.predictors["tuned"])] if old else []
+    rows += [list_cells(name, found) for name, found in order(new).items()]
+    return [Section("Against the truth", notes, HEADERS, rows)]
+
+
+def order(found: Reviewed) -> dict[str, Powered]:
+    """The best first."""
+    ranked = sorted(found.predictors.items(), key=lambda pair: -pair[1].accuracy)
+    return dict(ranked)
+
+
+def list_cells(name: str, found: Powered) -> list[str | Data]:
+    return [
+        Data(name),
+        f"{found.sample_by_label:.3f}",
+        f"{found.accuracy:.3f}",
+        tell(found.interval),
+        f"{found.sample:.3f}",
+        tell(found.sample_interval),
+    ]
+
+
+def tell(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{low:.3f} to {high:.3f}"

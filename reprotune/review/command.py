@@ -1,0 +1,152 @@
+"""`reprotune review`: its options, and what it does with them."""
+
+import getpass
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json, whole_file
+from reprotune.core.params_file import load_params
+from reprotune.core.printing import say
+
+if TYPE_CHECKING:  # whose imports take seconds
+    from reprotune.core.params import Params
+    from reprotune.review.session import Session
+
+
+def review(
+    reviewer: Annotated[
+        str | None, Option(help="Who decides.", show_default="the name that git knows")
+    ] = None,
+    port: Annotated[int, Option(min=0, max=65535, help="Of the page; 0: a free one.")] = 0,
+    sample: Annotated[
+        int | None, Option(min=1, metavar="ROWS", help="Label so many test rows blind instead.")
+    ] = None,
+    export: Annotated[
+        Path | None, Option(metavar="FILE", help="Write the queue for Label Studio instead.")
+    ] = None,
+    import_: Annotated[
+        Path | None, Option("--import", metavar="FILE", help="Take up what Label Studio exported.")
+    ] = None,
+) -> None:
+    """Decide on doubtful rows, on a page in your browser.
+
+    Decisions go to the decisions file, which the stage curate reads. Ctrl-C ends it.
+    What a blind sample says of the labels and of every model, the stage evaluate tells.
+    """
+    params = load_params()
+    who = reviewer or find_name()
+    if sample and (export or import_):
+        raise InputError("--sample is for the page; leave --export and --import out")
+    session = open_sample(params, who, sample) if sample else open_session(params, who)
+    if export:
+        write_tasks(session, export)
+    elif import_:
+        take_annotations(session, import_)
+    else:
+        serve(session, port)
+
+
+def find_name() -> str:
+    """Who is at work, as git or else the system knows."""
+    command = ["git", "config", "user.name"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        told = ""
+    return told or getpass.getuser()
+
+
+def open_session(params: "Params", reviewer: str) -> "Session":
+    """The queue of the last audit and the decisions so far.
+
+    Raises:
+        InputError: the audit has not run yet, or the decisions file is none.
+    """
+    from reprotune.review.log import DecisionFile
+    from reprotune.review.queue import Queue
+    from reprotune.review.session import Session
+    from reprotune.tables import schemas
+    from reprotune.tables.classes import class_names
+
+    rows = schemas.read(paths.RAW, schemas.Raw).merge(
+        schemas.read(paths.ROLES, schemas.Roles)[["id", "role"]], on="id"
+    )
+    queue = Queue(rows, schemas.read(paths.FINDINGS, schemas.Findings))
+    file = DecisionFile(Path(params.curate.decisions), params.guard_cells)
+    return Session(
+        queue,
+        file,
+        reviewer,
+        class_names(params.download.labels),
+        sources=(paths.RAW, paths.ROLES, paths.FINDINGS),
+    )
+
+
+def open_sample(params: "Params", reviewer: str, count: int) -> "Session":
+    """So many test rows, drawn by a hash of their ids: a larger sample holds a smaller one.
+
+    Raises:
+        InputError: there are no test rows yet, or the sample's file is none.
+    """
+    from reprotune.review.log import DecisionFile
+    from reprotune.review.queue import Queue
+    from reprotune.review.session import Session
+    from reprotune.tables import schemas
+    from reprotune.tables.classes import class_names
+
+    return Session(
+        Queue.of_sample(schemas.read(paths.TEST, schemas.Split), count),
+        DecisionFile(Path(params.evaluate.sample), params.guard_cells),
+        reviewer,
+        class_names(params.download.labels),
+        is_blind=True,
+        sources=(paths.TEST,),
+    )
+
+
+def serve(session: "Session", port: int) -> None:
+    """Show the page until Ctrl-C."""
+    from reprotune.review.page import Page
+    from reprotune.review.server import Server
+
+    with Server(session, Page(), port) as server:
+        say(f"open {server.address}\n{session.reviewer} reviews; Ctrl-C ends it")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            figures = session.figures()
+            say(
+                f"\n{figures.decided} of {figures.total} rows are decided, in {session.file.path}; "
+                "`dvc repro` takes them up"
+            )
+
+
+def write_tasks(session: "Session", file: Path) -> None:
+    """Write the open rows of the queue for Label Studio."""
+    from reprotune.review.label_studio import write_config, write_tasks
+
+    tasks = write_tasks(session)
+    with whole_file(file) as partial:
+        partial.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    say(f"{file}: {len(tasks)} rows; the labelling interface for them:\n{write_config(session)}")
+
+
+def take_annotations(session: "Session", file: Path) -> None:
+    """Add what was decided in Label Studio to the decisions."""
+    from reprotune.review.label_studio import read_entries
+
+    try:
+        found = parse_json(file.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: no JSON: {error}") from None
+    entries = read_entries(found, session, file)
+    session.take(entries)
+    say(f"{session.file.path}: {len(entries)} decisions more")

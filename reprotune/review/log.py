@@ -1,0 +1,125 @@
+"""The decisions file as the page writes it: a line is on the disk before anything else happens."""
+
+import csv
+import fcntl
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from reprotune.core.errors import InputError
+from reprotune.core.io import whole_file
+from reprotune.core.space import telling
+from reprotune.data.decisions import COLUMNS, Entry, Opinions, read_log
+from reprotune.tables import cells
+
+HEADER = (",".join(COLUMNS) + "\n").encode()
+
+
+class DecisionFile:
+    """Opinions that are in a file, others' too: it is read again as soon as it is another."""
+
+    def __init__(self, path: Path, guarded: bool = True) -> None:
+        self.path, self.guarded = path, guarded
+        self.opinions, self.seen, self.version, self.latest = Opinions(), (0, 0, 0), 0, ""
+        if not path.exists():
+            with whole_file(path) as file:
+                file.write_bytes(HEADER)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the file if somebody else has written it.
+
+        Raises:
+            InputError: it is no decisions file any more, or gone.
+        """
+        try:
+            now = identify(self.path.stat())
+        except FileNotFoundError:
+            now = None
+        if now != self.seen:
+            log = read_log(self.path)
+            self.opinions = Opinions(log)
+            self.latest = max([self.latest, *(entry.date for entry in log)])
+            self.seen, self.version = now or self.seen, self.version + 1
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Have further lines on the disk: all of them, or none.
+
+        Raises:
+            InputError: it cannot be written (a full disk), or it is no decisions file any more.
+        """
+        try:
+            with telling(self.path), self.locked() as file:
+                end = file.seek(0, os.SEEK_END)
+                try:
+                    write(file, write_lines(entries, self.guarded))
+                    os.fsync(file.fileno())
+                except BaseException:
+                    file.truncate(end)
+                    raise
+                self.seen = identify(os.fstat(file.fileno()))
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror}") from None
+        for entry in entries:
+            self.opinions.add(entry)
+
+    @contextmanager
+    def locked(self) -> Iterator[IO[bytes]]:
+        """The file as `append` writes it, which nobody else does meanwhile."""
+        while True:
+            self.refresh()
+            with self.path.open("rb+", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if identify(os.fstat(file.fileno())) != self.seen:
+                    continue  # another was quicker
+                if file.readline() == HEADER and ends_with_line(file):
+                    yield file
+                    return
+                self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write what a spreadsheet or an older version left in the form that is appended to."""
+        log = read_log(self.path)
+        with whole_file(self.path) as file:
+            file.write_bytes(HEADER + write_lines(log, self.guarded))
+
+    def next_date(self) -> str:
+        """Now, or just after the last line that was read or written, if the clock was set back."""
+        now = datetime.now(UTC)
+        if self.latest and write_date(now) <= self.latest:
+            now = datetime.fromisoformat(self.latest) + timedelta(milliseconds=1)
+        self.latest = write_date(now)
+        return self.latest
+
+
+def write_date(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def identify(stat: os.stat_result) -> tuple[int, int, int]:
+    """What changes when a file is written or replaced."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def ends_with_line(file: IO[bytes]) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def write(file: IO[bytes], raw: bytes) -> None:
+    """Write every byte: a nearly full disk takes only some of them at once."""
+    while raw:
+        raw = raw[file.write(raw) :]
+
+
+def write_lines(entries: Iterable[Entry], guarded: bool) -> bytes:
+    """Entries as lines of CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    for entry in entries:
+        writer.writerow([cells.guard(cell, guarded) for cell in entry[: len(COLUMNS)]])
+    return text.getvalue().encode()

@@ -1,0 +1,77 @@
+"use strict";
+// Keys press buttons, and an answer shows the next row without a new page. Without this script the
+// buttons do the same.
+
+const BOUNCE = 150; // milliseconds in which a row just shown takes no key: it cannot have been read
+const said = document.getElementById("said");
+let shownAt = performance.now();
+let isSending = false;
+
+function tell(message, isWrong) {
+  said.textContent = message;
+  said.classList.toggle("wrong", isWrong);
+}
+
+function show(text, address) {
+  const next = new DOMParser().parseFromString(text, "text/html");
+  const isOpen = document.getElementById("guidelines")?.open;
+  document.querySelector("main").replaceWith(next.querySelector("main"));
+  if (isOpen !== undefined) document.getElementById("guidelines")?.toggleAttribute("open", isOpen);
+  const message = next.getElementById("said").textContent;
+  tell(message, message.startsWith("Not written"));
+  history.replaceState(null, "", address);
+  shownAt = performance.now();
+  document.getElementById("row").focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
+async function send(form, button) {
+  if (isSending) return;
+  isSending = true;
+  try {
+    const body = new URLSearchParams(new FormData(form, button));
+    const place = button.getAttribute("formaction") ?? form.getAttribute("action");
+    const answer = await fetch(place, { method: "POST", body });
+    const text = await answer.text();
+    if (answer.ok) show(text, answer.url);
+    else tell(`Not written: ${text}`, true);
+  } catch {
+    tell("Not written: the review no longer runs on this computer. All earlier answers are kept. "
+      + "Start `reprotune review` again and open the address that it prints.", true);
+  } finally {
+    isSending = false;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  event.preventDefault();
+  send(event.target, event.submitter);
+});
+
+document.addEventListener("keydown", (event) => {
+  const writes = event.target.matches("input:not([type=checkbox]), select, textarea");
+  if (writes && (event.key === "Escape" || (event.key === "Enter" && event.target.name === "note"))) {
+    event.preventDefault();
+    document.getElementById("row").focus({ preventScroll: true });
+    return;
+  }
+  if (writes || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const key = CSS.escape(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+  const found = document.querySelector(
+    `[data-key="${key}"], [data-focus="${key}"], [data-toggle="${key}"]`);
+  if (key === "f") document.getElementById("filter")?.toggleAttribute("open");
+  if (!found) return;
+  event.preventDefault();
+  if (found.dataset.focus) {
+    found.closest("details")?.setAttribute("open", "");
+    found.focus();
+  } else if (found.tagName === "DETAILS") found.toggleAttribute("open");
+  else if (found.type === "checkbox") found.click();
+  else if (event.repeat || performance.now() - shownAt < BOUNCE) {
+    tell("Too quick: that key came before the row could be read. Nothing was written.", false);
+  } else found.click();
+});
+
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+document.getElementById("row").focus({ preventScroll: true });

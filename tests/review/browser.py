@@ -1,0 +1,133 @@
+"""A headless Chromium, driven by its DevTools protocol: keys, pictures, and what a page shows."""
+
+import base64
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from websockets.sync.client import ClientConnection, connect
+
+PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+SECONDS = 60  # that a page may take: the machine may be busy
+
+
+class Tab:
+    """One page of the browser."""
+
+    def __init__(self, port: int) -> None:
+        made = requests.put(f"http://127.0.0.1:{port}/json/new?about:blank", timeout=SECONDS)
+        self.socket: ClientConnection = connect(
+            made.json()["webSocketDebuggerUrl"], max_size=None, open_timeout=SECONDS
+        )
+        self.numbers = itertools.count(1)
+        for domain in ("Page", "Runtime"):
+            self.ask(f"{domain}.enable")
+
+    def ask(self, method: str, **params: Any) -> Any:
+        number = next(self.numbers)
+        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        while True:
+            said = json.loads(self.socket.recv(timeout=SECONDS))
+            if said.get("id") == number:
+                assert "error" not in said, said
+                return said["result"]
+
+    def evaluate(self, script: str) -> Any:
+        found = self.ask(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def open(self, address: str) -> None:
+        self.ask("Page.navigate", url=address)
+        self.wait(
+            f"location.href.startsWith({json.dumps(address)}) && document.readyState == 'complete'"
+        )
+
+    def wait(self, script: str) -> None:
+        """Wait until a script says true."""
+        end = time.monotonic() + SECONDS
+        while not self.evaluate(f"Boolean({script})"):
+            assert time.monotonic() < end, (script, self.text("body"))
+            time.sleep(0.005)
+
+    def press(self, key: str, *, repeat: bool = False) -> None:
+        code = {"Enter": 13, "Escape": 27, "Tab": 9}.get(key, ord(key[0].upper()))
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        more = {"key": key, "windowsVirtualKeyCode": code}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", autoRepeat=repeat, **more, **text)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **more)
+
+    def text(self, selector: str) -> str:
+        return str(self.evaluate(f"document.querySelector({selector!r})?.innerText ?? ''"))
+
+    def look(self, file: Path, width: int, height: int, *, dark: bool = False) -> None:
+        """Keep a picture of the page on a screen of this size."""
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.ask("Emulation.setEmulatedMedia", features=scheme)
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        self.evaluate("new Promise((done) => setTimeout(done, 300))")
+        data = self.ask("Page.captureScreenshot", format="png")["data"]
+        file.write_bytes(base64.b64decode(data))
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[int]:
+    """A browser with a profile of its own; gives the port of its DevTools."""
+    assert PROGRAM
+    command = [
+        PROGRAM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={folder / 'profile'}",
+        "about:blank",
+    ]
+    said = folder / "browser.txt"
+    with said.open("w") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, env=os.environ | {"HOME": str(folder)}
+        )
+        try:
+            end = time.monotonic() + SECONDS
+            while not (found := re.search(r"ws://127\.0\.0\.1:(\d+)/", said.read_text())):
+                assert time.monotonic() < end and process.poll() is None, said.read_text()
+                time.sleep(0.1)
+            yield int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def main() -> None:
+    """Take the picture of the documents: ``python -m tests.review.browser ADDRESS FILE``."""
+    address, file = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder, browser(Path(folder)) as port:
+        tab = Tab(port)
+        tab.open(address)
+        tab.look(Path(file), 1200, 800)
+
+
+if __name__ == "__main__":
+    main()

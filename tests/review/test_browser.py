@@ -1,0 +1,197 @@
+"""The page in a real browser, by keyboard alone, as the command starts it."""
+
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reprotune.builtin import headlines
+from reprotune.core import paths
+from reprotune.data.decisions import read_decisions, read_log
+from reprotune.data.ids import add_ids
+from reprotune.tables import schemas
+from tests.projects import ROOT
+from tests.review.browser import PROGRAM, Tab, browser
+
+pytestmark = [
+    pytest.mark.slow,  # a browser
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium here"),
+]
+ROWS = 100  # that are reviewed
+FILE = Path("data/decisions.csv")
+READY = "performance.now() - shownAt > BOUNCE && !isSending"
+
+
+class Command:
+    """`reprotune review` in the project, which may be killed and started again."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "reprotune", "review", "--reviewer", "ann"]
+        self.process = subprocess.Popen(command, cwd=self.root, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self.address = self.process.stdout.readline().split()[1]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with browser(tmp_path_factory.mktemp("browser")) as port:
+        yield port
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """A project whose audit has run, with guidelines, and its page."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
+    rows = add_ids(headlines.examples(rows=150, wrong=0.06, repeated=0.0, seed=1))
+    raw = rows.assign(split=pd.Series(None, index=rows.index, dtype="str"), row=range(len(rows)))
+    columns = ["id", "text", "label", "reference_label", "split", "row"]
+    schemas.write(raw[columns], paths.RAW, schemas.Raw)
+    roles = rows[["id"]].assign(group=rows["id"], role="train", rank=range(len(rows)))
+    schemas.write(roles, paths.ROLES, schemas.Roles)
+    found = pd.DataFrame({
+        "id": rows["id"], "issue": "label", "score": [n / 200 for n in range(len(rows))],
+        "suggested": "positive",
+    })  # fmt: skip
+    schemas.write(found, paths.FINDINGS, schemas.Findings)
+    Path("data/guidelines.md").write_text("# What the classes mean\n\n- **positive**: profits\n")
+    started = Command(tmp_path)
+    yield started
+    started.kill()
+
+
+def answer(tab: Tab, key: str) -> float:
+    """Press a key and wait for the next row; returns the milliseconds until it shows."""
+    tab.wait(READY)
+    row = tab.evaluate("document.getElementById('answers').dataset.row")
+    tab.evaluate(
+        "window.changed = new Promise((done) => new MutationObserver((_, one) => "
+        "{ one.disconnect(); done(performance.now()); }).observe(document.body, "
+        "{childList: true}));"
+        "document.addEventListener('keydown', () => window.pressed = performance.now(), "
+        "{once: true, capture: true});"
+    )
+    tab.press(key)
+    took = tab.evaluate("window.changed.then((shown) => shown - window.pressed)")
+    assert tab.evaluate("document.getElementById('answers')?.dataset.row") != row
+    return float(took)
+
+
+def test_a_hundred_rows_by_keyboard_with_three_kills_and_none_is_lost(
+    port: int, command: Command
+) -> None:
+    tab = Tab(port)
+    tab.open(command.address)
+    meant, took = {}, []
+    for number in range(ROWS):
+        if number in {20, 50, 80}:
+            command.kill()
+            assert set(read_decisions(FILE)["id"]) == set(meant)
+            tab.wait(READY)
+            tab.press("k")
+            tab.wait("said.innerText.startsWith('Not written: the review no longer runs')")
+            command.start()
+            tab.open(command.address)
+        row = tab.evaluate("document.getElementById('answers').dataset.row")
+        key = "123kd"[number % 5]
+        took.append(answer(tab, key))
+        meant[row] = key
+    found = read_decisions(FILE)
+    assert set(found["id"]) == set(meant) and len(found) == ROWS
+    assert (found.set_index("id")["action"][[r for r, k in meant.items() if k == "d"]]
+            == "quarantine").all()  # fmt: skip
+    print(f"milliseconds to the next row: median {statistics.median(took):.0f}, "
+          f"most {max(took):.0f}")  # fmt: skip
+    for _ in range(3):
+        tab.wait(READY)
+        tab.press("u")
+        tab.wait("said.innerText.startsWith('Taken back')")
+        tab.evaluate("said.textContent = ''")
+    assert len(read_decisions(FILE)) == ROWS - 3
+
+
+def test_mistakes_of_the_hand_write_nothing(port: int, command: Command) -> None:
+    tab = Tab(port)
+    tab.open(command.address)
+    answer(tab, "1")
+    tab.press("1")  # the same key once more, before the next row can be read
+    tab.wait("said.innerText.startsWith('Too quick')")
+    tab.wait(READY)
+    tab.press("1", repeat=True)  # held down
+    tab.press("x")
+    assert len(read_log(FILE)) == 1
+    tab.press("n")
+    for letter in "1k":  # letters of a note are no answers
+        tab.press(letter)
+    tab.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "row" and len(read_log(FILE)) == 1
+    answer(tab, "d")
+    assert read_log(FILE)[-1].note == "1k"
+    tab.evaluate("setTimeout(() => history.back())")
+    time.sleep(1)
+    assert len(read_log(FILE)) == 2
+
+
+def test_a_tab_that_was_left_open_cannot_answer_for_another(port: int, command: Command) -> None:
+    old, new = Tab(port), Tab(port)
+    for tab in (old, new):
+        tab.open(command.address)
+    answer(new, "k")
+    old.wait(READY)
+    old.press("d")
+    old.wait("said.innerText.startsWith('Not written: another page said')")
+    assert [one.action for one in read_log(FILE)] == ["keep"]
+    command.kill()
+    command.start()  # the night is over
+    new.wait(READY)
+    new.press("k")
+    new.wait("said.innerText.startsWith('Not written')")
+    assert len(read_log(FILE)) == 1
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(
+    port: int, command: Command, width: int, tmp_path: Path
+) -> None:
+    tab = Tab(port)
+    tab.open(command.address)
+    tab.look(tmp_path / "page.png", width, 800)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tree = tab.ask("Accessibility.getFullAXTree")["nodes"]
+    asked = {"button", "textbox", "checkbox", "combobox", "progressbar", "searchbox", "link"}
+    named = {
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in tree
+        if not node["ignored"] and node["role"]["value"] in asked
+    }
+    assert named and all(name for _, name in named), named
+    assert any(node.get("role", {}).get("value") == "status" for node in tree)
+    assert tab.evaluate("document.activeElement.id") == "row"
+
+
+def test_another_page_of_the_browser_cannot_answer(port: int, command: Command) -> None:
+    tab = Tab(port)
+    tab.open(command.address)
+    other = Tab(port)
+    other.ask("Page.navigate", url="data:text/html,<title>evil</title>")
+    script = (
+        f"fetch('{command.address}decide', {{method: 'POST', mode: 'no-cors', body: "
+        "new URLSearchParams({id: '%s', answer: 'keep'})}).then(() => 'sent', () => 'refused')"
+    ) % tab.evaluate("document.getElementById('answers').dataset.row")
+    other.evaluate(script)
+    assert read_log(FILE) == []
