@@ -89,7 +89,7 @@ def test_a_method_trains_saves_reloads_and_merges(
     torch.manual_seed(1)
     model = load_model(base, precision, encoder, new_head=True)
     untuned = score_texts(model, encoder, texts, 32, "base")
-    model, curve, _ = tune(model, encoder, (rows[:64], rows[:0]), params.train, precision)
+    model, _, curve, _ = tune(model, encoder, (rows[:64], rows[:0]), params.train, precision)
     assert curve["train_loss"].iloc[-3:].mean() < curve["train_loss"].iloc[:3].mean()
     save_tuned(model, params.train.method, tmp_path / "tuned")
     tuned = score_texts(

@@ -100,7 +100,7 @@ class Train(Section):
     epochs: PositiveReal
     keep: Literal["last", "best"]
     patience: Positive | None
-    learning_rate: PositiveReal
+    learning_rate: PositiveReal | Literal["auto"]
     lr_scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"]
     warmup_ratio: Share
     weight_decay: Annotated[float, Field(ge=0, le=1e6)]
@@ -133,6 +133,11 @@ class Train(Section):
             (
                 self.accelerate is not None and self.processes == 1,
                 "accelerate configures several processes; set processes too",
+            ),
+            (
+                self.accelerate is not None and self.learning_rate == "auto",
+                "learning_rate auto puts the weights back after each trial, which accelerate may "
+                "have divided among the processes; name a rate, or set accelerate to null",
             ),
         )
         return self
