@@ -8,21 +8,21 @@ import pytest
 
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
+from reprotune.robustness.edits import edit_rows
 from reprotune.tables import predictions as tables
-from tests.comparison.test_verdict import commit, predictions, repository, write_predictions
+from tests.comparison.test_verdict import commit, predictions, repository, say, write_predictions
 
 __all__ = ["repository"]  # a fixture
 
 
 def write_edited(flipped: int) -> None:
-    """A hundred edited texts, of which so many flip the prediction."""
-    rows = tables.read(paths.PREDICTIONS).head(100)
-    others = rows["predicted"].map(
-        {"negative": "neutral", "neutral": "positive", "positive": "negative"}
-    )
-    said = np.where(np.arange(100) < flipped, others, rows["predicted"])
-    edited = rows.assign(text=rows["text"].str.upper(), edit="upper case", predicted=said)
-    edited.to_csv(paths.EDITED, index=False)
+    """The edited texts of a hundred rows, of which so many flip in all."""
+    rows = tables.read(paths.PREDICTIONS)
+    edited = edit_rows(rows, 100, seed=1)
+    said = edited["id"].map(rows.set_index("id")["predicted"])
+    others = said.map({"negative": "neutral", "neutral": "positive", "positive": "negative"})
+    first = edited["id"].isin(rows["id"].head(flipped))
+    say(edited.assign(predicted=said.mask(first, others))).to_csv(paths.EDITED, index=False)
 
 
 def write_slices() -> None:
