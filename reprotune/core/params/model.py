@@ -87,6 +87,7 @@ class Lora(Section):
     alpha: Positive
     dropout: Share
     targets: Literal["all-linear", "attention"]
+    rank_stabilized: bool
 
 
 class Train(Section):
@@ -188,6 +189,7 @@ class Gate(Section):
     test_changed: Share | None = None
     margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     flipped: Share | None = None
+    forgotten: Annotated[float, Field(ge=0, le=1000)] | None = None
 
 
 class Compare(Section):
