@@ -54,7 +54,7 @@ def run(
     untuned = opened.load(WHOLE if params.train.method == "full" else None)  # autocast lowers it
     name = fingerprint("train")  # so another training never finds them
     checkpoints = paths.CHECKPOINTS / name if name else None
-    model, *curves = tune(
+    model, trials, *curves = tune(
         untuned,
         opened.encoder,
         (rows, schemas.read(validation, schemas.Split)),
@@ -71,6 +71,8 @@ def run(
         rows=len(rows),
         texts_cut=sum(opened.encoder.is_cut(text) for text in rows["text"]),
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        learning_rate=trials[0].learning_rate if trials else None,
+        trials=trials,
         loss={
             name: float(curve[name].iloc[-1])
             for name, curve in zip(CURVES.values(), curves, strict=True)

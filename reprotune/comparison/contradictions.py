@@ -17,6 +17,7 @@ from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.robustness.edits import edit_rows
 from reprotune.tables import metrics
 from reprotune.tables.predictions import DECIMALS
 
@@ -37,6 +38,7 @@ def list_contradictions(evidence: Evidence) -> Iterator[str]:
         yield from check_columns(path, table, evidence.classes)
         yield from check_probabilities(path, table, evidence.classes)
         yield from check_rows(path, table, evidence)
+    yield from check_edits(evidence)
     for path, make in recomputed.FIGURES.items():
         expected = make(evidence)
         if expected is not None:
@@ -85,6 +87,22 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
         yield from name_rows(path, part, part["id"].duplicated().to_numpy(), "it is there twice")
         if len(part) != count:
             yield f"{path}: {code(str(name))} has {len(part)} rows; by {paths.ROWS}, {count}"
+
+
+def check_edits(evidence: Evidence) -> Iterator[str]:
+    """The edited texts are what the edits make of the first test rows, with their answers."""
+    path, table = paths.EDITED, evidence.tables.get(paths.PREDICTIONS)
+    edited = evidence.revision.read_table(path)
+    if edited is None or table is None:
+        return
+    yield from check_columns(path, edited, [*evidence.classes, "text", "edit"])
+    yield from check_probabilities(path, edited, evidence.classes)
+    made = edit_rows(table, evidence.params.predictions.edited_rows, evidence.params.seed)
+    if len(edited) != len(made):
+        yield f"{path} has {len(edited)} rows; {code('predictions.edited_rows')} gives {len(made)}"
+        return
+    other = (edited[list(made)].astype("str") != made).any(axis=1).to_numpy()
+    yield from name_rows(path, edited, other, f"no edit makes this of a row of {paths.PREDICTIONS}")
 
 
 def divide(path: Path, table: pd.DataFrame) -> dict[str, pd.DataFrame]:

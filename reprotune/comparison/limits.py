@@ -86,6 +86,32 @@ def find_brittle(base: Revision, head: Revision, gate: Gate) -> str:
     )
 
 
+def find_forgotten(base: Revision, head: Revision, gate: Gate) -> str:
+    """Why the gate closes, if tuning raises the loss on general text by more; else empty."""
+    was, now = measure_forgetting(base), measure_forgetting(head)
+    if gate.forgotten is None or was is None:
+        return ""
+    if now is None:
+        return (
+            f"there is no loss on general text in {paths.EVALUATE_METRICS}, so that "
+            "`compare.gate.forgotten` cannot be judged"
+        )
+    if now - was <= gate.forgotten:
+        return ""
+    return (
+        f"tuning raises the loss on general text by {now:.2f} nats, before by {was:.2f} "
+        f"({gate.forgotten:g} are let through)"
+    )
+
+
+def measure_forgetting(side: Revision) -> float | None:
+    """By how much tuning raised the loss on general text; None if that was not asked."""
+    found = side.read_figures(paths.EVALUATE_METRICS, Evaluation)
+    if found is None or found.forgetting is None:
+        return None
+    return found.forgetting.after - found.forgetting.before
+
+
 def tabulate_limits(
     sliced: Sequence[Change], base: Revision, head: Revision, gate: Gate, seed: int
 ) -> list[Section]:

@@ -11,7 +11,7 @@ from reprotune.comparison.revision import Revision
 from reprotune.comparison.statement import tell_rebuild
 from reprotune.comparison.tree import Tree, hash_content, is_under
 
-CODE = ("reprotune/evaluation", "reprotune/tables")  # that makes the figures
+CODE = ("reprotune/evaluation", "reprotune/robustness", "reprotune/tables")  # makes the figures
 NOT_SEEN = (
     "What git does not hold (data and weights in DVC's cache, the training itself) was not looked "
     "at: only a rebuild shows it, as `reprotune verify` makes one."

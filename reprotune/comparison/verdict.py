@@ -8,7 +8,12 @@ from pydantic import ValidationError
 from reprotune.comparison import sections, statistics
 from reprotune.comparison.changed import summarize_changes
 from reprotune.comparison.changes import describe_changes, list_reruns, measure_doubt
-from reprotune.comparison.limits import compare_slices, find_brittle, tabulate_limits
+from reprotune.comparison.limits import (
+    compare_slices,
+    find_brittle,
+    find_forgotten,
+    tabulate_limits,
+)
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
 from reprotune.comparison.report import Report, Section, Verdict, code
@@ -147,8 +152,8 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         verdict = held[0]
         why = f"against the best version so far, {code(best.version.name)}: {held[1]}; {why}"
     sliced = compare_slices(pairs, head, gate, seed)
-    reasons = find_more_doubted(base, head, gate), find_lever(shift, gate)
-    for reason in filter(None, (*reasons, find_brittle(base, head, gate))):
+    others = (find(base, head, gate) for find in (find_more_doubted, find_brittle, find_forgotten))
+    for reason in filter(None, (find_lever(shift, gate), *others)):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     told = [f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have.", pairs.sentence]

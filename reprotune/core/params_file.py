@@ -13,6 +13,7 @@ from reprotune.core.yaml_file import read_yaml
 
 LISTED = 50  # wrong parameters
 SHOWN = 200  # characters of a wrong value
+NUMBERS = ("constrained-float", "constrained-int")  # pydantic's names of what may also be a word
 RENAMED = {  # what a parameter was called before: what it is called now
     "baseline.batch": "baseline.batch_size",
     "evaluate.batch": "predictions.batch_size",
@@ -53,7 +54,7 @@ def load_params(path: Path = paths.PARAMS) -> Params:
 def explain(error: ValidationError) -> str:
     """One line for each violation: key, value and what is allowed."""
     lines = []
-    problems = error.errors(include_url=False)
+    problems = join_words(error.errors(include_url=False))
     for problem in problems[:LISTED]:
         key = ".".join(str(part)[:SHOWN] for part in problem["loc"]) or "(the whole file)"
         kind = problem["type"]
@@ -67,6 +68,20 @@ def explain(error: ValidationError) -> str:
             lines.append(f"{key} is {shorten(problem['input'])}; {problem['msg']}")
     count = f"{len(problems)} parameters are wrong" if len(problems) > 1 else "a parameter is wrong"
     return "\n  ".join([f"{count}:", *lines])
+
+
+def join_words(problems: list[Any]) -> list[dict[str, Any]]:
+    """The violations, of which a value that may be a number or a word has two, as one for each."""
+    joined: list[dict[str, Any]] = []
+    for problem in problems:
+        *place, last = problem["loc"] or ("",)
+        if last in NUMBERS:
+            joined.append(problem | {"loc": tuple(place)})
+        elif str(last).startswith("literal[") and joined and joined[-1]["loc"] == tuple(place):
+            joined[-1]["msg"] += f", or {problem['msg'].removeprefix('Input should be ')}"
+        else:
+            joined.append(problem)
+    return joined
 
 
 def shorten(value: object) -> str:

@@ -1,7 +1,7 @@
 """What is trained and what is kept of it: adapters, a soft prompt, a head, or all weights.
 
-LoRA (Hu et al. 2021), DoRA (Liu et al. 2024), IA3 (Liu et al. 2022) and prompt tuning (Lester et
-al. 2021) as peft has them.
+LoRA (Hu et al. 2021), rsLoRA (Kalajdzievski 2023), DoRA (Liu et al. 2024), IA3 (Liu et al. 2022)
+and prompt tuning (Lester et al. 2021) as peft has them.
 """
 
 import json
@@ -80,6 +80,7 @@ def adapter_config(model: PreTrainedModel, train: Train, encoder: Encoder) -> Pe
         lora_dropout=train.lora.dropout,
         target_modules=targets,
         use_dora=train.method == "dora",
+        use_rslora=train.lora.rank_stabilized,
         bias="none",
         **common,
     )

@@ -54,8 +54,7 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
             scores = found.baselines.items()
             return ", ".join(f"{name} {score.accuracy:.3f}" for name, score in scores)
         case metrics.Train():
-            losses = (f"{name} {loss:.3f}" for name, loss in found.loss.items())
-            return f"{found.rows} rows, {', '.join(losses)}"
+            return describe_training(found)
         case metrics.Predictions():
             return describe_predictions(found)
         case metrics.Evaluation():
@@ -73,6 +72,13 @@ def describe_download(found: metrics.Download) -> str:
     if found.respelt:
         text += f", {sum(found.respelt.values())} labels in another spelling"
     return text
+
+
+def describe_training(found: metrics.Train) -> str:
+    text = f"{found.rows} rows"
+    if found.learning_rate:
+        text += f", learning rate {found.learning_rate:g} by {len(found.trials)} trials"
+    return ", ".join([text, *(f"{name} {loss:.3f}" for name, loss in found.loss.items())])
 
 
 def describe_predictions(found: metrics.Predictions) -> str:

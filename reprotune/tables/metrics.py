@@ -136,12 +136,21 @@ class Baselines(Figures):
     shots: int  # examples that the few-shot prompt had room for
 
 
+class Trial(Figures):
+    """The beginning of a training at one learning rate."""
+
+    learning_rate: float
+    loss: float | None = None  # at its end, on rows before they are learnt from; None: no number
+
+
 class Train(Figures):
     """``metrics/train.json``."""
 
     rows: int  # trained on, once an epoch
     texts_cut: int  # at prompt.max_tokens
     trained_parameters: int  # weights that training may change
+    learning_rate: float | None = None  # if trials chose it
+    trials: list[Trial] = Field(default_factory=list)  # the best first
     loss: dict[str, float]  # at the end: train_loss, validation_loss
 
 

@@ -121,5 +121,5 @@ class Best(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self.keep:
+        if self.weights:
             put_back(self.model, self.weights)

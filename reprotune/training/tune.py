@@ -3,17 +3,16 @@
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from accelerate import PartialState
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from datasets import Dataset
 from transformers import (
     PreTrainedModel,
@@ -28,14 +27,16 @@ from trl import SFTConfig
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Train
-from reprotune.core.printing import say
 from reprotune.core.space import telling
 from reprotune.models.adapters import Tuned, check_room, prepare
 from reprotune.models.encoders import Encoder
 from reprotune.models.loading import DEVICE, Precision
+from reprotune.tables.metrics import Trial
 from reprotune.training.batches import Padding
 from reprotune.training.callbacks import CURVES, Best, Progress
 from reprotune.training.checkpoints import KEPT, Checkpoints, latest
+from reprotune.training.fitting import find_fitting
+from reprotune.training.rates import Stop, find_rate, restoring
 from reprotune.training.trainers import CausalTrainer, Weighted
 
 LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and the end
@@ -144,13 +145,14 @@ def tune(
     precision: Precision,
     checkpoints: Path | None = None,
     watch: Sequence[TrainerCallback] = (),
-) -> tuple[Tuned, pd.DataFrame, pd.DataFrame]:
+) -> tuple[Tuned, list[Trial], pd.DataFrame, pd.DataFrame]:
     """Train by ``train.method``; ``parts`` are the train and validation rows: text and label.
 
     Goes on from the last checkpoint in ``checkpoints``, and leaves new ones there, if any is named.
 
-    Returns the tuned model and two learning curves: step, epoch and train_loss or
-    validation_loss, in nats a target token or, with a classification head, a text.
+    Returns the tuned model, the trials that chose the learning rate, the best first, if it is auto,
+    and two learning curves: step, epoch and train_loss or validation_loss, in nats a target token
+    or, with a classification head, a text.
 
     Raises:
         InputError: the loss is no longer a number, the memory does not suffice, or validation rows
@@ -178,29 +180,38 @@ def tune(
         else None,
     }
     tuned = prepare(model, train, encoder)
+
+    def build(train: Train, place: Path, micro: int) -> Trainer:
+        settings = set_arguments(train, precision, len(train_rows), validate, micro, str(place))
+        with pretend_unquantized(tuned, train.method == "head"):
+            trainer = build_trainer(tuned, encoder, train, settings, data)
+        restore_precision(tuned)
+        return trainer
+
+    def run(
+        train: Train, place: Path, resumed: Path | None, callbacks: Sequence[TrainerCallback]
+    ) -> Trainer:
+        trainer = find_fitting(partial(build, train, place), train)
+        trainer.remove_callback(ProgressCallback)
+        best = [Best(tuned, train, resumed)] if train.keep == "best" or train.patience else []
+        for callback in (Progress(), *best, *callbacks):
+            trainer.add_callback(callback)
+        with telling(place):
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        return trainer
+
+    def attempt(train: Train, place: Path) -> Trainer:
+        with restoring(tuned):
+            return run(train, place, None, [Checkpoints(), Stop()])
+
     with tempfile.TemporaryDirectory() as work, explain_memory():
         folder = checkpoints or Path(work)
+        trials, begun = find_rate(train, attempt, folder / "trials")
+        if trials:
+            train = train.model_copy(update={"learning_rate": trials[0].learning_rate})
         with PartialState().main_process_first():
-            resumed = latest(folder)
-
-        def build(micro: int) -> Trainer:
-            settings = set_arguments(
-                train, precision, len(train_rows), validate, micro, str(folder)
-            )
-            with pretend_unquantized(tuned, train.method == "head"):
-                trainer = build_trainer(tuned, encoder, train, settings, data)
-            restore_precision(tuned)
-            return trainer
-
-        trainer = find_fitting(build, train)
-        trainer.remove_callback(ProgressCallback)
-        callbacks: list[TrainerCallback] = [Progress(), *watch]
-        if train.keep == "best" or train.patience:
-            callbacks.append(Best(tuned, train, resumed))
-        for callback in (*callbacks, Checkpoints()):
-            trainer.add_callback(callback)
-        with telling(folder):
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+            resumed = latest(folder) or latest(begun)
+        trainer = run(train, folder, resumed, [*watch, Checkpoints()])
     history = trainer.state.log_history
     losses = [entry[key] for entry in history for key in LOSSES if key in entry]
     free = [p for p in tuned.parameters() if p.requires_grad]
@@ -210,43 +221,7 @@ def tune(
             "model.compute_dtype bfloat16 or float32 instead of float16"
         )
     train_curve, validation_curve = (learning_curve(history, *pair) for pair in CURVES.items())
-    return tuned, train_curve, validation_curve
-
-
-def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
-    """The trainer with ``train.micro_batch_size``; with auto, the largest that fits the GPU.
-
-    Each size is tried on the longest rows, with room for two moments of every trained weight.
-    """
-    most = train.batch_size // train.processes
-    if train.micro_batch_size != "auto":
-        return build(train.micro_batch_size)
-    if DEVICE == "cpu":  # its memory gives no warning
-        return build(most)
-    for size in (size for size in range(most, 0, -1) if most % size == 0):
-        trainer = build(size)
-        try:
-            probe(trainer, size)
-        except RuntimeError as error:
-            if size == 1 or not should_reduce_batch_size(error):
-                raise
-            clear_device_cache()
-        else:
-            say(f"train.micro_batch_size: {size} fits")
-            return trainer
-    raise AssertionError("the last size returns or raises")
-
-
-def probe(trainer: Trainer, size: int) -> None:
-    """One step forward and back on the longest rows, which leaves no trace."""
-    model, data = cast(Tuned, trainer.model), cast(Dataset, trainer.train_dataset)
-    free = [p for p in model.parameters() if p.requires_grad]
-    moments = [torch.zeros_like(p) for p in free for _ in range(2)]
-    longest = np.argsort([-len(ids) for ids in data["input_ids"]], kind="stable")[:size]
-    with torch.random.fork_rng():
-        trainer.training_step(model, trainer.data_collator([data[int(i)] for i in longest]))
-    model.zero_grad()
-    del moments
+    return tuned, trials, train_curve, validation_curve
 
 
 def restore_precision(model: torch.nn.Module) -> None:

@@ -6,11 +6,13 @@ from reprotune.core import paths
 from reprotune.evaluation import figures, slices
 from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, score, score_subset
+from reprotune.robustness.edits import edit_rows
 from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
 from tests.comparison.test_verdict import CLASSES, predictions, say
 
 SAMPLING = Resampling(confidence=0.95, resamples=2000, seed=1)  # of profiles/builtin.yaml
+EDITED = 100  # so, too
 
 
 def write_figures(*, as_good: bool = False) -> None:
@@ -44,8 +46,8 @@ def write_figures(*, as_good: bool = False) -> None:
     metrics.write(paths.SUMMARY_METRICS, figures.summarize(found))
     kinds = slices.cut_slices(asked.test, set(test["id"][:9]), seed=1)
     kinds.to_csv(paths.SLICES, index=False)
-    edited = test[:0].assign(edit="")
-    edited.to_csv(paths.EDITED, index=False)
+    edited = edit_rows(test, EDITED, SAMPLING.seed)
+    say(edited.assign(predicted=edited["label"])).to_csv(paths.EDITED, index=False)
     limits = find_limits(asked, kinds, tables.read(paths.EDITED), CLASSES, 0.9, SAMPLING.confidence)
     metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"limits": limits}))
     paths.PLOTS.mkdir(exist_ok=True)

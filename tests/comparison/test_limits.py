@@ -1,28 +1,39 @@
 """Kinds of rows that fall and models that grow brittle are named in a comparison."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from reprotune.comparison.limits import find_forgotten
+from reprotune.comparison.revision import WORKSPACE, Revision, read_revision
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
+from reprotune.core.params import Params
+from reprotune.robustness.edits import edit_rows
 from reprotune.tables import predictions as tables
-from tests.comparison.test_verdict import commit, predictions, repository, write_predictions
+from tests.comparison.test_verdict import (
+    ROOT,
+    commit,
+    predictions,
+    repository,
+    say,
+    write_predictions,
+)
 
 __all__ = ["repository"]  # a fixture
 
 
 def write_edited(flipped: int) -> None:
-    """A hundred edited texts, of which so many flip the prediction."""
-    rows = tables.read(paths.PREDICTIONS).head(100)
-    others = rows["predicted"].map(
-        {"negative": "neutral", "neutral": "positive", "positive": "negative"}
-    )
-    said = np.where(np.arange(100) < flipped, others, rows["predicted"])
-    edited = rows.assign(text=rows["text"].str.upper(), edit="upper case", predicted=said)
-    edited.to_csv(paths.EDITED, index=False)
+    """The edited texts of a hundred rows, of which so many flip in all."""
+    rows = tables.read(paths.PREDICTIONS)
+    edited = edit_rows(rows, 100, seed=1)
+    said = edited["id"].map(rows.set_index("id")["predicted"])
+    others = said.map({"negative": "neutral", "neutral": "positive", "positive": "negative"})
+    first = edited["id"].isin(rows["id"].head(flipped))
+    say(edited.assign(predicted=said.mask(first, others))).to_csv(paths.EDITED, index=False)
 
 
 def write_slices() -> None:
@@ -92,3 +103,42 @@ def test_a_base_without_edited_texts_gates_nothing(repository: Path) -> None:
     write_edited(90)
     write_slices()
     assert compare_revisions("main").exit_code == 0
+
+
+def write_forgetting(after: float | None) -> None:
+    figures = json.loads((ROOT / paths.EVALUATE_METRICS).read_text())
+    del figures["forgetting"]
+    if after is not None:
+        figures["forgetting"] = {"before": 3.8, "after": after}
+    paths.EVALUATE_METRICS.write_text(json.dumps(figures))
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "told"),
+    [
+        (8.75, 1.0, "tuning raises the loss on general text by 4.95 nats, before by 0.50 (1 are"),
+        (5.2, 1.0, ""),
+        (None, 1.0, "`compare.gate.forgotten` cannot be judged"),
+        (8.75, None, ""),
+    ],
+)
+def test_a_model_that_has_forgotten_much_more_closes_the_gate_if_it_looks(
+    repository: Path, params: Params, after: float | None, limit: float | None, told: str
+) -> None:
+    gate = params.compare.gate.model_copy(update={"forgotten": limit})
+    write_forgetting(4.3)
+    commit("before")
+    write_forgetting(after)
+    found = find_forgotten(read_revision("HEAD"), Revision(WORKSPACE, None), gate)
+    assert (told in found) if told else not found
+
+
+def test_the_gate_names_what_was_forgotten(repository: Path) -> None:
+    text = paths.PARAMS.read_text()
+    assert "forgotten: null" in text
+    paths.PARAMS.write_text(text.replace("forgotten: null", "forgotten: 0.5"))
+    write_forgetting(4.3)
+    commit("before")
+    write_forgetting(8.75)
+    result = compare_revisions("HEAD")
+    assert result.exit_code and "tuning raises the loss on general text by 4.95" in result.sentence

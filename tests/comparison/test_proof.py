@@ -256,6 +256,18 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "metrics/evaluate.json: `test.accuracy` is ",
     ),
+    "an answer to an edited text": (
+        lambda: edit_table(paths.EDITED, predicted="neutral"),
+        "reports/predictions/edited.csv, row `00004`: the prediction is not its likeliest class",
+    ),
+    "an edited text": (
+        lambda: edit_table(paths.EDITED, text="sales rose"),
+        "reports/predictions/edited.csv, row `00004`: no edit makes this of a row of reports/pred",
+    ),
+    "edited texts that are left out": (
+        lambda: paths.EDITED.write_text(paths.EDITED.read_text().rpartition("0009")[0]),
+        "reports/predictions/edited.csv has ",
+    ),
     "a probability": (
         lambda: edit_table(paths.PREDICTIONS, positive=0.7),
         "reports/predictions/evaluate.csv, row `00000`: its probabilities are none",

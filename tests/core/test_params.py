@@ -32,9 +32,14 @@ def load_edited(folder: Path, pattern: str, replacement: str) -> Params:
     ("key", "value", "said"),
     [
         ("train.learning_rat", 1, "is no parameter; did you mean learning_rate?"),
-        ("train.learning_rate", 0, "is 0; Input should be greater than 0"),
-        ("train.learning_rate", "fast", "is 'fast'; Input should be a valid number"),
-        ("train.learning_rate", INFINITE, "is inf; Input should be a finite number"),
+        ("train.learning_rate", 0, "is 0; Input should be greater than 0, or 'auto'"),
+        ("train.learning_rate", "fast", "is 'fast'; Input should be a valid number, or 'auto'"),
+        ("train.learning_rate", INFINITE, "is inf; Input should be a finite number, or 'auto'"),
+        (
+            "train.micro_batch_size",
+            0,
+            "is 0; Input should be greater than or equal to 1, or 'auto'",
+        ),
         ("train.weight_decay", INFINITE, "is inf; Input should be a finite number"),
         ("roles.near_duplicate_threshold", 1.5, "is 1.5; Input should be less than or equal to 1"),
         ("roles.test_per_class", 0, "is 0; Input should be greater than or equal to 1"),
@@ -73,6 +78,10 @@ def test_a_wrong_value_is_refused_with_its_key_and_what_is_allowed(
         (
             {"prompt.verbalizers": {"negative": " a", "neutral": " a", "positive": " b"}},
             "differ from one another",
+        ),
+        (
+            {"train.learning_rate": "auto", "train.processes": 2, "train.accelerate": "a.yaml"},
+            "learning_rate auto puts the weights back",
         ),
     ],
 )

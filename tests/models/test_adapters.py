@@ -1,6 +1,7 @@
 """Every method on every task and number format: trained, saved, reloaded, merged; or refused."""
 
 import itertools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
@@ -89,7 +91,7 @@ def test_a_method_trains_saves_reloads_and_merges(
     torch.manual_seed(1)
     model = load_model(base, precision, encoder, new_head=True)
     untuned = score_texts(model, encoder, texts, 32, "base")
-    model, curve, _ = tune(model, encoder, (rows[:64], rows[:0]), params.train, precision)
+    model, _, curve, _ = tune(model, encoder, (rows[:64], rows[:0]), params.train, precision)
     assert curve["train_loss"].iloc[-3:].mean() < curve["train_loss"].iloc[:3].mean()
     save_tuned(model, params.train.method, tmp_path / "tuned")
     tuned = score_texts(
@@ -106,6 +108,23 @@ def test_a_method_trains_saves_reloads_and_merges(
     limit = {"nf4": 2e-3, "int8": 1e-2, "none": 1e-4}[params.model.quantization]
     assert np.abs(tuned - after).mean() < limit
     assert (tuned.argmax(1) == after.argmax(1)).mean() > 0.98
+
+
+def test_a_rank_stabilized_adapter_keeps_its_scale_until_it_is_merged(
+    base: Path, rows: pd.DataFrame, changed: Changed, tmp_path: Path
+) -> None:
+    chosen = {"train.lora.rank_stabilized": True, "train.lora.rank": 4, "train.lora.alpha": 10}
+    params = changed(values("lora", "causal", "none") | chosen)
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    precision = Precision("none", False, "float32")
+    model = load_model(base, precision, encoder)
+    model, *_ = tune(model, encoder, (rows[:32], rows[:0]), params.train, precision)
+    scales = [m.scaling["default"] for m in model.modules() if isinstance(m, LoraLayer)]
+    assert set(scales) == {10 / math.sqrt(4)}
+    save_tuned(model, "lora", tmp_path)
+    tuned = score_texts(model, encoder, rows["text"], 32, "tuned")
+    merged, _ = merge(Base(base, precision, encoder), tmp_path)
+    assert np.abs(score_texts(merged, encoder, rows["text"], 32, "merged") - tuned).max() < 1e-3
 
 
 def test_a_soft_prompt_says_the_same_as_new_tokens_as_in_peft(

@@ -68,7 +68,7 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says(
     train = params.train.model_copy(update={"method": method, "epochs": 3, "learning_rate": 5e-3})
     before_training = load_model(folder, precision, reader, new_head=True)
     untuned = score_texts(before_training, reader, rows["text"], 32, "base")
-    model, curve, _ = tune(before_training, reader, (rows[:64], rows[64:80]), train, precision)
+    model, _, curve, _ = tune(before_training, reader, (rows[:64], rows[64:80]), train, precision)
     now = score_texts(model, reader, rows["text"], 32, "in memory")
     save_tuned(model, method, tmp_path / "tuned")
     tuned = Base(folder, precision, reader).load_tuned(tmp_path / "tuned")

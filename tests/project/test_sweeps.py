@@ -170,3 +170,16 @@ def test_a_second_parameter_is_a_line_each() -> None:
     (axes,) = plots.draw_sweep(table, ["a.rate", "rank"], "fit").axes
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["rank 4", "rank 8"]
+
+
+def test_what_each_setting_forgets_is_drawn_beside_what_it_brings() -> None:
+    rows = [
+        {"rate": rate, "seed": seed, "fit": 0.9 + seed / 100, "forgetting.after": 3 + 1000 * rate}
+        for rate in (1e-4, 1e-3)
+        for seed in (1, 2)
+    ]
+    results = pd.DataFrame(rows).assign(trial="")
+    table = seeds.summarize(results, ["rate"], "fit")
+    left, right = plots.draw_sweep(table, ["rate"], "fit").axes
+    assert left.get_xlabel() == "rate" and "loss on general text" in right.get_xlabel()
+    assert {text.get_text(): text.xy[0] for text in right.texts} == {"0.0001": 3.1, "0.001": 4.0}

@@ -20,7 +20,8 @@ from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.data.ids import add_ids
-from reprotune.tables import schemas
+from reprotune.project.summary import describe_finding
+from reprotune.tables import metrics, schemas
 from reprotune.training import checkpoints
 from stages import base_model, train
 from tests import tiny
@@ -77,6 +78,19 @@ def trained() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     files = {"adapter_config.json", "adapter_model.safetensors"}
     assert {file.name for file in paths.TUNED.iterdir()} == files
     return load_file(WEIGHTS), pd.read_csv(paths.TRAIN_CURVE, sep="\t")
+
+
+def test_the_rate_that_trials_chose_is_written_down_beside_them(
+    project: Path, params: Params
+) -> None:
+    train.run(settings(params, {"learning_rate": "auto", "epochs": 1}))
+    found = metrics.read(paths.TRAIN_METRICS, metrics.Train)
+    assert found.learning_rate == found.trials[0].learning_rate
+    losses = [trial.loss for trial in found.trials]
+    assert len(losses) >= 3 and losses == sorted(losses)
+    assert describe_finding(found).startswith(
+        f"75 rows, learning rate {found.learning_rate:g} by {len(losses)} trials, train_loss "
+    )
 
 
 @pytest.mark.slow

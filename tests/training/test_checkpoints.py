@@ -87,6 +87,7 @@ SLOW = pytest.mark.slow
         pytest.param({"keep": "best", "patience": 2, "learning_rate": 3e-2}, "nf4", 23, marks=SLOW),
         pytest.param({"method": "full", "keep": "best"}, "none", 20, marks=SLOW),
         pytest.param({"method": "prompt_tuning"}, "nf4", 7, marks=SLOW),
+        pytest.param({"learning_rate": "auto"}, "nf4", 14, marks=SLOW),
     ],
 )
 def test_a_killed_training_ends_in_the_bytes_of_an_undisturbed_one(

@@ -83,7 +83,7 @@ def test_training_lowers_the_loss_and_the_curve_tells(
     precision = Precision(quantization, double_quantization=False, compute_dtype="float32")
     model = load_model(base, precision, encoder)
     more = settings.model_copy(update={"epochs": 3})
-    _, train_curve, curve = tune(model, encoder, (rows[:64], rows[64:80]), more, precision)
+    _, _, train_curve, curve = tune(model, encoder, (rows[:64], rows[64:80]), more, precision)
     assert list(curve["epoch"]) == [1, 2, 3]
     assert curve["validation_loss"].iloc[-1] < curve["validation_loss"].iloc[0]
     assert train_curve["train_loss"].iloc[-1] < train_curve["train_loss"].iloc[0]
@@ -120,7 +120,7 @@ def test_the_best_weights_are_those_that_are_kept(
     best = settings.model_copy(update={"epochs": 10, "keep": "best"} | whole)
     turned = {"negative": "positive", "positive": "neutral", "neutral": "negative"}
     train, held = rows[:48], rows[:48].assign(label=rows["label"].map(turned))
-    model, _, curve = tune(
+    model, _, _, curve = tune(
         load_model(base, precision, encoder), encoder, (train, held), best, precision
     )
     assert curve["validation_loss"].idxmin() < len(curve) - 1, "what it learns is wrong there"
@@ -172,6 +172,6 @@ def test_the_loss_on_all_text_is_more_than_that_on_the_answer(
     for loss in ("answer", "all"):
         chosen = settings.model_copy(update={"loss": loss, "epochs": 3})
         model = load_model(base, nf4, encoder)
-        _, curve, _ = tune(model, encoder, (rows[:32], rows[:0]), chosen, nf4)
+        _, _, curve, _ = tune(model, encoder, (rows[:32], rows[:0]), chosen, nf4)
         last[loss] = curve["train_loss"].iloc[-1]
     assert last["all"] > last["answer"]

@@ -87,6 +87,7 @@ class Lora(Section):
     alpha: Positive
     dropout: Share
     targets: Literal["all-linear", "attention"]
+    rank_stabilized: bool
 
 
 class Train(Section):
@@ -100,7 +101,7 @@ class Train(Section):
     epochs: PositiveReal
     keep: Literal["last", "best"]
     patience: Positive | None
-    learning_rate: PositiveReal
+    learning_rate: PositiveReal | Literal["auto"]
     lr_scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"]
     warmup_ratio: Share
     weight_decay: Annotated[float, Field(ge=0, le=1e6)]
@@ -133,6 +134,11 @@ class Train(Section):
             (
                 self.accelerate is not None and self.processes == 1,
                 "accelerate configures several processes; set processes too",
+            ),
+            (
+                self.accelerate is not None and self.learning_rate == "auto",
+                "learning_rate auto puts the weights back after each trial, which accelerate may "
+                "have divided among the processes; name a rate, or set accelerate to null",
             ),
         )
         return self
@@ -184,6 +190,7 @@ class Gate(Section):
     test_changed: Share | None = None
     margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     flipped: Share | None = None
+    forgotten: Annotated[float, Field(ge=0, le=1000)] | None = None
 
 
 class Compare(Section):

@@ -1,0 +1,51 @@
+"""How many rows are computed at once: as many as the memory holds."""
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from datasets import Dataset
+from transformers import Trainer
+
+from reprotune.core.params import Train
+from reprotune.core.printing import say
+from reprotune.models.adapters import Tuned
+from reprotune.models.loading import DEVICE
+
+
+def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
+    """The trainer with ``train.micro_batch_size``; with auto, the largest that fits the GPU.
+
+    Each size is tried on the longest rows, with room for two moments of every trained weight.
+    """
+    most = train.batch_size // train.processes
+    if train.micro_batch_size != "auto":
+        return build(train.micro_batch_size)
+    if DEVICE == "cpu":  # its memory gives no warning
+        return build(most)
+    for size in (size for size in range(most, 0, -1) if most % size == 0):
+        trainer = build(size)
+        try:
+            probe(trainer, size)
+        except RuntimeError as error:
+            if size == 1 or not should_reduce_batch_size(error):
+                raise
+            clear_device_cache()
+        else:
+            say(f"train.micro_batch_size: {size} fits")
+            return trainer
+    raise AssertionError("the last size returns or raises")
+
+
+def probe(trainer: Trainer, size: int) -> None:
+    """One step forward and back on the longest rows, which leaves no trace."""
+    model, data = cast(Tuned, trainer.model), cast(Dataset, trainer.train_dataset)
+    free = [p for p in model.parameters() if p.requires_grad]
+    moments = [torch.zeros_like(p) for p in free for _ in range(2)]
+    longest = np.argsort([-len(ids) for ids in data["input_ids"]], kind="stable")[:size]
+    with torch.random.fork_rng():
+        trainer.training_step(model, trainer.data_collator([data[int(i)] for i in longest]))
+    model.zero_grad()
+    del moments
