@@ -16,7 +16,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 VERSION_CHECK := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else \
 	"reprotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)
 
-.PHONY: help install repro test check bench
+.PHONY: help install repro test check bench audit
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,21 @@ check: .venv/.installed ## format, lint, types and the walls between packages
 
 bench: .venv/.installed ## run the benchmarks
 	@$(IN_VENV) python -m benchmarks $(ARGS)
+
+# Strict, for else a package that the service does not answer for would pass.
+audit: .venv/audit/.installed ## look the pinned packages up among the known vulnerabilities (needs the network)
+	@.venv/audit/bin/pip-audit -r requirements.lock --no-deps --disable-pip --strict --progress-spinner off $(ARGS) \
+		> .venv/audit/found 2> .venv/audit/said; code=$$?; \
+	cat .venv/audit/found; tail -n 1 .venv/audit/said >&2; \
+	test $$code = 0 || test -s .venv/audit/found || echo "make audit: nothing was audited: the service gave no answer;" \
+		"see that pypi.org can be reached, or ask another: make audit ARGS='-s osv'" >&2; \
+	exit $$code
+
+# A tool in a place of its own: the packages beside it stay the pinned ones.
+.venv/audit/.installed:
+	@$(PYTHON) -m venv .venv/audit
+	@.venv/audit/bin/python -m pip --disable-pip-version-check -qq install pip-audit==2.10.1
+	@touch $@
 
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c '$(VERSION_CHECK)'
