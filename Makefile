@@ -16,7 +16,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 VERSION_CHECK := import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else \
 	"reprotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v)
 
-.PHONY: help install repro test check bench docs
+.PHONY: help install repro test check bench audit docs
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -46,9 +46,21 @@ docs: .venv/.installed .venv/docs/.installed ## write docs/reference from the so
 	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-.venv/docs/.installed: docs/requirements.txt | .venv/.installed
-	@$(PYTHON) -m venv .venv/docs
-	@.venv/docs/bin/python -m pip --disable-pip-version-check -qq install -r docs/requirements.txt
+# Strict, for else a package that the service does not answer for would pass.
+audit: .venv/audit/.installed ## look the pinned packages up among the known vulnerabilities (needs the network)
+	@.venv/audit/bin/pip-audit -r requirements.lock --no-deps --disable-pip --strict --progress-spinner off $(ARGS) \
+		> .venv/audit/found 2> .venv/audit/said; code=$$?; \
+	cat .venv/audit/found; tail -n 1 .venv/audit/said >&2; \
+	test $$code = 0 || test -s .venv/audit/found || echo "make audit: nothing was audited: the service gave no answer;" \
+		"see that PyPI can be reached, or ask another: make audit ARGS='-s osv'" >&2; \
+	exit $$code
+
+# Tools in places of their own: the packages beside them stay the pinned ones.
+.venv/docs/.installed: TOOL := mkdocs-material==9.8.2
+.venv/audit/.installed: TOOL := pip-audit==2.10.1
+.venv/docs/.installed .venv/audit/.installed: | .venv/.installed
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check -qq install $(TOOL)
 	@touch $@
 
 .venv/.installed: requirements.lock pyproject.toml

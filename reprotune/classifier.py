@@ -1,5 +1,6 @@
 """A tuned model as an object: ``Classifier.load("models/merged").predict(texts)``."""
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
@@ -9,6 +10,7 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
+from reprotune.core.supervision import is_written
 from reprotune.data.reading.cleaning import clean
 from reprotune.models.encoders import Encoder
 from reprotune.models.exported import check_seal, load_certainties, load_classifier
@@ -16,6 +18,7 @@ from reprotune.scoring.scores import Tell, normalize, score_texts
 from reprotune.tables.predictions import DECIMALS
 
 CONFIDENCE = 0.95  # with which an accuracy is proven
+PATIENCE = 20.0  # seconds; DVC removes an export, and its stage puts it back when it has started
 
 
 class Classifier:
@@ -35,7 +38,7 @@ class Classifier:
         Raises:
             InputError: there is no exported model, or it is damaged or of another version.
         """
-        check_seal(Path(folder))
+        wait_for_seal(Path(folder))
         return cls(*load_classifier(Path(folder)), load_certainties(Path(folder)))
 
     @property
@@ -118,6 +121,22 @@ class Classifier:
                 "(roles.validation_per_class)"
             )
         return found
+
+
+def wait_for_seal(folder: Path) -> None:
+    """See that an export is whole; where a stage at work has just removed it, once it is there.
+
+    Raises:
+        InputError: as ``check_seal``.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return check_seal(folder)
+        except InputError:
+            if time.monotonic() > deadline or not is_written(folder):
+                raise
+        time.sleep(0.1)
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:

@@ -30,8 +30,7 @@ BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
 @app.callback()
 def set_up(
     version: Annotated[
-        bool,
-        Option("--version", callback=show_version, is_eager=True, help="Print the version."),
+        bool, Option("--version", callback=show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass
@@ -56,6 +55,8 @@ def check(
 @app.command()
 def verify(
     cache: Annotated[bool, Option("--cache", help="Only read every byte kept here.")] = False,
+    pull: Annotated[bool, Option("--pull", help="The rest comes from DVC's remote.")] = False,
+    sample: Annotated[int | None, Option(min=1, help="Rebuild so many stages alone.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild this commit in a clone, and say what is the same.
@@ -65,7 +66,9 @@ def verify(
     from reprotune.project import integrity, rebuild
     from reprotune.project.checks import tell
 
-    tell(integrity.check_bytes() if cache else rebuild.verify(), as_json)
+    if cache and (pull or sample):
+        raise InputError("verify --cache rebuilds nothing: no --pull and no --sample")
+    tell(integrity.check_bytes() if cache else rebuild.verify(pull, sample), as_json)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The Python API: an exported folder as an object, and a package that is cheap to import."""
 
+import json
 import os
 import random
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 
 import reprotune
 from reprotune import Classifier, InputError
+from reprotune.core.supervision import RWLOCK
 from reprotune.models.exported import CLASSIFIER, SEAL, seal
 from tests import tiny
 
@@ -135,6 +138,20 @@ def test_it_loads_from_anywhere(exported: Path, tmp_path: Path) -> None:
         cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() in Classifier.load(exported).classes
+
+
+def test_an_export_that_dvc_has_just_removed_is_waited_for(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged, noted = tmp_path / "models/merged", tmp_path / RWLOCK
+    noted.parent.mkdir(parents=True)
+    noted.write_text(json.dumps({"write": {str(merged): {"pid": os.getpid(), "cmd": "repro"}}}))
+    Timer(0.3, shutil.copytree, (exported, merged)).start()
+    assert Classifier.load(merged).classes
+    shutil.rmtree(merged)
+    monkeypatch.setattr("reprotune.classifier.PATIENCE", 0)
+    with pytest.raises(InputError, match="no exported model here"):
+        Classifier.load(merged)
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:

@@ -172,6 +172,16 @@ def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None
     assert reproduce(project) == follow(project, begun) == ran
 
 
+def test_going_back_to_parameters_that_were_run_trains_and_exports_nothing(project: Path) -> None:
+    shown = subprocess.run(
+        ["git", "show", "HEAD:dvc.lock"], cwd=project, capture_output=True, check=True
+    )
+    change(project / "params.yaml", {"learning_rate: 2e-3": "learning_rate: 1e-3"})
+    assert reproduce(project) == set()
+    assert (project / "dvc.lock").read_bytes() == shown.stdout
+    assert begin_with(project) == set(), "and every output is in its place"
+
+
 def test_forcing_runs_everything_and_gives_the_same_lock(project: Path) -> None:
     before = (project / "dvc.lock").read_text()
     assert reproduce(project, "--force") == set(STAGES)

@@ -29,12 +29,23 @@ class Statement(BaseModel):
     verdict: Outcome
     reason: str  # the first stage whose outputs are others, and why; empty if none is
     outputs: dict[str, Outcome]
+    sampled: list[str] = []  # the stages that were rebuilt, each from the records of the others;
+    stages: int = 0  # of so many. None are named if all were rebuilt, in turn
+    pulled: bool = False  # what was not rebuilt came from DVC's remote
+
+    @property
+    def scope(self) -> str:
+        """What was rebuilt, and where the rest came from; empty if it was the whole, from here."""
+        named = f"{len(self.sampled)} of {self.stages} stages: {', '.join(self.sampled)}"
+        remote = "what was not rebuilt from DVC's remote"
+        return "; ".join([named] * bool(self.sampled) + [remote] * self.pulled)
 
     @property
     def sentence(self) -> str:
         """What came of it, for people."""
         others = [path for path, found in self.outputs.items() if found != Outcome.IDENTICAL]
-        told = f"{self.commit[:7]}, rebuilt in {self.seconds} s on {self.machine}: {self.verdict}"
+        where = f"{self.machine} ({self.scope})" if self.scope else self.machine
+        told = f"{self.commit[:7]}, rebuilt in {self.seconds} s on {where}: {self.verdict}"
         if not others:
             return f"{told}, {len(self.outputs)} outputs"
         listed = "\n".join(f"  {path}: {self.outputs[path]}" for path in others)
@@ -46,7 +57,9 @@ def tell_rebuild(revision: Revision) -> str:
     said, lock = revision.read_figures(paths.VERIFIED, Statement), revision.read_bytes(LOCK)
     if said is None or lock is None or said.lock != sha256(lock).hexdigest():
         return ""
+    scope = f" ({code(said.scope)})" if said.scope else ""
+    why = f" First {code(said.reason)}." if said.reason else ""
     return (
         f"{code(revision.name)} says of itself that it was rebuilt in a clone, on "
-        f"{code(said.machine)}: {said.verdict}."
+        f"{code(said.machine)}{scope}: {said.verdict}.{why}"
     )

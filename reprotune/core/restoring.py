@@ -1,16 +1,18 @@
-"""What a stage leaves when it fails: the outputs of its last good run, from DVC's cache.
+"""What a stage leaves when it fails: the outputs of its last good run, from DVC's cache or git.
 
-DVC removes a stage's outputs before it runs it, unless they have ``persist: true``.
+DVC removes a stage's outputs before it runs it. ``persist: true`` would keep them, but DVC stores
+no run of such a stage; so a stage with ``meta: {keep: true}`` puts them back as its first act.
 """
 
 import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from reprotune.core import dvc
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file, whole_folder
 from reprotune.core.printing import say
@@ -27,24 +29,57 @@ class Output(NamedTuple):
     md5: str
 
 
+def keep_last(stage: str) -> None:
+    """Have the outputs of a stage's last good run in their place until it makes new ones.
+
+    For a stage that ``dvc.yaml`` says it of. What is kept nowhere stays away, as before a first
+    run; nothing is raised.
+    """
+    try:
+        wanted = read_yaml(dvc.FILE)["stages"][stage]["meta"]["keep"]
+    except (OSError, InputError, LookupError, TypeError):
+        return
+    if wanted:
+        bring(out for out in list_outputs(stage) if not out.path.exists())
+
+
 def restore(stage: str, began: float) -> None:
     """Put back the outputs that are not as they were before a stage ``began`` (a time).
 
     What cannot be put back is named with what brings it; nothing is raised, for the stage has
     its own failure to tell.
     """
-    changed = [out for out in list_outputs(stage) if not is_older(out.path, began)]
-    if not changed:
-        return
-    asked = [sys.executable, "-m", "dvc", "cache", "dir"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-    cache = Path(found.strip()) / "files/md5"
-    for path, md5 in changed:
+    changed = (out for out in list_outputs(stage) if not is_older(out.path, began))
+    for path, error in bring(changed).items():
+        way = "git checkout --" if path.parts[0] in ("metrics", "reports") else "dvc checkout"
+        say(f"{path}: not put back ({error}); {way} {path} brings it", sys.stderr)
+
+
+def bring(outputs: Iterable[Output]) -> dict[Path, Exception]:
+    """Put outputs in their places; those that could not be, with the reason."""
+    failed: dict[Path, Exception] = {}
+    cache = None
+    for path, md5 in outputs:
+        cache = cache or find_cache()
         try:
             put_back(path, md5, cache)
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            way = "git checkout --" if path.parts[0] in ("metrics", "reports") else "dvc checkout"
-            say(f"{path}: not put back ({error}); {way} {path} brings it", sys.stderr)
+        except (OSError, ValueError, LookupError, TypeError, InputError) as error:
+            if not take_from_git(path, md5):
+                failed[path] = error
+    return failed
+
+
+def find_cache() -> Path:
+    """Where DVC keeps files here."""
+    from dvc.config import Config, ConfigError  # takes a moment, and is rarely needed
+
+    here = Path.cwd()
+    root = next((place for place in (here, *here.parents) if (place / ".dvc").is_dir()), here)
+    try:
+        told = Config(str(root / ".dvc"))["cache"].get("dir")
+    except ConfigError:
+        told = None
+    return Path(told or root / ".dvc/cache") / "files/md5"
 
 
 def list_outputs(stage: str) -> Iterator[Output]:
@@ -75,6 +110,20 @@ def put_back(path: Path, md5: str, cache: Path) -> None:
             target = folder / part["relpath"]
             target.parent.mkdir(parents=True, exist_ok=True)
             copy(cache, part["md5"], target)
+
+
+def take_from_git(path: Path, md5: str) -> bool:
+    """Put a file back from the last commit, if it is the same there."""
+    shown = ["git", "show", f"HEAD:./{path.as_posix()}"]
+    done = subprocess.run(shown, capture_output=True, check=False)
+    if done.returncode or hashlib.md5(done.stdout).hexdigest() != md5:
+        return False
+    try:
+        with whole_file(path) as partial:
+            partial.write_bytes(done.stdout)
+    except (OSError, InputError):
+        return False
+    return True
 
 
 def copy(cache: Path, md5: str, target: Path) -> None:

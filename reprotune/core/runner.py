@@ -27,12 +27,13 @@ def main(run: Callable[[Params], Latency | None]) -> None:
     fails, the outputs of its last good run are there again.
     """
     name = Path(sys.argv[0]).stem
+    began = time.time()
     alone = "LOCAL_RANK" not in os.environ  # else the process that started this one sees to it
     try:
         latency = run(load_params())
     except BaseException as error:
         if alone and "DVC_STAGE" in os.environ:
-            restore(name, Process().create_time())
+            restore(name, began)
         end(name, error)
     if alone:
         note_cost(name, time.time() - Process().create_time(), latency)  # with the imports

@@ -67,6 +67,17 @@ def read_running() -> set[int]:
         return set()
 
 
+def is_written(path: Path) -> bool:
+    """Whether a stage is at work that makes this file or folder."""
+    path = path.absolute()
+    try:
+        root = next(place for place in path.parents if (place / RWLOCK).is_file())
+        noted = json.loads((root / RWLOCK).read_bytes())["write"][str(path)]
+        return bool(psutil.pid_exists(int(noted["pid"])))
+    except (StopIteration, OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
 def find_holders(tree: object) -> Iterator[dict[str, int]]:
     """The entries of DVC's rwlock that name a process."""
     if isinstance(tree, dict):

@@ -6,6 +6,7 @@ stages whose numbers it could change.
 
 import importlib.metadata
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,16 +51,24 @@ def render(lock: str) -> str:
 
 
 def find_installed(name: str) -> str:
-    """The version without its build (``2.13.0+cpu`` is ``2.13.0``)."""
-    return importlib.metadata.version(DISTRIBUTIONS.get(name, name)).split("+")[0]
+    """The version without its build (``2.13.0+cpu`` is ``2.13.0``), or that there is none."""
+    try:
+        return importlib.metadata.version(DISTRIBUTIONS.get(name, name)).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def differences(folder: Path = Path()) -> list[str]:
     """The packages of ``pins.yaml`` whose installed version is another one."""
-    pins = re.findall(r'^  (\w+): "(.+)"$', (folder / "pins.yaml").read_text("utf-8"), re.MULTILINE)
+    text = (folder / "pins.yaml").read_text("utf-8")
+    return find_differences(re.findall(r'^  (\w+): "(.+)"$', text, re.MULTILINE))
+
+
+def find_differences(pinned: Iterable[tuple[str, str]]) -> list[str]:
+    """The packages whose installed version is not the pinned one."""
     return [
         f"{name} {installed} (pinned {version})"
-        for name, version in pins
+        for name, version in pinned
         if (installed := find_installed(name)) != version
     ]
 

@@ -1,30 +1,31 @@
 """``reprotune verify``: rebuild a commit in a clone of its own, and say what comes out the same."""
 
-import os
 import platform
-import subprocess
+import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
 
 from reprotune.comparison.contradictions import is_same, is_same_table, list_leaves
-from reprotune.comparison.lineage import find_breaks
-from reprotune.comparison.lock import LOCK, Stage, read_stages
+from reprotune.comparison.lineage import Lineage, find_breaks
+from reprotune.comparison.lock import LOCK, PINS, Stage, list_versions, read_stages
 from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.statement import Outcome, Statement
 from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
-from reprotune.core.supervision import PARENT, SUPERVISED
+from reprotune.core.printing import say
 from reprotune.project import pins
 from reprotune.project.checks import Check
+from reprotune.project.clean_clone import clone, fetch, run
 from reprotune.tables import metrics
 
-STDERR = 2  # its descriptor: stdout is for what verify says
+SHOWN = 3  # changes that are named
 CLOSE = 1e-3  # by which another CPU may compute a figure or a probability differently
 FIGURES = {".json", ".csv", ".tsv"}
 UNKNOWN = (
@@ -33,24 +34,33 @@ UNKNOWN = (
 )
 
 
-def verify() -> Check:
+def verify(pull: bool = False, sample: int | None = None) -> Check:
     """Rebuild what is committed, and note in ``reports/verified.json`` what came of it.
 
-    Nothing of this folder but its commits and the sources in DVC's cache is used, and nothing in
-    it is changed. It takes as long as the whole pipeline.
+    Nothing of this folder but its commits and what DVC keeps is used, and nothing in it is
+    changed. It takes as long as the whole pipeline, or as the stages of a ``sample``. With
+    ``pull``, what is not rebuilt comes from DVC's remote, and else from the cache here.
 
     Raises:
-        InputError: there is no commit with a lock, or a stage cannot be run.
+        InputError: there is no commit with a lock, something is not kept, or a stage fails.
     """
     head = read_revision("HEAD")
     raw = head.read_bytes(LOCK)
     if raw is None:
         raise InputError(f"{head.name} has no {LOCK}: run dvc repro and commit it first")
+    tell_left_out()
+    lineage = Lineage(head)
+    sampled = choose_stages(lineage, sample, str(head.commit)) if sample else []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="reprotune-verify-") as folder:
-        root = clone(Path(folder) / "clone")
-        run(root, "repro", "--force", "--no-run-cache")
-        outcomes = settle(dict(compare_outputs(head, Rebuilt("rebuilt", None, root))))
+        root = clone(Path(folder) / "clone", pull)
+        if sampled:
+            fetch(root, list_inputs(lineage, sampled, root), pull)
+            run(root, "repro", "--force", "--no-run-cache", "--single-item", *sampled)
+        else:
+            run(root, "repro", "--force", "--no-run-cache")
+        found = dict(compare_outputs(head, Rebuilt("rebuilt", None, root), sampled))
+    outcomes = settle(found, whole=not sampled)
     statement = Statement(
         commit=str(head.commit),
         lock=sha256(raw).hexdigest(),
@@ -59,45 +69,51 @@ def verify() -> Check:
         verdict=max(outcomes.values(), key=list(Outcome).index, default=Outcome.IDENTICAL),
         outputs=outcomes,
         reason=explain(head, outcomes),
+        sampled=sampled,
+        stages=len(lineage.noted),
+        pulled=pull,
     )
     metrics.write(paths.VERIFIED, statement)
     drifted = [path for path, found in outcomes.items() if found == Outcome.DRIFTED]
     return Check({"drifted": drifted}, statement.sentence)
 
 
-def clone(target: Path) -> Path:
-    """The committed project in a place of its own, with its sources; the folder of the project."""
-    git("clone", "-q", git("rev-parse", "--show-toplevel").strip(), str(target))
-    root = target / git("rev-parse", "--show-prefix").strip()
-    kept = run(Path(), "cache", "dir", quiet=True).strip()
-    run(root, "cache", "dir", "--local", str(target.parent / "cache"), quiet=True)
-    sources = sorted(str(f.relative_to(root)) for f in root.rglob("*.dvc") if f.is_file())
-    if sources:
-        run(root, "remote", "add", "--local", "verified", kept, quiet=True)
-        run(root, "pull", "-r", "verified", *sources)
-    return root
+def tell_left_out() -> None:
+    """Say which files of this folder differ from the commit that is rebuilt."""
+    changed = git("status", "--porcelain", "--", ".", f":(exclude){paths.VERIFIED}").splitlines()
+    if changed:
+        named = ", ".join(line[3:] for line in changed[:SHOWN]) + ", ..." * (len(changed) > SHOWN)
+        told = f"verify: HEAD is rebuilt, without the uncommitted changes of this folder: {named}"
+        say(told, sys.stderr)
 
 
-def run(root: Path, *command: str, quiet: bool = False) -> str:
-    """What DVC answers; without ``quiet`` it goes to stderr as it comes.
+def choose_stages(lineage: Lineage, count: int, commit: str) -> list[str]:
+    """So many stages, by chance but always the same for a commit; what comes later stands first.
+
+    So each is made before another changes what it was made from.
 
     Raises:
-        InputError: DVC or one of its stages fails.
+        InputError: there are fewer, or they depend on themselves.
     """
-    own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
-        [*SUPERVISED, sys.executable, "-m", "dvc", *command],
-        cwd=root,
-        env=os.environ | {"PATH": own, PARENT: str(os.getpid())},
-        stdout=subprocess.PIPE if quiet else STDERR,
-        stderr=subprocess.PIPE if quiet else None,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        told = f": {done.stderr.strip()}" if quiet else "; its message is above"
-        raise InputError(f"verify: dvc {command[0]} fails in a clone of this commit{told}")
-    return done.stdout or ""
+    names = sorted(lineage.noted)
+    if count > len(names):
+        raise InputError(f"verify --sample {count}: this commit has {len(names)} stages")
+    before = {
+        name: {maker for dep in stage.deps for maker in lineage.find_makers(dep.path)} - {name}
+        for name, stage in lineage.noted.items()
+    }
+    try:
+        ordered = list(TopologicalSorter(before).static_order())
+    except CycleError:
+        raise InputError(f"{LOCK} of {lineage.revision.name}: a stage depends on itself") from None
+    chosen = random.Random(commit).sample(names, count)
+    return [name for name in reversed(ordered) if name in chosen]
+
+
+def list_inputs(lineage: Lineage, stages: Iterable[str], root: Path) -> list[str]:
+    """What these stages read of others and git does not hold."""
+    deps = {dep.path for name in stages for dep in lineage.noted[name].deps}
+    return sorted(path for path in deps if lineage.find_makers(path) and not (root / path).exists())
 
 
 @dataclass(frozen=True)
@@ -117,11 +133,18 @@ class Rebuilt(Revision):
         return [file.relative_to(self.root) for file in files if file.is_file()]
 
 
-def compare_outputs(was: Revision, now: Rebuilt) -> Iterator[tuple[str, Outcome | None]]:
-    """Each output in the order of the stages; None where its bytes alone can be compared."""
+def compare_outputs(
+    was: Revision, now: Rebuilt, only: Sequence[str]
+) -> Iterator[tuple[str, Outcome | None]]:
+    """Each output in the order of the stages; None where its bytes alone can be compared.
+
+    With ``only``, those of these stages.
+    """
     noted, made = read_stages(was), read_stages(now)
     listed = was.read_yaml(dvc.FILE).get("stages")
     for name in listed if isinstance(listed, dict) else {}:
+        if only and name not in only:
+            continue
         hashes = {out.path: out.md5 for out in made.get(name, Stage()).outs}
         for out in noted.get(name, Stage()).outs:
             same = out.md5 is not None and out.md5 == hashes.get(out.path)
@@ -149,9 +172,12 @@ def is_close(was: Revision, now: Revision, file: Path) -> bool:
     return is_same_table(before, after, CLOSE)
 
 
-def settle(outcomes: dict[str, Outcome | None]) -> dict[str, Outcome]:
-    """Other bytes without figures of their own drifted if any figure did."""
-    drifted = Outcome.DRIFTED in outcomes.values()
+def settle(outcomes: dict[str, Outcome | None], whole: bool) -> dict[str, Outcome]:
+    """Other bytes without figures of their own drifted if any figure did.
+
+    And if not the whole was rebuilt, for the figures that would show it may not have been.
+    """
+    drifted = not whole or Outcome.DRIFTED in outcomes.values()
     rest = Outcome.DRIFTED if drifted else Outcome.SAME
     return {path: outcome or rest for path, outcome in outcomes.items()}
 
@@ -163,13 +189,13 @@ def explain(head: Revision, outcomes: dict[str, Outcome]) -> str:
     first = next((path for path, found in outcomes.items() if found != Outcome.IDENTICAL), None)
     if first is None:
         return ""
+    told = []
     if why := find_breaks(head).get(makers[first]):
-        told = f"its record is not of this commit: {', '.join(why)}"
-    elif wrong := pins.differences():
-        told = f"the installed packages are others: {', '.join(wrong)}"
-    else:
-        told = UNKNOWN
-    return f"{makers[first]}: {told}"
+        told.append(f"its record is not of this commit: {', '.join(why)}")
+    pinned = list_versions(stages[makers[first]].params.get(PINS.as_posix(), {}))
+    if wrong := pins.find_differences(pinned):
+        told.append(f"the installed packages are others: {', '.join(wrong)}")
+    return f"{makers[first]}: {'; '.join(told) or UNKNOWN}"
 
 
 def name_machine() -> str:
