@@ -14,7 +14,8 @@ from reprotune.core.errors import InputError
 from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import end, say
 from reprotune.project import flows
-from reprotune.project.options import repeat_options, show_version
+from reprotune.project.asking import predict, score
+from reprotune.project.options import AsJson, repeat_options, show_version
 from reprotune.review.command import review
 
 app = typer.Typer(
@@ -22,9 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-AsJson = Annotated[bool, Option("--json", help="Print one JSON object and no text.")]
-Model = Annotated[Path, Option(help="Folder of an exported model.")]
-BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
 
 
 @app.callback()
@@ -204,65 +202,8 @@ def plots(
     say("\n".join(map(str, written)))
 
 
-@app.command()
-def predict(
-    inputs: Annotated[
-        list[str],
-        Argument(metavar="INPUT", help="Texts, or one file, or - for standard input."),
-    ],
-    model: Model = paths.MERGED,
-    text_column: Annotated[
-        list[str], Option(metavar="COLUMN...", help="Of the texts, as for init.  [text]")
-    ] = [],  # noqa: B006
-    output: Annotated[
-        Path | None, Option(help="File to write.", show_default="the terminal")
-    ] = None,
-    form: Annotated[
-        str | None, Option("--format", help="csv, jsonl or parquet.  [output's ending]")
-    ] = None,
-    input_format: Annotated[str | None, Option(help="Of standard input.  [lines]")] = None,
-    batch_size: BatchSize = 64,
-    abstain: Annotated[
-        float | None, Option(metavar="ACCURACY", help="Answer only what is proven to reach it.")
-    ] = None,
-    guard_cells: Annotated[
-        bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
-    ] = True,
-) -> None:
-    """Label texts with the exported model.
-
-    Files: CSV, TSV, JSONL, Parquet, and txt, in which each line is a text.
-    A row without a text is kept, with the reason. A run that was killed is gone on from.
-    """
-    from reprotune.project.predict import Wanted, predict
-
-    predict(Wanted(
-        inputs, model, join_columns(text_column), output, form, input_format, batch_size,
-        guard_cells, abstain,
-    ))  # fmt: skip
-
-
-@app.command()
-def score(
-    file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")],
-    text_column: Annotated[
-        list[str], Option(metavar="COLUMN...", help="As in the parameters, if not.")
-    ] = [],  # noqa: B006
-    label_column: Annotated[str | None, Option(help="The same.")] = None,
-    model: Model = paths.MERGED,
-    against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
-    batch_size: BatchSize = 64,
-    as_json: AsJson = False,
-) -> None:
-    """Say what the exported model is worth on a later file.
-
-    The JSON has the figures of metrics/evaluate.json, and rows_left_out.
-    """
-    from reprotune.project.score import Wanted, score
-
-    score(
-        Wanted(file, join_columns(text_column), label_column, model, against, batch_size), as_json
-    )
+app.command()(predict)
+app.command()(score)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.robustness.edits import edit_rows
-from reprotune.tables import metrics
+from reprotune.tables.figures import round_figures
 from reprotune.tables.predictions import DECIMALS
 
 NOISE = 1e-5  # by which another CPU may compute a figure differently
@@ -122,7 +122,7 @@ def name_rows(path: Path, table: pd.DataFrame, wrong: np.ndarray, why: str) -> I
 def compare_figures(path: Path, found: object, expected: BaseModel) -> Iterator[str]:
     """Where the figures of a file are not those that follow."""
     values = expected.model_dump(by_alias=True, exclude_defaults=True)
-    was, now = dict(list_leaves(found)), dict(list_leaves(metrics.round_figures(values)))
+    was, now = dict(list_leaves(found)), dict(list_leaves(round_figures(values)))
     for key, value in now.items():
         if key not in was or not is_same(was[key], value):
             told, made = (code(str(one)) for one in (was.get(key), value))

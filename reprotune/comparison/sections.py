@@ -19,6 +19,14 @@ LIST = 10  # texts of a kind
 PRIMARY = {"accuracy": "accuracy", "macro_f1": "macro-F1"}  # compare.gate.metric: its figure
 
 
+def name_side(revisions: Sequence[Revision]) -> str:
+    return ", ".join(
+        one.name if one.commit is None else f"{one.name} ({one.commit[:7]})"
+        if not one.commit.startswith(one.name) else one.name[:7]
+        for one in revisions
+    )  # fmt: skip
+
+
 def format_points(value: float) -> str:
     return f"{100 * value:+.1f}"
 

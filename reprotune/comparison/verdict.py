@@ -18,7 +18,7 @@ from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
 from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
-from reprotune.comparison.sections import describe, format_p_value, format_points
+from reprotune.comparison.sections import describe, format_p_value, format_points, name_side
 from reprotune.comparison.sensitivity import POWER, find_detectable
 from reprotune.comparison.statistics import Change
 from reprotune.comparison.testset import Shift, find_lever, list_test_labels, measure_shift
@@ -216,14 +216,6 @@ def tell_head(head: Revision) -> str:
     """What the baselines say of the new model; empty if it beats them all."""
     known = head.read_figures(paths.EVALUATE_METRICS, Evaluation)
     return tell_worth(known.gain_over, code) if known else ""
-
-
-def name_side(revisions: Sequence[Revision]) -> str:
-    return ", ".join(
-        one.name if one.commit is None else f"{one.name} ({one.commit[:7]})"
-        if not one.commit.startswith(one.name) else one.name[:7]
-        for one in revisions
-    )  # fmt: skip
 
 
 def measure(pairs: Pairs, gate: Gate, seed: int) -> tuple[list[Change], list[Change]]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from reprotune.core.printing import say
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
 SEVERAL = {
     "init": {"--classes", "--names", "--text"},
     "use": {"--data"},

@@ -29,6 +29,7 @@ from reprotune.project.terminal import put
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
+from reprotune.tables.figures import round_figures
 
 UNTAUGHT = pd.DataFrame({"text": [], "label": []}, dtype="str")  # training rows that are not here
 
@@ -58,7 +59,7 @@ def score(wanted: Wanted, as_json: bool) -> None:
         values = found.model_dump(by_alias=True, exclude_defaults=True)
         del values["without_doubted"]  # no audit has seen these rows
         values["rows_left_out"] = report.count
-        say(json.dumps(records.round_figures(values), ensure_ascii=False))
+        say(json.dumps(round_figures(values), ensure_ascii=False))
         return
     put(tabulate(found))
     say(describe(found))

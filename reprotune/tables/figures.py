@@ -1,5 +1,7 @@
 """What every file of figures is made of."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 Interval = tuple[float, float]
@@ -24,3 +26,12 @@ class Calibration(Figures):
     temperature: float  # by which scores are divided; 1: none helps
     before: Losses  # with temperature 1
     after: Losses  # with this one
+
+
+def round_figures(value: Any) -> Any:
+    """The same with at most six decimals: what is noise is not shown as change."""
+    if isinstance(value, dict):
+        return {str(key): round_figures(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [round_figures(item) for item in value]
+    return round(float(value), 6) if isinstance(value, float) else value

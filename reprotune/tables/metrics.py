@@ -6,13 +6,13 @@ losses are in nats, intervals are (lower, upper) at ``evaluate.confidence``.
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-from reprotune.tables.figures import Calibration, Figures, Interval, OfClass
+from reprotune.tables.figures import Calibration, Figures, Interval, OfClass, round_figures
 from reprotune.tables.limits import Limits
 from reprotune.tables.reviewed import Reviewed
 
@@ -139,7 +139,7 @@ class Baselines(Figures):
 class Trial(Figures):
     """The beginning of a training at one learning rate."""
 
-    learning_rate: float
+    learning_rate: float  # of the whole training, where its schedule peaks
     loss: float | None = None  # at its end, on rows before they are learnt from; None: no number
 
 
@@ -295,11 +295,3 @@ def parse(text: str, kind: type[Record], where: Path | str) -> Record:
             f"{where}: not the figures that this version writes ({place} {first['msg']}); "
             "run dvc repro"
         ) from None
-
-
-def round_figures(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): round_figures(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [round_figures(item) for item in value]
-    return round(float(value), 6) if isinstance(value, float) else value

@@ -7,7 +7,7 @@ class Powered(Figures):
     """Accuracy of a predictor against the truth, which is known for the sampled rows alone."""
 
     accuracy: float  # prediction-powered: all test rows' labels, put right by the sample
-    interval: Interval
+    interval: Interval  # of it
     power: float  # how far the labels are relied on, from 0 to 1: the lambda of PPI++
     sample: float  # accuracy on the sampled rows alone
     sample_interval: Interval  # Wilson's
