@@ -83,7 +83,17 @@ def look_for_texts(path: Path, column: str | None) -> tuple[Incoming, str]:
 
 
 def look_into(path: Path, column: str) -> Incoming:
-    return incoming.look_through(path, list_fields(column) or [column])
+    """A file with the columns of a template or, though its name has braces, with the one column."""
+    fields = list_fields(column)
+    try:
+        return incoming.look_through(path, fields or [column])
+    except InputError as error:
+        if not fields:
+            raise
+        try:
+            return incoming.look_through(path, [column])
+        except InputError:
+            raise error from None
 
 
 def read_column() -> str | None:
