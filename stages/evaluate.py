@@ -44,7 +44,9 @@ def run(
         table, others, schemas.read(roles, schemas.Roles), doubts, sampling.confidence
     )
     with threadpool_limits(1):
-        kinds = slices.cut_slices(table, figures.list_doubted(doubts), params.seed)
+        kinds = slices.cut_slices(
+            table, figures.list_doubted(doubts), params.seed, params.text.units
+        )
     limits = find_limits(
         asked,
         kinds,

@@ -20,13 +20,15 @@ NAMED = 3  # words of a topic
 LEAST = 10  # rows of a slice
 
 
-def cut_slices(table: pd.DataFrame, doubted: set[str], seed: int) -> pd.DataFrame:
+def cut_slices(
+    table: pd.DataFrame, doubted: set[str], seed: int, units: str = "words"
+) -> pd.DataFrame:
     """Columns id, length, words and doubt: of which kind each row is; empty is of none."""
     return pd.DataFrame(
         {
             "id": table["id"],
             "length": bin_lengths(table["text"].str.len().to_numpy()),
-            "words": find_topics(table["text"], seed),
+            "words": find_topics(table["text"], seed, units),
             "doubt": np.where(table["id"].isin(list(doubted)), "label doubted", ""),
         }
     )
@@ -40,11 +42,12 @@ def bin_lengths(lengths: np.ndarray) -> list[str]:
     return ["{} to {} characters".format(*bounds[k]) for k in place]
 
 
-def find_topics(texts: pd.Series, seed: int) -> list[str]:
-    """Clusters of TF-IDF, each named after the words that set it apart."""
+def find_topics(texts: pd.Series, seed: int, units: str = "words") -> list[str]:
+    """Clusters of TF-IDF, each named after the words, or character pairs, that set it apart."""
+    pairs = {} if units == "words" else {"analyzer": "char", "ngram_range": (2, 2)}
     count = min(TOPICS, len(texts) // (2 * LEAST))
     try:
-        vectorizer = TfidfVectorizer(min_df=2, max_df=0.5, sublinear_tf=True)
+        vectorizer = TfidfVectorizer(min_df=2, max_df=0.5, sublinear_tf=True, **pairs)
         weights = vectorizer.fit_transform(texts)
     except ValueError:  # no word that some texts share and some not
         count = 0

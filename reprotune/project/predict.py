@@ -17,6 +17,7 @@ import reprotune
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params.fields import list_fields
+from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.data.reading.formats import PACKED, READABLE
 from reprotune.project import incoming, labelling, outgoing
@@ -60,10 +61,48 @@ def predict(wanted: Wanted) -> None:
         else:
             show_answers(wanted.inputs, wanted)
         return
-    column = wanted.text_column or "text"
     with open_input(wanted) as path:
-        needed = list_fields(column) or [column]
-        label(incoming.look_through(path, needed), column, form, wanted)
+        given, column = look_for_texts(path, wanted.text_column)
+        label(given, column, form, wanted)
+
+
+def look_for_texts(path: Path, column: str | None) -> tuple[Incoming, str]:
+    """A file and where its texts are: as asked for, else in ``text``, else as the parameters say.
+
+    Raises:
+        InputError: they are in none of these, or the file cannot be read.
+    """
+    try:
+        return look_into(path, column or "text"), column or "text"
+    except InputError:
+        known = None if column else read_column()
+        if known is None:
+            raise
+    given = look_into(path, known)
+    say(f"the texts are read from {known!r}, as {paths.PARAMS} says", sys.stderr)
+    return given, known
+
+
+def look_into(path: Path, column: str) -> Incoming:
+    """A file with the columns of a template or, though its name has braces, with the one column."""
+    fields = list_fields(column)
+    try:
+        return incoming.look_through(path, fields or [column])
+    except InputError as error:
+        if not fields:
+            raise
+        try:
+            return incoming.look_through(path, [column])
+        except InputError:
+            raise error from None
+
+
+def read_column() -> str | None:
+    """The column or template of the texts in the parameters of this folder, if it has any."""
+    try:
+        return str(load_params().download.text_column)
+    except InputError:
+        return None
 
 
 def names_file(argument: str) -> bool:

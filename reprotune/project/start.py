@@ -36,6 +36,10 @@ def start(wanted: Wanted, minutes: float = 0) -> None:
         say(f"\nTraining reads {round(share * rows)} of {rows} rows (train.fraction)")
     if wanted.model is None:
         say(BUILTIN)
+    if params.roles.strategy == "hashed":
+        say(
+            "\nIf rows will be added (reprotune retrain): with --growing, test rows stay test rows."
+        )
     say(
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"

@@ -1,5 +1,6 @@
 """Texts of several columns are written into the parameters and read so everywhere."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.params import Download
 from reprotune.core.params.fields import join_columns, list_fields
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.columns import fill
@@ -17,6 +19,7 @@ from reprotune.project.incoming import look_through
 from reprotune.project.init import Wanted, init, report
 from reprotune.project.labelling import Report, divide
 from reprotune.project.options import repeat_options
+from reprotune.project.predict import look_for_texts
 from reprotune.project.score import Wanted as Scored
 from reprotune.project.score import read_rows
 from reprotune.tables import metrics
@@ -121,6 +124,24 @@ def test_the_texts_of_a_model_are_those_that_predict_and_score_read(
     assert heard.sentence.endswith("3 rows have some of the text columns empty")
     scored, _ = read_rows(Scored(Path(name), label_column=label), params)
     assert scored["text"].tolist() == taught
+
+
+def test_the_name_of_a_column_may_have_braces(project: Path) -> None:
+    make_rows(60).rename(columns={"body": "text {en}"}).to_csv("a.csv", index=False)
+    init(Wanted([Path("a.csv")], text="text {en}", label="label", bad_rows=0.1))
+    download.run(load_params())
+    taught = pd.read_parquet(paths.RAW)["text"].tolist()
+    given, column = look_for_texts(Path("a.csv"), "text {en}")
+    asked = [one for part in divide(given, column, Report()) for one in part]
+    assert [one.text for one in asked if not one.problem] == taught and taught[0] == "Body 0 of it"
+
+
+def test_a_position_of_columns_without_a_header_is_a_number(project: Path) -> None:
+    known = load_params(paths.PROFILES / "builtin.yaml").download.model_dump()
+    for text, works in (("{0} {2}", True), ("{0} {a}", False), ("0", False), (0, True)):
+        values = known | {"header": False, "text_column": text, "label_column": 1}
+        with contextlib.nullcontext() if works else pytest.raises(ValueError, match="positions"):
+            Download.model_validate(values)
 
 
 def test_a_column_of_a_template_that_is_not_there_is_named(project: Path) -> None:

@@ -30,7 +30,7 @@ def write_texts(count: int, old: list[str], draw: random.Random) -> list[str]:
 
 def assigned(texts: list[str], seed: int = 1) -> pd.DataFrame:
     """The rows by text, with their group and role."""
-    labels = ["rare" if len(text) % 5 == 0 else "common" for text in texts]
+    labels = ["rare" if text.count("a") % 5 == 0 else "common" for text in texts]
     rows = group_rows(pd.DataFrame({"text": texts, "label": labels, "split": None}), 0.8, seed)
     role = assign(rows, growing(), ["common", "rare"], seed)
     return rows.assign(role=role).set_index("text")
@@ -57,6 +57,7 @@ def test_ten_retrainings_change_no_test_and_no_validation_row_and_training_grows
 def test_the_shares_are_about_those_asked_for_in_every_class() -> None:
     rows = assigned(write_texts(3000, [], random.Random(2)))
     shares = pd.crosstab(rows["label"], rows["role"], normalize="index")
+    assert set(shares.index) == {"common", "rare"}
     assert shares["test"].between(0.17, 0.23).all()
     assert shares["validation"].between(0.08, 0.12).all()
 

@@ -278,6 +278,26 @@ def test_an_empty_text_on_the_command_line_has_no_answer(
     assert "empty text" in second and not set(second.split()) & set(CLASSES)
 
 
+def test_texts_are_looked_for_where_the_parameters_say(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = (ROOT / "profiles/builtin.yaml").read_text().replace(
+        "text_column: text ", 'text_column: "{title}: {body}" '
+    )  # fmt: skip
+    Path("params.yaml").write_text(known)
+    Path("own.csv").write_text("title,body\nSales,rose\n,fell\n,\n")
+    predict(exported, "own.csv", "--output", "out.csv")
+    said = capsys.readouterr().err
+    assert "the texts are read from '{title}: {body}', as params.yaml says" in said
+    assert "1 rows have some of the text columns empty" in said
+    Path("same.csv").write_text("text\nSales: rose\nfell\n")
+    predict(exported, "same.csv", "--output", "same_out.csv")
+    answers = [read(name)[CLASSES].head(2).astype(float) for name in ("out.csv", "same_out.csv")]
+    assert answers[0].equals(answers[1])
+    predict(exported, "own.csv", "--text-column", "title", "body", "--output", "out.csv")
+    assert list(read("out.csv")["problem"]) == ["", "", "empty text"]
+
+
 def test_a_text_has_one_answer_whatever_its_line_breaks(exported: Path) -> None:
     cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
     Path("in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())

@@ -9,6 +9,7 @@ import pytest
 from reprotune.data.audit import judge_labels
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.evaluation.baselines import tfidf
+from reprotune.evaluation.slices import find_topics
 from reprotune.project.scripts import choose_units
 
 SUBJECTS = "公司 银行 集团 市场 工厂 商店 机场 铁路 电厂 港口".split()
@@ -53,6 +54,12 @@ def test_tfidf_and_the_judge_of_labels_read_characters(units: str, low: float, h
     codes = pd.Categorical(train["label"], categories=CLASSES).codes
     judged = judge_labels(rows, codes, 3, 1, units).argmax(axis=1) == codes
     assert low <= judged.mean() <= high
+
+
+def test_topics_are_found_and_named_by_characters() -> None:
+    named = set(find_topics(write_news(90, seed=5)["text"], 1, "characters"))
+    parts = [part for name in named for part in name.split(", ")]
+    assert len(named) > 1 and {len(part) for part in parts} == {2}
 
 
 @pytest.mark.parametrize(

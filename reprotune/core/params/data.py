@@ -65,8 +65,9 @@ class Download(Section):
 
     @model_validator(mode="after")
     def complete(self) -> Self:
-        columns = [*(list_fields(self.text_column) or (self.text_column,)), self.label_column]
-        named = any(isinstance(c, str) and not c.isdecimal() for c in columns)
+        fields = list_fields(self.text_column)
+        texts = [int(c) if c.isdecimal() else c for c in fields] or [self.text_column]
+        named = any(isinstance(c, str) for c in (*texts, self.label_column))
         unhashed = any(file.sha256 is None for file in self.files)
         unlabelled = self.label_column is None and any(file.label is None for file in self.files)
         classes = self.classes

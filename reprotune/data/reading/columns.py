@@ -14,14 +14,15 @@ EMPTY = "empty text"  # as find_fault calls it
 def take_text(column: str, cells: Mapping[str, object]) -> object:
     """The cell of the text in a row, or what a template makes of several."""
     fields = list_fields(column)
-    if fields:
+    if fields and column not in cells:
         return fill(column, [find_cell(name, cells) for name in fields])
     return find_cell(column, cells)
 
 
 def lacks_part(column: str, cells: Mapping[str, object]) -> bool:
     """Whether some of the columns of a template have nothing in a row, and others something."""
-    parts = [find_cell(name, cells) for name in list_fields(column)]
+    fields = [] if column in cells else list_fields(column)
+    parts = [find_cell(name, cells) for name in fields]
     empty = [find_fault(part, "text") == EMPTY for part in parts]
     return any(empty) and not all(empty)
 

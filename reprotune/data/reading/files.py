@@ -172,7 +172,7 @@ def find_texts(frame: pd.DataFrame, column: str | int, path: str) -> pd.DataFram
     The latter says of which rows some of several columns are empty.
     """
     fields = list_fields(column)
-    if not fields:
+    if not fields or column in frame:
         cells = find_column(frame, column, path, "text_column")
         return cells.to_frame("text").assign(partial=False)
     names = [name if name in frame or not name.isdecimal() else int(name) for name in fields]
