@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reprotune.comparison.plots import COLOURS, PICTURES, STYLE, shorten
+from reprotune.comparison.plots import COLOURS, MANY, PICTURES, STYLE, choose_size, shorten
 from reprotune.comparison.statistics import Change
 from reprotune.core import paths
 
@@ -23,12 +23,15 @@ def draw_over(name: str, before: Path, after: Path) -> Figure | None:
     """A picture of two runs' folders; None if neither has its data."""
     draw, needed = PICTURES[name]
     sides = [folder for folder in (before, after) if (folder / needed).is_file()]
-    if len(sides) > 1 and name not in FRONT and list_names(before) != list_names(after):
+    names = list_names(after)
+    is_other = name not in FRONT and (list_names(before) != names or len(names) > MANY)
+    if len(sides) > 1 and is_other:
         sides = [after]  # colours and places are those of the classes
     if not sides:
         return None
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 3.8), layout="constrained")
+        size = choose_size(len(names) if name == "classes" else 1)
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         for folder in sides:
             if axes.has_data():

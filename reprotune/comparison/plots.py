@@ -20,6 +20,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # 
 WIDE = 20  # ratio of the largest to the least loss from which the scale is logarithmic
 MOST_NUMBERS = 8  # classes whose counts are written into the matrix
 FORGETTING = "forgetting.after"  # of metrics/evaluate.json
+MANY = 30  # classes beyond which only what stands out is drawn
+PAIRS = 25  # of classes that are taken for each other
+MARKED = 5  # curves with a colour and a name, of many
 STYLE: Any = {
     "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
@@ -49,6 +52,11 @@ def draw_losses(axes: Axes, folder: Path) -> None:
 def draw_confusion(axes: Axes, folder: Path) -> None:
     said = cells.read(folder / paths.CONFUSION, dtype="str")
     names = sorted(set(said["label"]) | set(said["predicted"]))
+    if len(names) > MANY:
+        pairs = count_pairs(said).sort_values(ascending=False, kind="stable")[:PAIRS]
+        draw_pairs(axes, pairs, COLOURS[0])
+        axes.set_title(f"Most confused of {len(names)} classes ({len(said)} test rows)")
+        return
     counts = pd.crosstab(said["label"], said["predicted"])
     counts = counts.reindex(index=names, columns=names, fill_value=0)
     draw_matrix(axes, counts.to_numpy(), names)
@@ -63,6 +71,9 @@ def draw_confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=choose_size(len(names)), layout="constrained")
         axes = figure.subplots()
+        if len(names) > MANY:
+            draw_pair_changes(axes, old, new)
+            return figure
         most = max(1, int(abs(change).max()))
         axes.imshow(change, cmap="RdBu", vmin=-most, vmax=most)
         label_axes(axes, names)
@@ -76,6 +87,32 @@ def draw_confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]
                 )  # fmt: skip
         axes.set_title("Confusion matrix: rows after (and change)")
         return figure
+
+
+def count_pairs(said: pd.DataFrame) -> pd.Series:
+    """How many rows of a label were taken for another class."""
+    wrong = said[said["label"] != said["predicted"]]
+    return wrong.groupby(["label", "predicted"]).size()
+
+
+def draw_pairs(axes: Axes, pairs: pd.Series, colours: str | list[str]) -> None:
+    """A bar a pair of classes, the first at the top."""
+    names = [f"{shorten(label)} → {shorten(predicted)}" for label, predicted in pairs.index]
+    axes.barh(range(len(pairs)), pairs, color=colours)
+    axes.set_yticks(range(len(pairs)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("rows of the first class that were taken for the second")
+
+
+def draw_pair_changes(axes: Axes, old: pd.DataFrame, new: pd.DataFrame) -> None:
+    """The pairs that are now taken for each other more often, or less."""
+    change = count_pairs(new).sub(count_pairs(old), fill_value=0).astype("int")
+    change = change[change != 0]
+    order = change.abs().sort_values(ascending=False, kind="stable").index
+    found = change.reindex(order)[:PAIRS].sort_values(ascending=False, kind="stable")
+    draw_pairs(axes, found, [COLOURS[1] if rows > 0 else COLOURS[2] for rows in found])
+    axes.axvline(0, color="grey", linewidth=0.8)
+    axes.set_title("Confused pairs: more rows than before (green: fewer)")
 
 
 def choose_size(classes: int) -> tuple[float, float]:
@@ -111,12 +148,16 @@ def shorten(name: str) -> str:
 
 def draw_classes(axes: Axes, folder: Path) -> None:
     table = cells.read(folder / paths.CLASSWISE, dtype={"class": "str"})
+    title = "Each class"
+    if len(table) > MANY:
+        title = f"The {MANY} classes of lowest recall, of {len(table)}"
+        table = table.sort_values("recall", kind="stable")[:MANY]
     places = np.arange(len(table))
     for number, key in enumerate(("precision", "recall", "f1")):
         axes.barh(places + (number - 1) * 0.27, table[key], height=0.25, label=key)
     axes.set_yticks(places, [shorten(name) for name in table["class"]])
     axes.invert_yaxis()
-    axes.set(title="Each class", xlim=(0, 1))
+    axes.set(title=title, xlim=(0, 1))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 
 
@@ -159,11 +200,16 @@ def draw_precision_recall(axes: Axes, folder: Path) -> None:
 
 def draw_curves(axes: Axes, file: Path) -> None:
     table = cells.read(file, dtype={"class": "str"})
-    groups = table.groupby("class", sort=False)
-    for name, part in groups:
-        axes.plot(part.iloc[:, 1], part.iloc[:, 2], linewidth=1.2, label=shorten(str(name)))
-    if groups.ngroups <= MOST_NUMBERS:
-        axes.legend()
+    parts = {str(name): part for name, part in table.groupby("class", sort=False)}
+    areas = {name: abs(np.trapezoid(p.iloc[:, 2], p.iloc[:, 1])) for name, p in parts.items()}
+    lowest = sorted(parts, key=lambda name: areas[name])
+    marked = list(parts) if len(parts) <= MOST_NUMBERS else lowest[:MARKED]
+    for name in lowest[::-1]:  # the marked ones on top
+        if name not in marked:
+            axes.plot(*parts[name].iloc[:, 1:3].T.to_numpy(), color="lightgrey", linewidth=0.6)
+    for name in marked:
+        axes.plot(*parts[name].iloc[:, 1:3].T.to_numpy(), linewidth=1.2, label=shorten(name))
+    axes.legend(title="lowest" if len(marked) < len(parts) else None)
 
 
 Draw = Callable[[Axes, Path], None]

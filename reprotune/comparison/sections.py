@@ -56,8 +56,10 @@ def tabulate_metrics(changes: Sequence[Change], gate: Gate) -> Section:
 
 def tabulate_recalls(recalls: Sequence[Change]) -> Section:
     headers = ("class", "recall before", "after", "change", "interval", "p", "p corrected")
-    rows = [[Data(change.name), *list_cells(change)[1:]] for change in recalls]
-    return Section("Each class", [], headers, rows)
+    is_long = len(recalls) > plots.MANY
+    order = sorted(recalls, key=lambda change: change.head) if is_long else recalls
+    rows = [[Data(change.name), *list_cells(change)[1:]] for change in order]
+    return Section("Each class", [], headers, rows, is_folded=is_long)
 
 
 def tabulate_precisions(pairs: Pairs) -> list[Section]:
@@ -120,6 +122,8 @@ def list_flips(pairs: Pairs) -> list[Section]:
 def draw_differences(changes: Sequence[Change], recalls: Sequence[Change]) -> Section:
     """One picture of every difference with its interval."""
     caption = "after minus before, with intervals; filled: significant"
+    if len(recalls) > overlays.MOST_LISTED:
+        caption += f"; the {overlays.MOST_LISTED} of {len(recalls)} classes that lost most"
     return Section("All differences", pictures=[(caption, overlays.draw_forest(changes, recalls))])
 
 

@@ -63,10 +63,14 @@ class Trial:
 
 
 def choose(sought: Sought, delimiters: Sequence[str] = DELIMITERS) -> Dialect:
-    """The dialect that fits; without any, that of the commonest delimiter, for its message."""
-    found = [trial for mark in delimiters if (trial := try_delimiter(sought, mark))]
-    if found:
-        return min(found, key=lambda trial: trial.rank).dialect
+    """The dialect that fits; without any, that of the commonest delimiter, for its message.
+
+    A header is looked for below other lines only if it is not the first.
+    """
+    for list_ways in (list_first_ways, list_later_ways):
+        tried = [try_ways(sought, list_ways(sought, mark)) for mark in delimiters]
+        if found := list(filter(None, tried)):
+            return min(found, key=lambda trial: trial.rank).dialect
     first = next((top[0] for top in sought.tops if top), "")
     mark = max(delimiters, key=lambda mark: mark not in ONCE and first.count(mark))
     return describe(sought, mark, header=not sought.by_position)
@@ -77,26 +81,30 @@ def describe(sought: Sought, delimiter: str, header: bool, skip: int = 0) -> Dia
     return Dialect(delimiter, header=header and cut != "nowhere", skip=skip, cut=cut)
 
 
-def try_delimiter(sought: Sought, delimiter: str) -> Trial | None:
-    """The header, skipped lines and quoting with which a delimiter finds the columns, if any do."""
-    trials = (try_quotings(sought, dialect) for dialect in list_ways(sought, delimiter))
-    found = list(filter(None, trials))
-    return min(found, key=lambda trial: trial.misfits) if found else None
+def try_ways(sought: Sought, ways: Iterator[Dialect]) -> Trial | None:
+    """The way and the quoting with which the columns are found, if they are."""
+    trials = [trial for way in ways if (trial := try_quotings(sought, way))]
+    return min(trials, key=lambda trial: trial.misfits) if trials else None
 
 
-def list_ways(sought: Sought, delimiter: str) -> Iterator[Dialect]:
-    """With a header, which may name positions, or without; after lines that are neither."""
+def list_first_ways(sought: Sought, delimiter: str) -> Iterator[Dialect]:
+    """With a header, which may name positions, or without, perhaps after lines of comments."""
+    if delimiter == " " and (sought.is_table or sought.label is None):
+        return  # words are no columns
     yield describe(sought, delimiter, header=True)
-    first = sought.tops[0][: PREFACE + 1]
     if sought.by_position:
-        comments = next((n for n, line in enumerate(first) if not line.startswith("#")), 0)
+        first = enumerate(sought.tops[0][: PREFACE + 1])
+        comments = next((n for n, line in first if not line.startswith("#")), 0)
         for skip in sorted({0, comments}):
             yield describe(sought, delimiter, header=False, skip=skip)
-    else:
-        heads = [column.split(".")[0] for column in sought.columns]
-        for skip, line in enumerate(first[1:], start=1):
-            if all(head in line for head in heads):
-                yield describe(sought, delimiter, header=True, skip=skip)
+
+
+def list_later_ways(sought: Sought, delimiter: str) -> Iterator[Dialect]:
+    """With a header below lines of comments, a title, or ``sep=;``."""
+    heads = [column.split(".")[0] for column in sought.columns]
+    for skip, line in enumerate(sought.tops[0][1 : PREFACE + 1], start=1):
+        if not sought.by_position and all(head in line for head in heads):
+            yield describe(sought, delimiter, header=True, skip=skip)
 
 
 def try_quotings(sought: Sought, dialect: Dialect) -> Trial | None:
@@ -128,17 +136,16 @@ def judge(sought: Sought, dialect: Dialect) -> Trial | None:
 
 
 def judge_file(top: Sequence[str], sought: Sought, dialect: Dialect) -> Trial | None:
-    rows = list(parse_rows(top, dialect))
-    if not rows or isinstance(rows[0][1], Broken):
-        return None
+    rows = parse_rows(top, dialect)
+    _, first = head = next(rows, (0, Broken("", "")))
     try:
-        columns = list(map(str, name_columns(rows[0][1], dialect.header)))
+        columns = list(map(str, name_columns(first, dialect.header)))
     except ValueError:
         return None
     places = [place for column in sought.columns for place in find_places(column, columns)]
     if len(places) < len(sought.columns):
         return None
-    body = rows[dialect.header :]
+    body = [*([] if dialect.header else [head]), *rows]  # read once the columns are known
     whole = [
         row
         for line, row in body

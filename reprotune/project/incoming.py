@@ -3,7 +3,6 @@
 Nothing is refused but a file as a whole: a row that cannot be read is handed on with the reason.
 """
 
-import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -252,8 +251,7 @@ def trim(names: Cells) -> Cells:
 def fit(row: Cells | Broken, columns: Cells, line: int, dialect: Dialect) -> Row:
     """The cells by column; those of a line with a stray quotation mark as they stand."""
     if isinstance(row, Broken):
-        plain = csv.reader([row.content], delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE)
-        row = next(plain, [])
+        row = row.content.rstrip("\r\n").split(dialect.delimiter)
     some = [*row, *[""] * (len(columns) - len(row))]
     values = dict(zip(columns, some, strict=False))
     return Row(values, find_misfit(row, len(columns), line))

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.tables.classes import is_uneven
 
 SHOWN = 5
+MOST = 20  # classes
 SHORT = 80  # characters of a bad row
 
 
@@ -182,8 +183,8 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "is it right?": "\n".join(f"{name}: {show(text)[:SHORT]}" for name, text in seen.examples),
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
-        f"{len(seen.classes)} classes": ", ".join(f"{c} {n}" for c, n in seen.classes.items()),
-        "named": ", ".join(f"{raw} = {name}" for raw, name in seen.named.items()),
+        f"{len(seen.classes)} classes": list_some(f"{c} {n}" for c, n in seen.classes.items()),
+        "named": list_some(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
         "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
@@ -200,6 +201,15 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         if line:
             table.add_row(name, escape(line))
     return table
+
+
+def list_some(parts: Iterable[str]) -> str:
+    """The first and, of many, the last: those of the commonest and the rarest classes."""
+    shown = list(parts)
+    if len(shown) > MOST:
+        half = MOST // 2
+        shown = [*shown[:half], f"... ({len(shown) - MOST} more)", *shown[-half:]]
+    return ", ".join(shown)
 
 
 def describe_form(way: Download) -> str:

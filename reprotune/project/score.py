@@ -31,6 +31,7 @@ from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
 from reprotune.tables.figures import round_figures
 
+MANY = 30  # classes: more are not all shown
 UNTAUGHT = pd.DataFrame({"text": [], "label": []}, dtype="str")  # training rows that are not here
 
 
@@ -162,15 +163,19 @@ def find_roles(train: pd.DataFrame, rows: pd.DataFrame, params: Params) -> pd.Da
 
 
 def tabulate(found: records.Evaluation) -> Table:
-    """A row for each class."""
+    """A row for each class; of many, those of lowest recall."""
     grid = Table(box=None, header_style="bold", pad_edge=False)
     grid.add_column("class")
     for name in ("rows", "precision", "recall", "F1"):
         grid.add_column(name, justify="right")
     test = found.test
-    for name, count in test.support.items():
+    names = list(test.support)
+    if len(names) > MANY:
+        names = sorted(names, key=lambda name: test.recall[name])[:MANY]
+        grid.caption = f"the {MANY} classes of lowest recall, of {len(test.support)}; all: --json"
+    for name in names:
         scores = (f"{part[name]:.3f}" for part in (test.precision, test.recall, test.f1))
-        grid.add_row(escape(name), str(count), *scores)
+        grid.add_row(escape(name), str(test.support[name]), *scores)
     return grid
 
 

@@ -1,5 +1,7 @@
 """Start with own data, and say what was found and what comes next: ``reprotune init``."""
 
+import math
+
 import pandas as pd
 
 from reprotune.core import paths
@@ -12,6 +14,9 @@ from reprotune.project.init import Wanted, init, report
 from reprotune.project.terminal import put
 from reprotune.project.trial import Pace, measure_pace
 
+FEW = (
+    100  # texts a class: after 40, a tuned model of 77 classes was 21 points below frozen features
+)
 BUILTIN = (
     "\nThe built-in base model has met no text that a person wrote: it shows that the route works. "
     "For results, take a base model of your own: --model FOLDER"
@@ -52,7 +57,21 @@ def fit_training(params: Params, train: pd.DataFrame, minutes: float) -> str:
     passes = 60 * minutes / (len(train) * pace.train)
     epochs, fraction = choose_passes(params.model.task, passes)
     profiles.pin({"train.epochs": epochs, "train.fraction": fraction})
-    return describe_training(pace, len(train), epochs, fraction)
+    read = len(train) * fraction * epochs
+    said = describe_training(pace, len(train), epochs, fraction)
+    return said + warn_of_few(pace, read, len(params.download.classes))
+
+
+def warn_of_few(pace: Pace, texts: float, classes: int) -> str:
+    """Said of a training that reads so many texts that the baselines are likely better."""
+    each = texts / classes
+    if each >= FEW:
+        return ""
+    minutes = math.ceil(FEW * classes * pace.train / 60)
+    return (
+        f"\nThat is {each:.0f} texts a class: frozen features, which `baseline` learns from all "
+        f"rows, are likely better; --minutes {minutes} reads {FEW} a class"
+    )
 
 
 def describe_training(pace: Pace, rows: int, epochs: int, fraction: float) -> str:

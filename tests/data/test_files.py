@@ -227,3 +227,10 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(source: Source) -> None:
     source.list("a.csv", sha256="0" * 64)
     with pytest.raises(InputError, match=r"a\.csv.*sha256"):
         source.read()
+
+
+@pytest.mark.parametrize("marks", [{"quote": ","}, {"escape": ","}, {"escape": '"'}])
+def test_delimiter_quote_and_escape_are_different(source: Source, marks: dict[str, str]) -> None:
+    source.add("a.csv", CSV)
+    with pytest.raises(ValueError, match="are three different characters"):
+        source.read(**marks)

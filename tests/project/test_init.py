@@ -17,8 +17,9 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
-from reprotune.project.init import Wanted, init, report
-from reprotune.project.start import start
+from reprotune.project.init import Wanted, init, list_some, report
+from reprotune.project.start import start, warn_of_few
+from reprotune.project.trial import Pace
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
 from stages import audit, curate, download, roles, split
@@ -418,3 +419,17 @@ def test_a_file_that_lies_there_already_is_used(project: Path) -> None:
 def test_an_encoding_is_guessed(text: str, encoding: str) -> None:
     raw = "\n".join([text] * 20).encode(encoding)
     assert raw.decode(guess_encoding(raw)).removeprefix("\ufeff") == "\n".join([text] * 20)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(77 * 5, "That is 5 texts a class: .* --minutes 13 reads 100 a class"), (77 * 100, "^$")],
+)
+def test_a_training_that_reads_few_texts_a_class_is_said_to_be_one(texts: int, said: str) -> None:
+    assert re.search(said, warn_of_few(Pace(train=0.1, score=0.01), texts, classes=77))
+
+
+def test_of_many_classes_the_commonest_and_the_rarest_are_listed() -> None:
+    shown = list_some(f"c{number}" for number in range(77)).split(", ")
+    assert (len(shown), shown[0], shown[10], shown[-1]) == (21, "c0", "... (57 more)", "c76")
+    assert list_some(["a", "b"]) == "a, b"

@@ -125,6 +125,13 @@ def test_stray_quotes_are_part_of_the_text_and_swallow_no_row() -> None:
     assert rows[5:7] == ['"open one', "bad \udcff byte"]
 
 
+def test_words_of_a_text_are_no_columns_and_no_header() -> None:
+    rows = [f"the text of number {number}, so it is;{number}" for number in range(50)]
+    Path("a.csv").write_text("\n".join(["text;key", *rows]))
+    found = incoming.look_through(Path("a.csv"), ["text"])
+    assert (found.columns, found.count) == (["text", "key"], 50)
+
+
 FORMATS = ["list.json", "lines.json", "lines.jsonl.zst", "table.csv.gz", "table.CSV", "sheet.xlsx",
            "table.arrow", "table.feather", "table.parquet.gz", "quoted.csv"]  # fmt: skip
 

@@ -83,6 +83,11 @@ class Download(Section):
                 not self.header and named,
                 "without a header row text_column and label_column are positions: 0 is the first",
             ),
+            (
+                len({self.delimiter, self.quote, self.escape} - {None})
+                < 3 - (self.quote, self.escape).count(None),
+                "delimiter, quote and escape are three different characters",
+            ),
             (len(classes) < 2, "download.labels must name at least two classes"),
             (not RESERVED.isdisjoint(classes), f"no class may be called {sorted(RESERVED)}"),
         )
