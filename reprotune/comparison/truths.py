@@ -20,7 +20,8 @@ def tabulate_truth(base: Revision, head: Revision) -> list[Section]:
         f"{new.label_error:.1%} of their labels are wrong (interval {tell(new.interval)}). The "
         "accuracy is put right by them (prediction-powered inference). ¹ Of these rows."
     ]
-    rows = [list_cells("before, tuned", old.predictors["tuned"])] if old else []
+    before = old.predictors.get("tuned") if old else None
+    rows = [list_cells("before, tuned", before)] if before else []
     rows += [list_cells(name, found) for name, found in order(new).items()]
     return [Section("Against the truth", notes, HEADERS, rows)]
 

@@ -107,7 +107,9 @@ def describe_accuracy(found: metrics.Evaluation) -> str:
 
 def describe_truth(found: Reviewed) -> str:
     """How true the labels are, and what the tuned model is worth against the truth."""
-    tuned = found.predictors["tuned"]
+    tuned = found.predictors.get("tuned")
+    if tuned is None:
+        return ""
     (low, high), (least, most) = tuned.interval, found.interval
     return (
         f"; by {found.rows} rows labelled blind {tuned.accuracy:.3f} ({low:.3f} to {high:.3f}) "

@@ -11,7 +11,6 @@ from typer import Option
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file
-from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 
 if TYPE_CHECKING:  # whose imports take seconds
@@ -39,6 +38,8 @@ def review(
     Decisions go to the decisions file, which the stage curate reads. Ctrl-C ends it.
     What a blind sample says of the labels and of every model, the stage evaluate tells.
     """
+    from reprotune.core.params_file import load_params
+
     params = load_params()
     who = reviewer or find_name()
     if sample and (export or import_):
