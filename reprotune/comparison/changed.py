@@ -8,6 +8,7 @@ from reprotune.comparison.lock import read_pins
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision, git
 from reprotune.core import paths
+from reprotune.tables import metrics
 
 NAMED = 4  # of a kind
 MADE = ("dvc.lock", "metrics/", "reports/")  # by the stages
@@ -23,6 +24,7 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
     known = {*code_files, *(f for f in files if f.startswith((*MADE, *DATA, *VALUES)))}
     lines = {
         "Parameters": join(list_values(base.params, head.params)),
+        "Chosen by trials": join(list_values(read_chosen(base), read_chosen(head))),
         "Data": join([*count_rows(base, head), *map(code, files_of(files, DATA))]),
         "Packages": join(list_values(read_pins(base), read_pins(head))),
         "Code": join([code(name) for name in code_files]),
@@ -50,6 +52,13 @@ def list_values(old: Mapping[str, object], new: Mapping[str, object]) -> list[st
         for name in sorted({*old, *new})
         if old.get(name, ...) != new.get(name, ...)
     ]
+
+
+def read_chosen(side: Revision) -> dict[str, object]:
+    """What a run found out by itself."""
+    found = side.read_figures(paths.TRAIN_METRICS, metrics.Train)
+    rate = found and found.learning_rate
+    return {"train.learning_rate": rate} if rate else {}
 
 
 def count_rows(base: Revision, head: Revision) -> list[str]:

@@ -177,6 +177,18 @@ def test_the_verdict_is_right_and_so_is_the_exit_code(
     assert "| size of the export, MB | 1.0 | 2.0 |" in text
 
 
+def test_the_rate_that_trials_chose_stands_beside_the_verdict(repository: Path) -> None:
+    write_run(0.87, 2, train__learning_rate="auto")
+    trials = [metrics.Trial(learning_rate=3e-3, loss=0.9), metrics.Trial(learning_rate=1e-3)]
+    trained = metrics.Train(
+        rows=900, texts_cut=0, trained_parameters=1, learning_rate=3e-3, trials=trials, loss={}
+    )
+    metrics.write(paths.TRAIN_METRICS, trained)
+    _, text = compare()
+    assert "**Parameters**: `train.learning_rate` `0.001` → `auto`" in text
+    assert "**Chosen by trials**: `train.learning_rate` none → `0.003`" in text
+
+
 def test_a_result_says_as_json_what_the_report_says(repository: Path) -> None:
     write_run(0.87, 2)
     result = compare_revisions("main")

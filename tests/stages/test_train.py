@@ -112,6 +112,17 @@ def test_two_processes_see_the_same_rows_and_leave_one_set_of_outputs(
 
 
 @pytest.mark.slow
+def test_two_processes_choose_one_rate(project: Path, params: Params) -> None:
+    settings(params, {"processes": 2, "learning_rate": "auto", "epochs": 2})
+    done = run("-m", "stages.train")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = metrics.read(paths.TRAIN_METRICS, metrics.Train)
+    assert done.stdout.count("train.learning_rate ") == len(found.trials) >= 3
+    trained()
+    assert not list(paths.CHECKPOINTS.glob("*"))
+
+
+@pytest.mark.slow
 def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) -> None:
     settings(params, {"processes": 2, "keep": "best"})
     schemas.write(pd.read_parquet(paths.VALIDATION)[:0], paths.VALIDATION, schemas.Split)
