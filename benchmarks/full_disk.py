@@ -25,7 +25,6 @@ from tests.test_rerun import SMALL, STAGES
 INSIDE = "REPROTUNE_FULL_DISK"  # of the environment: the folder of this process's own disk
 SIZE = "300m"
 LEFT = 4096  # bytes
-HIDDEN = ("ERROR: ", "Having any troubles", "Running stage", "> ")  # lines of DVC, not of a stage
 
 
 def enter(folder: str) -> None:
@@ -92,12 +91,12 @@ def hash_output(place: Path) -> str:
 def find_message(process: subprocess.Popen[str], name: str) -> str:
     """What a stage or command said at last, once it has ended."""
     said = process.communicate()[0]
-    lines = [line for line in said.splitlines() if line and not line.startswith(HIDDEN)]
     traceback = "a traceback: " if "Traceback" in said else ""
-    own = [line for line in lines if line.startswith(f"{name}: ")]
+    told = [line.rpartition(f"{name}: ")[2] for line in said.splitlines() if f"{name}: " in line]
+    own = [text for text in told if "%|" not in text]  # of a progress bar
     if not process.returncode:
         return f"{traceback}nothing, for it found room"
-    return traceback + (own or lines or [""])[-1].removeprefix(f"{name}: ")
+    return traceback + (own or ["nothing"])[-1]
 
 
 def try_stage(root: Path, stage: str) -> tuple[str, str]:
