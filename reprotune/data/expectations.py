@@ -3,6 +3,7 @@
 Its rules are the parameters ``expectations``; its report is a site for people, Data Docs.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -24,6 +25,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Expectations
 from reprotune.core.printing import say
+from reprotune.core.space import SAID
 from reprotune.data.data_docs import detach
 from reprotune.data.rules import SEVERITY, WHOLE, build_rules, measure
 
@@ -31,6 +33,7 @@ SITE_NAME = "reprotune"
 STORE = "gx"  # in the working folder
 RESULTS = f"{STORE}/uncommitted/validations"
 SHOWN = 10  # rows named in a message
+BUILDER = "great_expectations.render.renderer.site_builder"  # the logger of what makes the pages
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,18 @@ def record(
         for key in context.validation_results_store.list_keys()
         if isinstance(key, ValidationResultIdentifier) and not has_page(key, site)
     ]
+    logging.getLogger(BUILDER).addFilter(tell_full_disk)
     # The pages that are there already are left as they are, and the first page is our own.
     context.build_data_docs([SITE_NAME], results, build_index=False)
     detach(site.docs, site.work / RESULTS)
     return result
+
+
+def tell_full_disk(record: logging.LogRecord) -> bool:
+    """Of a page for which there is no room say so, in place of the traceback that is logged."""
+    if full := SAID.search(record.getMessage()):
+        say(f"a page of the report on the data is not written: {full[0]}", sys.stderr)
+    return not full
 
 
 def has_page(key: ValidationResultIdentifier, site: Site) -> bool:

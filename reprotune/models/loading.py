@@ -5,17 +5,13 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
-from transformers import (
-    AutoConfig,
-    BitsAndBytesConfig,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from reprotune.core.errors import InputError
 from reprotune.models.compat import keep_unpacked
 from reprotune.models.encoders import Encoder, check_fits
 from reprotune.models.heads import head_names
+from reprotune.models.tokenizer import explain, load_config
 
 # Of several processes on one machine, each has a GPU of its own.
 DEVICE = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
@@ -66,21 +62,26 @@ def load_model(
     Raises:
         InputError: the folder lacks weights, or the encoder's texts are too long for the model.
     """
-    found: PretrainedConfig = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    found = load_config(folder)
     check_fits(encoder, found)
     config = encoder.configure(found)
     redrawn = new_head and config.id2label != found.id2label
     heads = head_names(encoder, config)
-    model, info = encoder.model_class.from_pretrained(
-        str(folder),
-        config=config,
-        dtype=precision.dtype,
-        quantization_config=precision.quantize_config(heads or None),
-        device_map={"": DEVICE},
-        ignore_mismatched_sizes=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
+    try:
+        model, info = encoder.model_class.from_pretrained(
+            str(folder),
+            config=config,
+            dtype=precision.dtype,
+            quantization_config=precision.quantize_config(heads or None),
+            device_map={"": DEVICE},
+            ignore_mismatched_sizes=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except torch.OutOfMemoryError:  # of the GPU
+        raise
+    except Exception as error:  # whatever the class makes of a value of the configuration
+        raise explain(folder, "model", error) from None
     absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     spared = tuple(heads) if new_head else ()
     if lacking := sorted(key for key in absent if not key.startswith(spared)):

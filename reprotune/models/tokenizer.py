@@ -6,6 +6,8 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 
 from reprotune.core.errors import InputError
 
+SHOWN = 500  # characters of an error of a library
+
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder; without a pad token, padding uses the end token.
@@ -16,9 +18,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # tokenizers raises no narrower one
-        raise InputError(
-            f"{folder}: its tokenizer cannot be read: {error}; fetch it or save it again"
-        ) from None
+        raise explain(folder, "tokenizer", error) from None
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
             raise InputError(
@@ -26,9 +26,27 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
                 "different length need one; set tokenizer.pad_token and save_pretrained() it there"
             )
         tokenizer.pad_token = tokenizer.eos_token
-    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    check_vocabulary(tokenizer, config, f"{folder}: ")
+    check_vocabulary(tokenizer, load_config(folder), f"{folder}: ")
     return tokenizer
+
+
+def load_config(folder: Path) -> PretrainedConfig:
+    """The configuration of a model folder, whose values transformers can use.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # whatever its class makes of a value
+        raise explain(folder, "config.json", error) from None
+    return config
+
+
+def explain(folder: Path, what: str, error: Exception) -> InputError:
+    """What is told of a part of a model folder with which transformers can do nothing."""
+    told = f"{type(error).__name__}: {error}"[:SHOWN]
+    return InputError(f"{folder}: its {what} cannot be read: {told}; fetch it or save it again")
 
 
 def check_vocabulary(

@@ -195,16 +195,15 @@ def describe_model(model: str) -> Learner:
     Raises:
         InputError: there is none, or a model that cannot classify.
     """
-    from transformers import AutoConfig  # takes seconds
-
-    from reprotune.models import pinning
+    from reprotune.models import pinning  # takes seconds
     from reprotune.models.encoders import context
+    from reprotune.models.tokenizer import load_config
 
     folder = pinning.resolve(pinning.Place("path", model), paths.SOURCE_MODELS)
     able = pinning.tasks(pinning.read_config(folder))
     if not able:
         raise InputError(f"{folder}: transformers has no text classifier for this model")
-    limit = context(AutoConfig.from_pretrained(str(folder), trust_remote_code=False))
+    limit = context(load_config(folder))
     weights = (folder / name for name in pinning.weight_files(folder))
     size = sum(pinning.parameter_count(file) for file in weights)
     return Learner(folder, able[0], limit or LENGTHS[-1], size)

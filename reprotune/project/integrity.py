@@ -4,7 +4,6 @@ DVC takes a file for unchanged whose size and time are; here each one is read, a
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from dvc.repo import Repo
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.models.manifest import MANIFEST, Manifest
 from reprotune.project.checks import Check
 from reprotune.sources import hub
@@ -74,9 +74,12 @@ def list_output(out: Output) -> Iterator[Kept]:
     known = Path(out.cache.oid_to_path(name))
     files = {copy: name}
     if name.endswith(FOLDER):
-        files = {copy / part: md5 for part, md5 in read_folder(known).items()}
+        files = {}
         if known.is_file():
-            yield Kept(known, name.removesuffix(FOLDER), "md5", OBJECT)
+            listed = Kept(known, name.removesuffix(FOLDER), "md5", OBJECT)
+            yield listed
+            if listed.is_whole:  # else it would say wrong things of files that are whole
+                files = {copy / part: md5 for part, md5 in read_folder(known).items()}
     for path, md5 in files.items():
         place = Path(out.cache.oid_to_path(md5))
         if place.is_file():
@@ -88,7 +91,7 @@ def list_output(out: Output) -> Iterator[Kept]:
 def read_folder(file: Path) -> dict[str, str]:
     """The files of a folder in DVC's cache, each with its md5; none if the list is damaged."""
     try:
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(file.read_bytes())}
+        return {entry["relpath"]: entry["md5"] for entry in parse_json(file.read_bytes())}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from transformers import AutoConfig
-
 from reprotune.core.params import Params
+from reprotune.models.tokenizer import load_config
 
 GIB = 1 << 30
 PROGRAM = 1.0  # GiB that Python and its packages take
@@ -29,7 +28,7 @@ def measure_activations(params: Params, folder: Path | None) -> float:
     """Bytes of the states of the longest batch, kept for the way back."""
     if folder is None:
         return 0.0
-    train, config = params.train, AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    train, config = params.train, load_config(folder)
     each = train.batch_size // train.processes
     rows = each if train.micro_batch_size == "auto" else train.micro_batch_size
     layers = 1 if train.activation_checkpointing else config.num_hidden_layers

@@ -279,12 +279,12 @@ def read(path: Path, kind: type[Record]) -> Record:
         InputError: there is none, or it is damaged or of another version.
     """
     try:
-        return parse(path.read_text(encoding="utf-8"), kind, path)
+        return parse(path.read_bytes(), kind, path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `dvc repro` makes it") from None
 
 
-def parse(text: str, kind: type[Record], where: Path | str) -> Record:
+def parse(text: str | bytes, kind: type[Record], where: Path | str) -> Record:
     """Figures from the text of a file, which may be that of another commit."""
     try:
         return kind.model_validate_json(text)

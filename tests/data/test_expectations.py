@@ -1,5 +1,6 @@
 """A rule that the data breaks is named with its rows, and every result is in the report."""
 
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -321,3 +322,15 @@ def test_a_store_or_a_site_that_was_deleted_is_made_anew(report: Report) -> None
         shutil.rmtree(folder)
         report.require(good())
         assert report.fits("raw")
+
+
+def test_a_page_without_room_is_one_line_and_other_faults_stay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def keep(text: str) -> bool:
+        return expectations.tell_full_disk(logging.makeLogRecord({"msg": text}))
+
+    assert not keep("Traceback ...\nOSError: [Errno 28] No space left on device\n")
+    said = capsys.readouterr().err
+    assert said == "a page of the report on the data is not written: No space left\n"
+    assert keep("Traceback ...\nKeyError: 'x'")

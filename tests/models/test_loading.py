@@ -74,3 +74,27 @@ def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> 
     config.write_text(json.dumps(values))
     with pytest.raises(InputError, match=r"model: the tokenizer has tokens up to .* of 100: they"):
         load_tokenizer(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "part"),
+    [
+        ("config.json", {"rope_parameters": []}, "config.json"),
+        ("config.json", {"hidden_act": "unknown"}, "model"),
+        ("generation_config.json", {"max_new_tokens": []}, "model"),
+    ],
+)
+def test_a_value_that_transformers_cannot_use_is_one_message(
+    base: Path,
+    tmp_path: Path,
+    encoder: PromptEncoder,
+    file: str,
+    values: dict[str, object],
+    part: str,
+) -> None:
+    shutil.copytree(base, tmp_path / "model")
+    place = tmp_path / "model" / file
+    place.write_text(json.dumps(json.loads(place.read_text()) | values))
+    precision = Precision("none", double_quantization=False, compute_dtype="float32")
+    with pytest.raises(InputError, match=f"(?s)its {part} cannot be read: .*; fetch it or save it"):
+        load_model(tmp_path / "model", precision, encoder)

@@ -13,7 +13,7 @@ from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
 from reprotune.core import paths
 from reprotune.models.manifest import Manifest, PinnedFile
 from reprotune.models.pinning import sha256
-from reprotune.project.integrity import check_bytes, list_kept
+from reprotune.project.integrity import check_bytes, list_kept, read_folder
 from reprotune.tables import metrics
 from tests.commands import dvc
 from tests.project.test_staleness import ROOT, origin, run
@@ -66,6 +66,25 @@ def test_one_flipped_bit_is_found_wherever_it_is(project: Path) -> None:
         found = check_bytes()
         assert list(found.wrong["damaged"]) == [str(file)]
         file.write_bytes(before)
+
+
+def test_a_damaged_list_of_a_folder_says_nothing_of_the_files_of_the_folder(project: Path) -> None:
+    for name in ("one", "two"):
+        file = Path("data/folder", name)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(name)
+    dvc("add", "-q", "data/folder")
+    (listed,) = Path(".dvc/cache/files/md5").rglob("*.dir")
+    listed.chmod(0o644)
+    other = "0" if (first := json.loads(listed.read_text())[0]["md5"])[0] != "0" else "1"
+    listed.write_text(listed.read_text().replace(first, other + first[1:]))
+    assert list(check_bytes().wrong["damaged"]) == [str(listed.absolute())]
+
+
+@pytest.mark.parametrize("raw", [b"", b"[", b"[" * 5000, b"[1]", b'[{"md5": 1}]', b"\xff", b"{}"])
+def test_a_list_of_a_folder_that_is_none_lists_nothing(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "x.dir").write_bytes(raw)
+    assert read_folder(tmp_path / "x.dir") == {}
 
 
 def test_a_damaged_file_is_named_with_what_mends_it(project: Path) -> None:

@@ -46,6 +46,13 @@ def test_a_damaged_file_is_one_message(text: str, tmp_path: Path) -> None:
         metrics.read(file, Predictions)
 
 
+def test_bytes_that_are_no_text_are_one_message(tmp_path: Path) -> None:
+    file = tmp_path / "train.json"
+    file.write_bytes(b'{"rows": \xff}')
+    with pytest.raises(InputError, match=r"train\.json: not the figures that this version writes"):
+        metrics.read(file, metrics.Train)
+
+
 def test_figures_of_another_version_are_read_as_far_as_they_are_known() -> None:
     text = '{"texts_cut": 0, "forgetting": {"before": 1.0, "after": 2.0}, "new": 1}'
     assert metrics.parse(text, Predictions, "here").forgetting == Forgetting(before=1, after=2)
