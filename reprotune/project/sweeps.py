@@ -200,8 +200,8 @@ def conclude(
     Raises:
         InputError: no trial is finished.
     """
-    from reprotune.comparison import plots
     from reprotune.project import seeds
+    from reprotune.project.sweep_pictures import save_sweep
 
     trial_table = read_results(found, list_finished(commit), asked)
     if trial_table.empty:
@@ -210,8 +210,7 @@ def conclude(
     table = seeds.summarize(trial_table, parameters, asked.select)
     for suffix, frame in (("", table), ("-trials", trial_table)):
         cells.write(frame, paths.SWEEPS / f"{name}{suffix}.csv", True, float_format="%.6f")
-    picture = plots.draw_sweep(table, parameters, asked.select)
-    plots.save_png(picture, paths.SWEEPS / f"{name}.png")
+    save_sweep(table, parameters, asked.select, paths.SWEEPS / f"{name}.png")
     same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
     chosen = trial_table[same].sort_values(asked.select, kind="stable")
     return table, str(chosen["trial"].iloc[-1])

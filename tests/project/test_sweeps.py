@@ -12,9 +12,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from reprotune import cli
-from reprotune.comparison import plots
 from reprotune.core import paths
 from reprotune.project import seeds, sweeps
+from reprotune.project.sweep_pictures import draw_sweep
 from tests.commands import dvc
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,7 +167,7 @@ def test_a_second_parameter_is_a_line_each() -> None:
     ]
     table = seeds.summarize(pd.DataFrame(rows), ["a.rate", "rank"], "fit")
     assert (table["beyond_spread"][1:] == "one seed").all()
-    (axes,) = plots.draw_sweep(table, ["a.rate", "rank"], "fit").axes
+    (axes,) = draw_sweep(table, ["a.rate", "rank"], "fit").axes
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["rank 4", "rank 8"]
 
@@ -180,6 +180,6 @@ def test_what_each_setting_forgets_is_drawn_beside_what_it_brings() -> None:
     ]
     results = pd.DataFrame(rows).assign(trial="")
     table = seeds.summarize(results, ["rate"], "fit")
-    left, right = plots.draw_sweep(table, ["rate"], "fit").axes
+    left, right = draw_sweep(table, ["rate"], "fit").axes
     assert left.get_xlabel() == "rate" and "loss on general text" in right.get_xlabel()
     assert {text.get_text(): text.xy[0] for text in right.texts} == {"0.0001": 3.1, "0.001": 4.0}
