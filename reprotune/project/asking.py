@@ -20,7 +20,8 @@ def predict(
     ],
     model: Model = paths.MERGED,
     text_column: Annotated[
-        list[str], Option(metavar="COLUMN...", help="Of the texts, as for init.  [text]")
+        list[str],
+        Option(metavar="COLUMN...", help="Of the texts, as for init.  [params.yaml's, or text]"),
     ] = [],  # noqa: B006
     output: Annotated[
         Path | None, Option(help="File to write.", show_default="the terminal")

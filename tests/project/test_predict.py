@@ -305,6 +305,22 @@ def test_texts_are_looked_for_where_the_parameters_say(
     assert list(read("out.csv")["problem"]) == ["", "", "empty text"]
 
 
+def test_a_text_that_is_but_a_part_of_what_was_learnt_is_not_asked_alone(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = (ROOT / "profiles/builtin.yaml").read_text().replace(
+        "text_column: text ", 'text_column: "{title}: {text}" '
+    )  # fmt: skip
+    Path("params.yaml").write_text(known)
+    Path("own.csv").write_text("title,text\nSales,rose\n")
+    predict(exported, "own.csv", "--output", "out.csv")
+    assert "the texts are read from '{title}: {text}'" in capsys.readouterr().err
+    Path("whole.txt").write_text("Sales: rose\n")
+    predict(exported, "whole.txt", "--output", "whole.csv")
+    assert "text" in read("whole.csv")
+    assert read("out.csv")[CLASSES].equals(read("whole.csv")[CLASSES])
+
+
 def test_a_text_has_one_answer_whatever_its_line_breaks(exported: Path) -> None:
     cells = [f"Sales rose.{end}Costs fell." for end in ("\r\n", "\r", "\n")]
     Path("in.csv").write_bytes("\n".join(["text", *map('"{}"'.format, cells)]).encode())
