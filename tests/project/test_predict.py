@@ -18,6 +18,7 @@ import pytest
 
 from reprotune import cli
 from reprotune.builtin import headlines
+from reprotune.core.errors import InputError
 from reprotune.project import incoming, labelling
 from tests import tiny
 
@@ -303,6 +304,14 @@ def test_texts_are_looked_for_where_the_parameters_say(
     assert answers[0].equals(answers[1])
     predict(exported, "own.csv", "--text-column", "title", "body", "--output", "out.csv")
     assert list(read("out.csv")["problem"]) == ["", "", "empty text"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_a_message_names_the_file_once(name: str) -> None:
+    Path(name).write_text({"a.json": "[]", "a.csv": "key\n1\n"}[name])
+    with pytest.raises(InputError) as error:
+        incoming.look_through(Path(name), ["text"])
+    assert str(error.value).count(name) == 1
 
 
 def test_a_text_that_is_but_a_part_of_what_was_learnt_is_not_asked_alone(
