@@ -1,13 +1,14 @@
 """What differs between two runs but the predictions: parameters, data, packages, stages, cost."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from reprotune.comparison import statistics
+from reprotune.comparison.answers import list_decisions
 from reprotune.comparison.lock import File, Stage, read_pins, read_stages
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
@@ -126,19 +127,11 @@ def quote_examples(rows: pd.DataFrame) -> Data:
 
 
 def count_decisions(base: Revision, head: Revision) -> str:
-    """How many decisions each reviewer added."""
-    where = [
-        Path(str(s.params.get("curate.decisions", "data/decisions.csv"))) for s in (base, head)
-    ]
-    old, new = base.read_table(where[0]), head.read_table(where[1])
-    if new is None or "reviewer" not in new:
-        return ""
-    shared = [name for name in new if old is None or name in old]  # older files have no dates
-    known = set() if old is None else set(old[shared].astype("str").agg("|".join, axis=1))
-    added = new[~new[shared].astype("str").agg("|".join, axis=1).isin(known)]
-    counts = added["reviewer"].value_counts()
+    """How many decisions that stand each reviewer added."""
+    known, said = list_decisions(base), list_decisions(head)
+    counts = Counter(entry.reviewer for key, entry in said.items() if key not in known)
     return ", ".join(
-        f"{count} by {code(str(name)) or 'nobody named'}" for name, count in counts.items()
+        f"{count} by {code(name) or 'nobody named'}" for name, count in counts.most_common()
     )
 
 

@@ -1,6 +1,6 @@
 """The figures of a run made once more, by the functions that made them, from what git holds.
 
-What needs the truth or the audit's findings is taken as it was written: git does not hold these.
+What needs the built-in truth or the audit's findings is taken as it was written: git holds neither.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel
 
+from reprotune.comparison.answers import SAMPLE, read_said
 from reprotune.comparison.evidence import PREDICTED, Evidence
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.evaluation import figures
+from reprotune.data.decisions import read_answers
+from reprotune.evaluation import figures, truth
 from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, accuracy, score
 from reprotune.tables import metrics
@@ -112,6 +114,7 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         else known
         for name, known in made.baselines.items()
     }
+    answers = read_said(evidence.revision, SAMPLE, read_answers)
     limits = find_limits(
         predicted,
         kinds,
@@ -125,7 +128,9 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
             "reference": found.reference,
             "baselines": baselines,
             "limits": limits,
-            "reviewed": found.reviewed,
+            "reviewed": found.reviewed
+            if answers is None
+            else truth.review(predicted.by_predictor, answers, params.evaluate.confidence),
         }
     )
 

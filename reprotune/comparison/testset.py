@@ -1,10 +1,10 @@
 """What a change did to the rows and labels that the model is tested on: a figure has two levers."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
+from reprotune.comparison.answers import read_reviewers
 from reprotune.comparison.pairing import Pairs
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
@@ -83,16 +83,6 @@ def list_relabelled(was: pd.DataFrame, pairs: Pairs, head: Revision) -> pd.DataF
     table = table[table["label"] != table["was"]]
     reviewers = read_reviewers(head)
     return table.assign(by=[reviewers.get(row, "") for row in table["id"]])
-
-
-def read_reviewers(revision: Revision) -> dict[str, str]:
-    """Who decided on each row, by its id."""
-    where = revision.params.get("curate.decisions", "data/decisions.csv")
-    found = revision.read_table(Path(str(where)))
-    if found is None or not {"id", "reviewer"} <= set(found):
-        return {}
-    names = found["reviewer"].astype("str").replace("", "nobody named")
-    return dict(zip(found["id"], names, strict=True))
 
 
 def find_lever(shift: Shift, gate: Gate) -> str:

@@ -20,7 +20,8 @@ def predict(
     ],
     model: Model = paths.MERGED,
     text_column: Annotated[
-        list[str], Option(metavar="COLUMN...", help="Of the texts, as for init.  [text]")
+        list[str],
+        Option(metavar="COLUMN...", help="Of the texts, as for init.  [params.yaml's, or text]"),
     ] = [],  # noqa: B006
     output: Annotated[
         Path | None, Option(help="File to write.", show_default="the terminal")
@@ -39,7 +40,7 @@ def predict(
 ) -> None:
     """Label texts with the exported model.
 
-    Files: CSV, TSV, JSONL, Parquet, and txt, in which each line is a text.
+    Files: of every format that init reads, packed or not; of a .txt, each line is a text.
     A row without a text is kept, with the reason. A run that was killed is gone on from.
     """
     from reprotune.project.predict import Wanted, predict

@@ -98,6 +98,9 @@ def list_splits(rows: pd.DataFrame, balance: bool | None, growing: bool) -> Iter
                 "balanced lets rare classes count more"
             )
         roles["strategy"] = "growing"
+        if shares := find_shares():
+            yield {"roles": roles | shares}
+            return
     counts = rows["label"].value_counts()
     rarest, classes = int(counts.min()), len(counts)
     is_even = not is_uneven(counts) if balance is None else balance
@@ -113,6 +116,19 @@ def list_splits(rows: pd.DataFrame, balance: bool | None, growing: bool) -> Iter
     for share in (min(0.2, TESTED / len(rows)), *others):
         both = {"test_share": round(share, 4), "validation_share": round(share / 2, 4)}
         yield {"roles": roles | both}
+
+
+def find_shares() -> dict[str, object]:
+    """Those of growing data that the parameters have: with others, test rows would move."""
+    try:
+        known = load_params().roles
+    except InputError:
+        return {}
+    shares: dict[str, object] = {
+        "test_share": known.test_share,
+        "validation_share": known.validation_share,
+    }
+    return shares if known.strategy == "growing" else {}
 
 
 def set_limits(tables: dict[str, pd.DataFrame]) -> dict[str, object]:

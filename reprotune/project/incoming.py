@@ -95,6 +95,8 @@ def look_through(path: Path, texts: Sequence[str], label: str | None = None) -> 
     needed = Needed(texts, label)
     try:
         return LOOKS.get(kind, look_at_objects)(Source(path, kind, packing), needed)
+    except InputError:
+        raise
     except (pa.ArrowException, ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as {packing or kind}: {error}") from None
 

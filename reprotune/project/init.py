@@ -2,8 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,7 +66,9 @@ def init(
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
     """
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
-        found = freeze(wanted, Path(copies.enter_context(TemporaryDirectory())))
+        work = copies.enter_context(TemporaryDirectory())
+        copies.enter_context(naming_source(work, wanted.files[0]))
+        found = freeze(wanted, Path(work))
         paths_, entries = list_files(found)
         for path in paths_:
             check_free(path, folder / path.name)
@@ -80,6 +82,15 @@ def init(
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
         params = profiles.write(changes, target)
     return seen, way, params, parts
+
+
+@contextmanager
+def naming_source(work: str, source: Path) -> Iterator[None]:
+    """Name what a file was made of in messages about it, for the file itself is gone then."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace(work, str(source))) from None
 
 
 def choose_settings(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # whose import takes seconds
 UNREADABLE = (".zip", ".sqlite", ".db", ".docx", ".pdf", ".pkl")
 ENDINGS = {*READABLE, *PACKED, *UNREADABLE}  # of what is a file, whether it is there or not
 STANDARD = "-"  # standard input
+USUAL = "text"  # column of the texts
 
 
 @dataclass(frozen=True)
@@ -67,42 +68,53 @@ def predict(wanted: Wanted) -> None:
 
 
 def look_for_texts(path: Path, column: str | None) -> tuple[Incoming, str]:
-    """A file and where its texts are: as asked for, else in ``text``, else as the parameters say.
+    """A file and where its texts are: as asked for, else as the parameters say, else in ``text``.
 
     Raises:
         InputError: they are in none of these, or the file cannot be read.
     """
+    if column:
+        return look_into(path, column), column
+    problem = None
+    for name in list_columns(path):
+        try:
+            given = look_into(path, name)
+        except InputError as error:
+            problem = problem or error
+            continue
+        if name != USUAL:
+            say(f"the texts are read from {name!r}, as {paths.PARAMS} says", sys.stderr)
+        return given, name
+    assert problem
+    raise problem
+
+
+def list_columns(path: Path) -> list[str]:
+    """Where the texts may be, the likeliest first: ``text`` may be but one of several columns.
+
+    Positions are in any file, and lines of text have no columns: there, ``text`` is the first.
+    """
     try:
-        return look_into(path, column or "text"), column or "text"
+        known = str(load_params().download.text_column)
     except InputError:
-        known = None if column else read_column()
-        if known is None:
-            raise
-    given = look_into(path, known)
-    say(f"the texts are read from {known!r}, as {paths.PARAMS} says", sys.stderr)
-    return given, known
+        return [USUAL]
+    if path.suffix.lower() == ".txt" or any(map(str.isdecimal, list_fields(known) or [known])):
+        return [USUAL, known]
+    return [known, USUAL]
 
 
-def look_into(path: Path, column: str) -> Incoming:
+def look_into(path: Path, column: str, label: str | None = None) -> Incoming:
     """A file with the columns of a template or, though its name has braces, with the one column."""
     fields = list_fields(column)
     try:
-        return incoming.look_through(path, fields or [column])
+        return incoming.look_through(path, fields or [column], label)
     except InputError as error:
         if not fields:
             raise
         try:
-            return incoming.look_through(path, [column])
+            return incoming.look_through(path, [column], label)
         except InputError:
             raise error from None
-
-
-def read_column() -> str | None:
-    """The column or template of the texts in the parameters of this folder, if it has any."""
-    try:
-        return str(load_params().download.text_column)
-    except InputError:
-        return None
 
 
 def names_file(argument: str) -> bool:

@@ -15,16 +15,15 @@ from threadpoolctl import threadpool_limits
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
+from reprotune.data.reading.columns import find_cell
 from reprotune.data.reading.labels import match_spellings, spell
 from reprotune.evaluation import baselines, figures
 from reprotune.evaluation.metrics import Resampling
 from reprotune.project import labelling, predict
-from reprotune.project.incoming import look_through
 from reprotune.project.terminal import put
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
@@ -79,8 +78,8 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
     label = wanted.label_column or str(way.label_column or "label")
     known = {name: name for name in way.classes} | way.labels
     report, found = labelling.Report(), []
-    for row in look_through(wanted.file, list_fields(text) or [text], label).read():
-        one, raw = labelling.find_text(row, text), spell(row.values.get(label))
+    for row in predict.look_into(wanted.file, text, label).read():
+        one, raw = labelling.find_text(row, text), spell(find_cell(label, row.values))
         if raw not in known:
             known |= match_spellings([raw], known)
         name = known.get(raw)

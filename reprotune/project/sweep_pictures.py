@@ -35,6 +35,9 @@ def draw_sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figur
 
 def draw_settings(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], select: str) -> None:
     first, *others = parameters
+    numeric = table[first].map(lambda value: isinstance(value, float | int)).all()
+    if not numeric:  # names, or a name beside numbers, such as `auto`, stand in no order
+        table = table.assign(**{first: table[first].map(str)})
     for name, part in table.groupby(others, sort=True) if others else [((), table)]:
         line = part.sort_values(first)
         label = ", ".join(f"{o.split('.')[-1]} {v}" for o, v in zip(others, name, strict=True))
@@ -43,7 +46,7 @@ def draw_settings(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], se
             marker="o", capsize=3, label=label,
         )  # fmt: skip
     values = table[first]
-    if values.map(lambda v: isinstance(v, float | int)).all():
+    if numeric:
         if values.min() > 0 and values.max() / values.min() >= WIDE / 4:
             axes.set_xscale("log")
         axes.set_xticks(sorted(values.unique()), [f"{v:g}" for v in sorted(values.unique())])

@@ -244,11 +244,11 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a prediction": (
         lambda: edit_table(paths.PREDICTIONS, predicted="neutral"),
-        "reports/predictions/evaluate.csv, row `00000`: the prediction is not its likeliest class",
+        "reports/predictions/evaluate.csv, row `0000000000000000`: the prediction is not its",
     ),
     "a prediction on a training row": (
         lambda: edit_table(paths.FIT, predicted="neutral"),
-        "reports/predictions/fit.csv, row `t00000`: the prediction is not its likeliest class",
+        "reports/predictions/fit.csv, row `t0000000000000000`: the prediction is not its",
     ),
     "a prediction with its probabilities": (
         lambda: edit_table(
@@ -258,23 +258,23 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "an answer to an edited text": (
         lambda: edit_table(paths.EDITED, predicted="neutral"),
-        "reports/predictions/edited.csv, row `00004`: the prediction is not its likeliest class",
+        "reports/predictions/edited.csv, row `0000000000000004`: the prediction is not its",
     ),
     "an edited text": (
         lambda: edit_table(paths.EDITED, text="sales rose"),
-        "reports/predictions/edited.csv, row `00004`: no edit makes this of a row of reports/pred",
+        "reports/predictions/edited.csv, row `0000000000000004`: no edit makes this",
     ),
     "edited texts that are left out": (
-        lambda: paths.EDITED.write_text(paths.EDITED.read_text().rpartition("0009")[0]),
+        lambda: paths.EDITED.write_text(paths.EDITED.read_text().rpartition("\n0")[0]),
         "reports/predictions/edited.csv has ",
     ),
     "a probability": (
         lambda: edit_table(paths.PREDICTIONS, positive=0.7),
-        "reports/predictions/evaluate.csv, row `00000`: its probabilities are none",
+        "reports/predictions/evaluate.csv, row `0000000000000000`: its probabilities are none",
     ),
     "a label": (
         lambda: edit_table(paths.PREDICTIONS, label="neutral"),
-        "reports/predictions/evaluate.csv, row `00000`: it has no such label in reports/rows.csv",
+        "reports/predictions/evaluate.csv, row `0000000000000000`: it has no such label",
     ),
     "a row that is left out": (
         lambda: paths.PREDICTIONS.write_text(

@@ -64,7 +64,7 @@ def predictions(rows: int, accuracy: float, seed: int) -> pd.DataFrame:
     luck = np.where(np.random.default_rng(seed).random(rows) < 0.05, 1 - luck, luck)
     wrong = np.array([classes[(classes.index(name) + 1) % 3] for name in labels])
     said = np.where(luck < accuracy, labels, wrong)
-    table = pd.DataFrame({"id": [f"{i:05}" for i in range(rows)]})
+    table = pd.DataFrame({"id": [f"{i:016x}" for i in range(rows)]})
     table["text"] = [HOSTILE[i] if i < len(HOSTILE) else f"Sales rose {i} %" for i in range(rows)]
     return say(table.assign(label=labels, predicted=said), classes)
 

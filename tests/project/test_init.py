@@ -194,6 +194,32 @@ def test_added_rows_leave_the_test_rows_of_growing_data_where_they_are(
     assert before[0] < after[0] and len(after[1]) > 1.2 * len(before[1])
 
 
+def test_init_again_keeps_the_shares_of_growing_data(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = table({"up": 120, "down": 90}).splitlines()
+    file = write(tmp_path / "a.csv", "\n".join(rows[:-60]))
+    before = begun([file], text="text", label="label", growing=True).roles
+    monkeypatch.setattr("reprotune.project.first_run.TESTED", 20)  # as for 50,000 rows
+    more = write(tmp_path / "more.csv", "\n".join(rows))
+    assert begun([more], text="text", label="label", growing=True).roles == before
+    begun([more], text="text", label="label")
+    again = begun([more], text="text", label="label", growing=True).roles
+    assert again.test_share != before.test_share, "the parameters were no longer of growing data"
+
+
+def test_a_message_about_a_frozen_file_names_what_it_is_made_of(
+    project: Path, tmp_path: Path
+) -> None:
+    for number in range(30):
+        name = ("up", "down")[number % 2]
+        (tmp_path / "texts" / name).mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "texts" / name / f"{number}.txt", f"the text {number}")
+    (paths.SOURCE_DATA / "texts-train.jsonl").write_text("{}")
+    with pytest.raises(InputError, match=r"remove it if \S*/texts/texts-train.jsonl replaces it"):
+        init(Wanted([tmp_path / "texts"]))
+
+
 def test_texts_without_spaces_are_counted_in_characters_and_it_is_said(
     project: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from reprotune import cli
 from reprotune.builtin import headlines
+from reprotune.core.errors import InputError
 from reprotune.project import incoming, labelling
 from tests import tiny
 
@@ -303,6 +304,30 @@ def test_texts_are_looked_for_where_the_parameters_say(
     assert answers[0].equals(answers[1])
     predict(exported, "own.csv", "--text-column", "title", "body", "--output", "out.csv")
     assert list(read("out.csv")["problem"]) == ["", "", "empty text"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_a_message_names_the_file_once(name: str) -> None:
+    Path(name).write_text({"a.json": "[]", "a.csv": "key\n1\n"}[name])
+    with pytest.raises(InputError) as error:
+        incoming.look_through(Path(name), ["text"])
+    assert str(error.value).count(name) == 1
+
+
+def test_a_text_that_is_but_a_part_of_what_was_learnt_is_not_asked_alone(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = (ROOT / "profiles/builtin.yaml").read_text().replace(
+        "text_column: text ", 'text_column: "{title}: {text}" '
+    )  # fmt: skip
+    Path("params.yaml").write_text(known)
+    Path("own.csv").write_text("title,text\nSales,rose\n")
+    predict(exported, "own.csv", "--output", "out.csv")
+    assert "the texts are read from '{title}: {text}'" in capsys.readouterr().err
+    Path("whole.txt").write_text("Sales: rose\n")
+    predict(exported, "whole.txt", "--output", "whole.csv")
+    assert "text" in read("whole.csv")
+    assert read("out.csv")[CLASSES].equals(read("whole.csv")[CLASSES])
 
 
 def test_a_text_has_one_answer_whatever_its_line_breaks(exported: Path) -> None:

@@ -87,6 +87,20 @@ def test_another_spelling_of_a_label_is_that_label(capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out)["rows_left_out"] == 0
 
 
+def test_columns_are_found_as_training_finds_them(
+    rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows.rename(columns={"text": "a {b}"}).to_csv("braces.csv", index=False)
+    nested = [{"text": row.text, "meta": {"label": row.label}} for row in rows.itertuples()]
+    Path("nested.jsonl").write_text("\n".join(map(json.dumps, nested)))
+    for arguments in (
+        ["braces.csv", "--text-column", "a {b}"],
+        ["nested.jsonl", "--label-column", "meta.label"],
+    ):
+        cli.main(["score", *arguments, "--json"])
+        assert json.loads(capsys.readouterr().out)["rows_left_out"] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [

@@ -183,3 +183,18 @@ def test_what_each_setting_forgets_is_drawn_beside_what_it_brings() -> None:
     left, right = draw_sweep(table, ["rate"], "fit").axes
     assert left.get_xlabel() == "rate" and "loss on general text" in right.get_xlabel()
     assert {text.get_text(): text.xy[0] for text in right.texts} == {"0.0001": 3.1, "0.001": 4.0}
+
+
+@pytest.mark.parametrize("parameters", [["rate"], ["rank", "rate"]])
+def test_a_rate_that_is_found_is_drawn_beside_those_that_are_given(parameters: list[str]) -> None:
+    rows = [
+        {"rate": rate, "rank": rank, "seed": seed, "fit": 0.9 + seed / 100}
+        for rate in ("auto", 1e-4, 1e-3)
+        for rank in (8, 16)
+        for seed in (1, 2)
+    ]
+    table = seeds.summarize(pd.DataFrame(rows).assign(trial=""), parameters, "fit")
+    (axes,) = draw_sweep(table, parameters, "fit").axes
+    legend = axes.get_legend()
+    shown = legend.get_texts() if legend else axes.get_xticklabels()
+    assert any("auto" in text.get_text() for text in shown)

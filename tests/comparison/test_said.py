@@ -1,0 +1,63 @@
+"""A comparison reads people's decisions and answers as the stages do that take them up."""
+
+from pathlib import Path
+
+import pytest
+
+from reprotune.comparison.changed import summarize_changes
+from reprotune.comparison.contradictions import find_contradiction
+from reprotune.comparison.revision import read_revision
+from reprotune.comparison.verdict import compare_revisions
+from reprotune.core import paths
+from reprotune.data.decisions import read_answers
+from reprotune.evaluation.truth import review
+from reprotune.tables import metrics
+from reprotune.tables import predictions as tables
+from tests.comparison.runs import write_figures
+from tests.comparison.test_testset import relabel
+from tests.comparison.test_verdict import commit, repository, write_run
+
+__all__ = ["repository"]  # a fixture
+HEADER = "id;action;label;reviewer;note;date\n"
+DECISIONS, SAMPLE = Path("data/decisions.csv"), Path("data/sample.csv")
+
+
+def test_who_decided_is_who_curation_follows(repository: Path) -> None:
+    relabel(2, "ann")
+    rows = [line.split(",")[:2] for line in DECISIONS.read_text().splitlines()[1:]]
+    lines = [f"{row};relabel;{label};ann;;2026-01-01T00:00:0{n}Z" for n, (row, label) in
+             enumerate(rows)]  # fmt: skip
+    lines += [f"{rows[0][0]};unsure;;bob;;2026-01-02T00:00:00Z"]
+    lines += [f"{rows[1][0]};{action};;bob;;2026-01-03T00:00:0{n}Z" for n, action in
+              enumerate(("quarantine", "undo"))]  # fmt: skip
+    DECISIONS.write_text(HEADER + "\n".join(lines) + "\n")
+    commit("two labels, one doubt and a decision taken back")
+    assert "(2 by `ann`)" in compare_revisions("main", "HEAD").report.verdict
+    told = summarize_changes(read_revision("main"), read_revision("HEAD"))
+    assert any("decisions: 2 by `ann`" in line and "bob" not in line for line in told), told
+
+
+@pytest.fixture
+def sampled(repository: Path) -> None:
+    """A run with a blind sample of 20 of its test rows."""
+    write_run(0.9, rows=300)
+    write_figures()
+    rows = tables.read(paths.PREDICTIONS)
+    SAMPLE.parent.mkdir(exist_ok=True)
+    lines = [f"{row.id};relabel;{row.predicted};ann;;" for row in rows[:20].itertuples()]
+    SAMPLE.write_text(HEADER + "\n".join(lines) + "\n")
+    baseline = tables.read(paths.BASELINE_PREDICTIONS)
+    found = metrics.read(paths.EVALUATE_METRICS, metrics.Evaluation)
+    reviewed = review({"tuned": rows, "parrot": baseline}, read_answers(SAMPLE), 0.95)
+    metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"reviewed": reviewed}))
+
+
+@pytest.mark.usefixtures("sampled")
+def test_figures_of_a_blind_sample_are_made_once_more() -> None:
+    here = read_revision("workspace")
+    assert find_contradiction(here) == ""
+    found = metrics.read(paths.EVALUATE_METRICS, metrics.Evaluation)
+    assert found.reviewed
+    better = found.reviewed.model_copy(update={"label_error": 0.5})
+    metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"reviewed": better}))
+    assert "reviewed.label_error" in find_contradiction(here)
