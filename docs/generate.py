@@ -21,25 +21,13 @@ import reprotune
 from reprotune.cli import app
 from reprotune.core import dvc
 from reprotune.core.params import Params
+from reprotune.project.summary import STAGES
 from reprotune.tables import metrics, schemas
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
 PROFILE = ROOT / "profiles/builtin.yaml"
-FILES = {
-    "download": metrics.Download,
-    "base_model": metrics.BaseModelFigures,
-    "roles": metrics.Roles,
-    "audit": metrics.Audit,
-    "curate": metrics.Curate,
-    "split": metrics.Split,
-    "baseline": metrics.Baselines,
-    "train": metrics.Train,
-    "predictions": metrics.Predictions,
-    "evaluate": metrics.Evaluation,
-    "summary": metrics.Summary,
-    "export": metrics.Export,
-}
+FILES = {name: kind for name, (kind, _) in STAGES.items()} | {"summary": metrics.Summary}
 LIMITS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
 HUGE = 1_000_000  # limits from here on only catch slips of the finger
 

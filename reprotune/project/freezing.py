@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from reprotune.core.errors import InputError
 from reprotune.data.reading.archives import read_member
 from reprotune.data.reading.charset import find_mark, guess_encoding
-from reprotune.data.reading.formats import PACKED, READABLE
+from reprotune.data.reading.formats import tell_kind
 
 if TYPE_CHECKING:
     from reprotune.project.init import Wanted
@@ -214,7 +214,7 @@ def freeze_member(wanted: "Wanted", folder: Path) -> "Wanted":
         InputError: it has none, or several.
     """
     (source,) = wanted.files
-    members = [name for name in list_members(source) if is_readable(Path(name))]
+    members = [name for name in list_members(source) if is_readable(name)]
     if len(members) != 1:
         raise InputError(f"{source}: has the files {members}; unpack it and name those you want")
     path = folder / Path(members[0]).name
@@ -230,9 +230,12 @@ def list_members(archive: Path) -> Sequence[str]:
         raise InputError(f"{archive}: not readable as a zip archive: {error}") from None
 
 
-def is_readable(path: Path) -> bool:
-    packed = path.suffix.lower() in PACKED
-    return (path.with_suffix("") if packed else path).suffix.lower() in READABLE
+def is_readable(name: str) -> bool:
+    try:
+        tell_kind(name)
+    except InputError:
+        return False
+    return True
 
 
 def freeze_lines(wanted: "Wanted", folder: Path) -> "Wanted":

@@ -14,9 +14,7 @@ from reprotune.project.init import Wanted, init, report
 from reprotune.project.terminal import put
 from reprotune.project.trial import Pace, measure_pace
 
-FEW = (
-    100  # texts a class: after 40, a tuned model of 77 classes was 21 points below frozen features
-)
+FEW = 100  # texts a class: a judgement, with fewer frozen features are likely the better start
 BUILTIN = (
     "\nThe built-in base model has met no text that a person wrote: it shows that the route works. "
     "For results, take a base model of your own: --model FOLDER"
