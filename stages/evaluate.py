@@ -57,9 +57,8 @@ def run(
     )
     heard = records.read(said, records.Predictions)
     found = figures.evaluate(asked, heard, rows["reference_label"], subsets, classes, sampling)
-    reviewed = truth.review(
-        asked.by_predictor, read_answers(Path(params.evaluate.sample)), sampling.confidence
-    )
+    answers = read_answers(Path(params.evaluate.sample), classes)
+    reviewed = truth.review(asked.by_predictor, answers, sampling.confidence)
     worst = figures.find_mistakes(table, classes, params.evaluate.errors)
     cells.write(worst, errors, params.guard_cells, float_format="%.6f")
     with whole_folder(plots) as folder:

@@ -4,6 +4,7 @@ What needs the built-in truth or the audit's findings is taken as it was written
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -114,7 +115,7 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         else known
         for name, known in made.baselines.items()
     }
-    answers = read_said(evidence.revision, SAMPLE, read_answers)
+    answers = read_said(evidence.revision, SAMPLE, partial(read_answers, classes=evidence.classes))
     limits = find_limits(
         predicted,
         kinds,

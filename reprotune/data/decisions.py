@@ -195,15 +195,26 @@ def read_decisions(path: Path) -> pd.DataFrame:
     return table.where(table != "")
 
 
-def read_answers(path: Path) -> dict[str, str]:
+def read_answers(path: Path, classes: Sequence[str]) -> dict[str, str]:
     """The true label of each row of a blind sample, empty where no class fits.
 
     Rows of which somebody was unsure, or reviewers disagree, have none.
+
+    Raises:
+        InputError: an answer keeps a label that was hidden, or names none of the classes; or the
+            file is no decisions file.
     """
     log = read_log(path)
     opinions = Opinions(log)
-    settled = {row: opinions.settle(row) for row in dict.fromkeys(entry.id for entry in log)}
-    return {row: said[0].label for row, said in settled.items() if len(said) == 1}
+    settled = [opinions.settle(row) for row in dict.fromkeys(entry.id for entry in log)]
+    answers = [entries[0] for entries in settled if len(entries) == 1]
+    for entry in answers:
+        if entry.action == "keep" or (entry.action == "relabel" and entry.label not in classes):
+            raise InputError(
+                f"{path}: {tell(entry)}: the label was hidden, so an answer is relabel with one of "
+                f"{list(classes)}, quarantine where none fits, or unsure"
+            )
+    return {entry.id: entry.label for entry in answers}
 
 
 def tell(entry: Entry) -> str:

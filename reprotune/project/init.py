@@ -161,7 +161,8 @@ def describe_reading(entries: list[SourceFile], text: str | None, label: str | N
             "--label is missing: the column of the labels; with one file a class, name the classes "
             "in the order of the files: --classes negative positive"
         )
-    columns = [int(c) if c is not None and c.isdecimal() else c for c in (text or "0", label)]
+    named = [c if c is None else c.strip() for c in (text or "0", label)]
+    columns = [int(c) if c is not None and c.isdecimal() else c for c in named]
     fields = list_fields(columns[0] or 0) or columns[:1]
     return load_params(paths.PROFILES / "builtin.yaml").download.model_copy(
         update={

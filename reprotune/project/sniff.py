@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -148,13 +148,14 @@ def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
     if usable["text"].str.startswith(FASTTEXT).any():
         raise InputError(f"{files[0]}: rows have several labels: {MULTI_LABEL}")
     learnable = drop_repeated(usable)
-    scarce = {*learnable[learnable < FEWEST].index, *find_absent(usable)}
+    absent = find_absent(usable)
+    scarce = {*learnable[learnable < FEWEST].index, *absent}
     labels = {raw: None if name in scarce else name for raw, name in labels.items()}
     good = [set_aside(part, labels, part["file"].iloc[0], bad) for part in parts if len(part)]
     check_share(bad, total, way.bad_rows)
     rows = pd.concat(good, ignore_index=True)
     kept = rows.assign(label=rows["raw"].map(labels)).dropna(subset="label")
-    check_classes(kept, learnable, f"{files[0]}: column {way.label_column!r}")
+    check_classes(kept, learnable, absent, f"{files[0]}: column {way.label_column!r}")
     counts = rows["raw"].value_counts()
     left_out = {raw: int(counts.get(raw, 0)) for raw, name in labels.items() if name is None}
     return Look(kept.drop(columns="raw"), labels, left_out, bad)
@@ -212,13 +213,16 @@ def find_joint(names: Sequence[str]) -> list[str]:
     ]
 
 
-def check_classes(kept: pd.DataFrame, learnable: pd.Series, where: str) -> None:
+def check_classes(
+    kept: pd.DataFrame, learnable: pd.Series, absent: Collection[str], where: str
+) -> None:
     """Raise InputError for rows of fewer than two classes, and for two kinds of them in one."""
     counts = kept["label"].value_counts()
     if len(counts) < 2:
+        lacking = f", and not in both train and test: {sorted(absent)}" if absent else ""
         raise InputError(
             f"{where}: fewer than two classes have {FEWEST} different texts or more: "
-            f"{learnable.to_dict()}; is it the column of the labels?"
+            f"{learnable.to_dict()}{lacking}; is it the column of the labels?"
         )
     numbers = [name for name in counts.index if NUMBER.fullmatch(name)]
     booleans = [name for name in counts.index if fold(name) in ("true", "false")]

@@ -15,7 +15,7 @@ from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
 from tests.comparison.runs import write_figures
 from tests.comparison.test_testset import relabel
-from tests.comparison.test_verdict import commit, repository, write_run
+from tests.comparison.test_verdict import CLASSES, commit, repository, write_run
 
 __all__ = ["repository"]  # a fixture
 HEADER = "id;action;label;reviewer;note;date\n"
@@ -48,7 +48,7 @@ def sampled(repository: Path) -> None:
     SAMPLE.write_text(HEADER + "\n".join(lines) + "\n")
     baseline = tables.read(paths.BASELINE_PREDICTIONS)
     found = metrics.read(paths.EVALUATE_METRICS, metrics.Evaluation)
-    reviewed = review({"tuned": rows, "parrot": baseline}, read_answers(SAMPLE), 0.95)
+    reviewed = review({"tuned": rows, "parrot": baseline}, read_answers(SAMPLE, CLASSES), 0.95)
     metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"reviewed": reviewed}))
 
 

@@ -111,6 +111,22 @@ def test_one_file_a_class(project: Path, tmp_path: Path) -> None:
     assert params.roles.strategy == "hashed"
 
 
+def test_spaces_around_a_named_column_are_no_part_of_its_name(
+    project: Path, tmp_path: Path
+) -> None:
+    params = begun([write(tmp_path / "a.csv", EVEN)], text=" text", label="label ")
+    assert (params.download.text_column, params.download.label_column) == ("text", "label")
+
+
+def test_classes_that_a_published_part_lacks_are_named_when_too_few_remain(
+    project: Path, tmp_path: Path
+) -> None:
+    train = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
+    test = write(tmp_path / "b.csv", table({"up": 60, "other": 50}))
+    with pytest.raises(InputError, match=r"not in both train and test: \['down', 'other'\]"):
+        begun([train], text="text", label="label", test=test)
+
+
 def test_one_file_a_split_is_kept_as_published(project: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
     params = started(files[:1], text="text", label="label", test=files[1])

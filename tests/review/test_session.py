@@ -222,4 +222,10 @@ def test_a_blind_sample_is_chance_and_hides_what_is_known(file: Path) -> None:
     decide(session, "unsure")
     with pytest.raises(InputError, match="no answer"):
         decide(session, "keep")
-    assert read_answers(file) == {small.row(0).id: "good", small.row(1).id: ""}
+    assert read_answers(file, CLASSES) == {small.row(0).id: "good", small.row(1).id: ""}
+    with pytest.raises(InputError, match=r"row 2: .* relabel good, by ann: .*\['bad', 'fine'\]"):
+        read_answers(file, ["bad", "fine"])
+    with file.open("a", encoding="utf-8") as log:
+        log.write(f"{small.row(2).id},keep,,bob,,\n")
+    with pytest.raises(InputError, match=r"row 5: .* keep, by bob: the label was hidden"):
+        read_answers(file, CLASSES)
