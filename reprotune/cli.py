@@ -17,6 +17,7 @@ from reprotune.project import flows
 from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version
 from reprotune.review.command import review
+from reprotune.serving.command import evaluate_served, serve
 
 app = typer.Typer(
     help="Fine-tune a language model into a text classifier, and rebuild every number.",
@@ -204,6 +205,8 @@ def plots(
 
 app.command()(predict)
 app.command()(score)
+app.command()(serve)
+app.command()(evaluate_served)
 
 
 @app.command()

@@ -1,0 +1,143 @@
+"""Ask a server about many texts: several at a time, again where that may help, in order."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tqdm.auto import tqdm
+from urllib3.exceptions import ReadTimeoutError
+from urllib3.util import Retry
+
+from reprotune.core.errors import InputError
+from reprotune.serving.apis import APIS, Answer, Api, Asked
+
+KEY = "REPROTUNE_API_KEY"  # variable of the environment, for servers that want one
+BUSY = (429, 502, 503, 504)
+ATTEMPTS = 5
+OPENAPI = ("/openapi.json", "/api-doc/openapi.json")
+MODELS = ("/v1/models", "/models")
+SHOWN = 300  # characters of an answer that is no answer
+
+
+@dataclass(frozen=True)
+class Timed:
+    answer: Answer
+    seconds: float  # of the request that was answered
+
+
+class Server:
+    """A server's address; a session of its own for each thread, for they are not shared safely."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError(f"{url}: no address of a server, such as http://127.0.0.1:8000")
+        self.url, self.timeout = url.rstrip("/").removesuffix("/v1"), timeout
+        self.own = threading.local()
+
+    @property
+    def session(self) -> requests.Session:
+        if not hasattr(self.own, "session"):
+            session = requests.Session()
+            again = Retry(
+                ATTEMPTS, connect=2, read=1, backoff_factor=0.2, status_forcelist=BUSY,
+                allowed_methods=None, raise_on_status=False,
+            )  # fmt: skip
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=again))
+            if key := os.environ.get(KEY):
+                session.headers["Authorization"] = f"Bearer {key}"
+            self.own.session = session
+        return cast(requests.Session, self.own.session)
+
+    def get(self, path: str) -> Any:
+        """The JSON of a page, or None if there is none.
+
+        Raises:
+            InputError: there is no server.
+        """
+        with explain(self.url):
+            answer = self.session.get(self.url + path, timeout=self.timeout)
+            return answer.json() if answer.ok else None
+
+    def find_api(self, has_decision: bool) -> str:
+        """The name of the first API that it has; ``systemone`` needs a folder made for it.
+
+        Raises:
+            InputError: it has none that is known.
+        """
+        pages = (self.get(path) for path in OPENAPI)
+        offered: dict[str, Any] = next((p["paths"] for p in pages if p and "paths" in p), {})
+        for name, api in APIS.items():
+            if api.path in offered and (has_decision or name != "systemone"):
+                return name
+        raise InputError(
+            f"{self.url}: describes none of {', '.join(api.path for api in APIS.values())} in its "
+            f"openapi.json; name the API: --api {' | '.join(APIS)}"
+        )
+
+    def find_model(self) -> str:
+        """The name of the first model that it serves; empty if it does not say."""
+        pages = (self.get(path) for path in MODELS)
+        served: list[Any] = next((p["data"] for p in pages if p and p.get("data")), [])
+        return str(served[0]["id"]) if served else ""
+
+    def ask(self, api: Api, asked: Asked, text: str) -> Timed:
+        """One answer.
+
+        Raises:
+            InputError: there is none, or it is none.
+        """
+        with explain(self.url):
+            body = {"model": asked.model} if asked.model else {}
+            body |= api.body(asked, text)
+            start = time.perf_counter()
+            answer = self.session.post(self.url + api.path, json=body, timeout=self.timeout)
+            seconds = min(answer.elapsed.total_seconds(), time.perf_counter() - start)
+            if not answer.ok:
+                raise InputError(
+                    f"{self.url}{api.path}: {answer.status_code} {answer.reason}: "
+                    f"{answer.text[:SHOWN]}"
+                )
+            try:
+                return Timed(api.read(asked, answer.json()), seconds)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise InputError(
+                    f"{self.url}{api.path}: no answer for the classes {list(asked.classes)}: "
+                    f"{error}: {answer.text[:SHOWN]}"
+                ) from None
+
+
+@contextmanager
+def explain(url: str) -> Iterator[None]:
+    """Turn what goes wrong on the way into one message."""
+    try:
+        yield
+    except requests.JSONDecodeError:
+        raise InputError(f"{url}: answers with something that is no JSON") from None
+    except requests.RequestException as error:
+        reason = getattr(error.args[0], "reason", error) if error.args else error
+        if isinstance(reason, requests.Timeout | ReadTimeoutError):
+            raise InputError(f"{url}: no answer in time; give it more by --timeout") from None
+        raise InputError(f"{url}: no server answers there: {str(reason)[:SHOWN]}") from None
+
+
+def ask_all(
+    server: Server, api: Api, asked: Asked, texts: Sequence[str], concurrency: int
+) -> list[Timed]:
+    """The answers in the order of the texts; the first failure ends it."""
+    with ThreadPoolExecutor(concurrency) as pool:
+        found = pool.map(lambda text: server.ask(api, asked, text), texts)
+        try:
+            return list(tqdm(found, total=len(texts), desc="asked", unit="text"))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
