@@ -10,9 +10,10 @@ from typer import Argument, Option
 from reprotune.core import paths
 from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import say
-from reprotune.project.asking import BatchSize
+from reprotune.project.asking import BatchSize, Model
 from reprotune.project.options import AsJson
 
+DRIFTED = 3  # the exit code
 TextColumn = Annotated[
     list[str], Option(metavar="COLUMN...", help="As in the parameters, or text.")
 ]
@@ -100,3 +101,30 @@ def shadow(
     say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.SHADOW}")
     if report.sentence:
         say(report.sentence, sys.stderr)
+
+
+def drift(
+    file: Annotated[Path, Argument(help="New texts without labels, as predict takes them.")],
+    text_column: TextColumn = [],  # noqa: B006
+    model: Model = paths.MERGED,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether new texts are still of the kind that the model was taught on.
+
+    The exit code is 0 if no drift is found and 3 if some is; the page is reports/drift.html.
+    The JSON has drift, causes, p_values, auc, lengths, scripts, shares and detectable.
+    """
+    from reprotune.core.params_file import load_params
+    from reprotune.production.drift import look
+    from reprotune.production.drift_page import save
+    from reprotune.production.texts import read_texts
+
+    params = load_params()
+    texts, report = read_texts(file, join_columns(text_column))
+    found = look(texts, model, params)
+    save(found)
+    say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.DRIFT}")
+    if report.sentence:
+        say(report.sentence, sys.stderr)
+    if found.has_drifted:
+        sys.exit(DRIFTED)
