@@ -112,7 +112,7 @@ def drift(
     """Say whether new texts are still of the kind that the model was taught on.
 
     The exit code is 0 if no drift is found and 3 if some is; the page is reports/drift.html.
-    The JSON has drift, causes, p_values, auc, lengths, scripts, shares and detectable.
+    The JSON has drift, sentence, causes, p_values, auc, lengths, scripts, shares and detectable.
     """
     from reprotune.core.params_file import load_params
     from reprotune.production.drift import look

@@ -56,7 +56,12 @@ class Drift:
         return bool(self.causes)
 
     def as_json(self) -> dict[str, Any]:
-        return {"drift": self.has_drifted, "causes": self.causes, **asdict(self)}
+        return {
+            "drift": self.has_drifted,
+            "sentence": self.sentence,
+            "causes": self.causes,
+            **asdict(self),
+        }
 
     @property
     def sentence(self) -> str:
