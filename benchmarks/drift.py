@@ -22,9 +22,10 @@ from reprotune.tables import predictions
 KINDS = Kinds(threshold=0.8, units="words", seed=1)  # of profiles/builtin.yaml
 RESAMPLES = 200  # for the false alarms
 DRAWS = 20  # for the power
+PERMUTATIONS = 199  # the command takes 999
 ROWS = (200, 500, 2000)
 SHARES = (0.05, 0.1, 0.2)
-OLD = 2000  # rows; 1,000 for the false alarms
+OLD = 1000  # rows; 500 for the false alarms
 
 Draw = Callable[[np.random.Generator], tuple[Sequence[str], Sequence[str]]]
 
@@ -32,8 +33,8 @@ Draw = Callable[[np.random.Generator], tuple[Sequence[str], Sequence[str]]]
 def count_alarms(draw: Draw, times: int) -> int:
     found = 0
     for seed in range(times):
-        p_values = compare(*draw(np.random.default_rng(seed)), KINDS._replace(seed=seed)).p_values
-        found += min(p_values) <= ALPHA
+        old, new = draw(np.random.default_rng(seed))
+        found += min(compare(old, new, KINDS, PERMUTATIONS).p_values) <= ALPHA
     return found
 
 
@@ -72,10 +73,10 @@ def measure_headlines() -> None:
 
     def draw(rng: np.random.Generator) -> tuple[Sequence[str], Sequence[str]]:
         old, new = rng.integers(1 << 31, size=2)
-        made = [headlines.examples(n, 0.06, 0.02, int(s)) for n, s in ((1000, old), (200, new))]
+        made = [headlines.examples(n, 0.06, 0.02, int(s)) for n, s in ((500, old), (200, new))]
         return made[0]["text"].tolist(), made[1]["text"].tolist()
 
-    tell_alarms("built-in headlines, 1,000 old rows and 200 later ones", draw)
+    tell_alarms("built-in headlines, 500 old rows and 200 later ones", draw)
     found = sum(draw_shares(np.random.default_rng(seed)) <= ALPHA for seed in range(RESAMPLES))
     low, high = wilson(found, RESAMPLES, 0.95)
     print(f"class shares: {found} false alarms in {RESAMPLES} ({low:.3f} to {high:.3f} at {ALPHA})")
@@ -100,8 +101,8 @@ def draw_shares(rng: np.random.Generator) -> float:
 def measure_files(one: Path, other: Path) -> None:
     texts, others = (read_lines(file) for file in (one, other))
     tell_alarms(
-        f"{one.name}, 1,000 old rows and 200 new ones",
-        lambda rng: split(texts, 1000, 200, rng),
+        f"{one.name}, 500 old rows and 200 new ones",
+        lambda rng: split(texts, 500, 200, rng),
     )
     print(f"found in {DRAWS} draws, with {OLD} old rows of {one.name}, foreign of {other.name}:")
     for rows in ROWS:
@@ -109,7 +110,10 @@ def measure_files(one: Path, other: Path) -> None:
             began = time.monotonic()
             found = count_alarms(lambda rng, r=rows, s=share: mix(texts, others, r, s, rng), DRAWS)
             seconds = (time.monotonic() - began) / DRAWS
-            print(f"  {rows} rows, {share:.0%} foreign: {found / DRAWS:.2f} ({seconds:.1f} s each)")
+            print(
+                f"  {rows} rows, {share:.0%} foreign: {found / DRAWS:.2f} ({seconds:.1f} s each)",
+                flush=True,
+            )
 
 
 def read_lines(file: Path) -> list[str]:

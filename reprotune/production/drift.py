@@ -142,12 +142,17 @@ class Compared:
     scores: np.ndarray  # of the new texts: how new they look
 
 
-def compare(old: Sequence[str], new: Sequence[str], kinds: Kinds) -> Compared:
+def compare(
+    old: Sequence[str],
+    new: Sequence[str],
+    kinds: Kinds,
+    permutations: int = two_samples.PERMUTATIONS,
+) -> Compared:
     """All tests at once."""
     texts = [*old, *new]
     is_new = np.arange(len(texts)) >= len(old)
     groups = two_samples.group(texts, kinds)
-    shuffled = two_samples.shuffle(is_new, groups, two_samples.PERMUTATIONS, kinds.seed)
+    shuffled = two_samples.shuffle(is_new, groups, permutations, kinds.seed)
     scores = two_samples.score_folds(two_samples.extract(texts, kinds), shuffled, kinds.seed)
     statistics = [
         two_samples.compare_scores(scores, shuffled),
