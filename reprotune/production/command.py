@@ -25,7 +25,7 @@ def versions(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the versions of the model, and say which one serves or served.
+    """List the model's versions, and say which one serves.
 
     The JSON has serves, and versions (with data, rows, accuracy, interval, gate, verdict) and
     services (version, start, end, who, reason) or, of a date, served (the same).
@@ -66,7 +66,7 @@ def rollback(
     reason: Annotated[str, Option(help="Why; goes into the tag.", show_default=False)] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Let a former version of the model serve again: all of it, or nothing changes.
+    """Let a former version serve again, or change nothing.
 
     Its exported folder is put in place here, every byte checked, and its tag is pushed.
     The JSON has version, replaced, tag, is_pushed and folder.
@@ -85,7 +85,7 @@ def shadow(
     batch_size: BatchSize = 64,
     as_json: AsJson = False,
 ) -> None:
-    """Ask two versions about the same texts, and say where they differ.
+    """Say where two versions differ on the same texts.
 
     The disagreements go to reports/shadow.csv, the widest first; reprotune review --shadow asks
     people about them, and the next run tells which version was right.
@@ -109,7 +109,7 @@ def drift(
     model: Model = paths.MERGED,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether new texts are still of the kind that the model was taught on.
+    """Say whether new texts are still like the old ones.
 
     The exit code is 0 if no drift is found and 3 if some is; the page is reports/drift.html.
     The JSON has drift, sentence, causes, p_values, auc, lengths, scripts, shares and detectable.
