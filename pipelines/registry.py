@@ -13,9 +13,8 @@ from pydantic import ValidationError
 from pipelines.commands import FlowError
 from pipelines.workspace import git
 from reprotune.comparison.lock import Lock
-from reprotune.core.yaml_file import load_yaml, read_yaml
-
-PRODUCTION = "production"
+from reprotune.core.yaml_file import load_yaml
+from reprotune.production.history import PRODUCTION, find_artifact
 
 
 def find_in_use(folder: Path) -> str:
@@ -37,15 +36,6 @@ def explain_tags() -> Iterator[None]:
             f"the tags of the model cannot be read: {error}; git tag lists them, and "
             "git tag --delete TAG or git fetch --tags --force mends a wrong one"
         ) from None
-
-
-def find_artifact(folder: Path) -> tuple[str, str] | None:
-    """Name and path of the first model of ``artifacts`` in ``dvc.yaml``."""
-    entries = read_yaml(folder / "dvc.yaml")
-    models = [
-        (k, v["path"]) for k, v in entries.get("artifacts", {}).items() if v["type"] == "model"
-    ]
-    return models[0] if models else None
 
 
 def find_model(folder: Path, commit: str, path: str) -> str | None:

@@ -102,7 +102,12 @@ def show_report(folder: Path, markdown: str) -> None:
 @flow(name="reproduce", persist_result=False)
 @commands.report_failures
 def reproduce(folder: Path = Path(), force: bool = False) -> State[str]:
-    """Rebuild what changed in a project's folder, then show figures and the report."""
+    """Rebuild what changed in a project's folder, then show figures and the report.
+
+    Args:
+        folder: The project's folder.
+        force: Run every stage, changed or not.
+    """
     if not run_stages(folder, force):
         return Completed(name="Cached", message="nothing changed: nothing to run")
     show_metrics(folder)

@@ -21,7 +21,9 @@ from pipelines import commands
 from pipelines.database import check_database
 from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
+from pipelines.trigger import WHY, Trigger, add_options, find_reason, find_rest, read_options
 from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
+from reprotune.comparison.report import code
 from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
@@ -33,6 +35,7 @@ from reprotune.tables.metrics import Evaluation, parse
 
 CLONE = paths.WORK / "retrain"
 LOCK = paths.WORK / "retrain.lock"
+PROPOSAL = paths.WORK / "proposal.md"
 MESSAGE = "Retrained on data"
 NOTHING = "NothingNew"
 PASSED = "Gate: passed"
@@ -74,6 +77,17 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
             head = git(folder, "rev-parse", "HEAD")
             news = [f"commit {head[:10]} was not run: {'; '.join(reasons)}"]
     return news
+
+
+def find_due(folder: Path, incoming: Path | None, trigger: Trigger) -> tuple[list[str], str]:
+    """What is new in the clone, and why that is enough; else nothing, and why it is not."""
+    if end := find_rest(folder, MESSAGE, trigger):
+        return [], f"cools down until {end:%Y-%m-%d %H:%M %Z} after the last retraining"
+    news = look(folder, incoming)
+    if not news:
+        return [], "nothing new: nothing to train on"
+    is_enough, why = find_reason(folder, news, trigger, load_params(folder / paths.PARAMS))
+    return (news, why) if is_enough else ([], f"waits for more: {why}")
 
 
 def tell_moving(params: Params) -> str:
@@ -125,8 +139,11 @@ def publish(folder: Path, name: str) -> None:
     git(folder, "push", "--quiet", "--atomic", "origin", f"+HEAD:refs/heads/{name}", *tags)
 
 
-def propose(folder: Path, name: str, branch: str, verdict: str) -> str:
-    """Open a pull request with the report, if ``gh`` can and there is none. Says what there is."""
+def propose(folder: Path, name: str, branch: str, verdict: str, commit: str) -> str:
+    """Open a pull request, if ``gh`` can and there is none. Says what there is.
+
+    In it is why it was retrained, as the commit says it, and the report.
+    """
     if shutil.which("gh") is None or "github.com" not in home(folder):
         return f"branch {name}; no pull request, for gh is not at hand or origin is not on GitHub"
     there = commands.ask(
@@ -134,7 +151,10 @@ def propose(folder: Path, name: str, branch: str, verdict: str) -> str:
     )
     if found := json.loads(there):
         return str(found[0]["url"])
-    body = folder / paths.COMPARISON.with_suffix(".md")
+    why = WHY.search(git(folder, "log", "-1", "--format=%B", commit))
+    report = (folder / paths.COMPARISON.with_suffix(".md")).read_text(encoding="utf-8")
+    body = folder / PROPOSAL
+    body.write_text(f"{f'Why: {code(why[1])}' if why else ''}\n\n{report}", encoding="utf-8")
     command = ["gh", "pr", "create", "--base", branch, "--head", name, "--title", verdict[:200]]
     return commands.ask([*command, "--body-file", str(body)], folder)
 
@@ -146,11 +166,17 @@ def retrain(
     branch: str = "main",
     incoming: str | None = None,
     promote: Register = "on_merge",
+    trigger: Trigger = Trigger(),  # noqa: B008
 ) -> State[str]:
-    """Look for something new; if there is, retrain, compare, and propose or register.
+    """Look for something new; if there is enough, retrain, compare, and propose or register.
 
-    ``source`` is a project's folder or a git address; ``incoming`` a folder in which files of the
-    sources and decisions are changed (the source itself, if it is a folder).
+    Args:
+        source: A project's folder or a git address.
+        branch: The branch that is retrained, and that a proposal is for.
+        incoming: A folder in which files of the sources and decisions are changed; the source
+            itself, if it is a folder.
+        promote: When a model that passes the gate goes into production.
+        trigger: What makes a retraining due.
     """
     log = get_run_logger().info
     is_folder = Path(source).is_dir()
@@ -164,9 +190,9 @@ def retrain(
             register_merged(folder, PASSED)
         base = find_in_use(folder)
         where = incoming or (source if is_folder else None)
-        news = look(folder, Path(where).resolve() if where else None)
+        news, why = find_due(folder, Path(where).resolve() if where else None, trigger)
         if not news:
-            return Completed(name=NOTHING, message="nothing new: nothing to train on")
+            return Completed(name=NOTHING, message=why)
         revision = hashlib.sha256("\n".join(news).encode()).hexdigest()[:10]
         name = f"retrain/{revision}"
         if git(folder, "ls-remote", "origin", f"refs/heads/{name}"):
@@ -180,7 +206,7 @@ def retrain(
         git(folder, "add", "--all")
         if not git(folder, "status", "--porcelain"):
             return Completed(name=NOTHING, message="nothing new: it was run before")
-        told = f"{MESSAGE} {revision}\n\n" + "\n".join(news)
+        told = "\n".join([f"{MESSAGE} {revision}", "", *news, f"Why: {' '.join(why.split())}"])
         git(folder, "commit", "--quiet", "-m", told)
         passed, verdict = judge(folder, base, name)
         gate = PASSED if passed else "Gate: closed"
@@ -197,7 +223,7 @@ def retrain(
             message = f"{verdict} Nothing is promoted; {there}"
             return Failed(name="GateClosed", message=message)
         if promote != "at_once":
-            there = propose(folder, name, branch, verdict)
+            there = propose(folder, name, branch, verdict, "HEAD")
         return Completed(message=f"{verdict} {there}")
 
 
@@ -208,7 +234,7 @@ def was_tried(folder: Path, base: str, name: str, branch: str, promote: Register
     if promote == "at_once":
         return f"branch {name}"
     _, verdict = judge(folder, base, f"origin/{name}")
-    return propose(folder, name, branch, verdict)
+    return propose(folder, name, branch, verdict, f"origin/{name}")
 
 
 def main() -> None:
@@ -221,11 +247,14 @@ def main() -> None:
     parser.add_argument(
         "--promote", choices=get_args(Register), default="on_merge", help="(%(default)s)"
     )
+    add_options(parser)
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule")
     parser.add_argument("--cron", default="0 3 * * 1", help="of --serve (%(default)s)")
     arguments = parser.parse_args()
     check_database("retrain")
-    asked = {k: v for k, v in vars(arguments).items() if k not in ("serve", "cron")}
+    names = ("source", "branch", "incoming", "promote")
+    asked = {name: getattr(arguments, name) for name in names}
+    asked["trigger"] = read_options(parser, arguments)
     if arguments.serve:
         one = ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW

@@ -74,6 +74,10 @@ def sweep(file: Path, deployment: str | None = None) -> State[str]:
 
     As many at a time as the flow's task runner has workers. A trial that fails is named at the
     end, and the others finish.
+
+    Args:
+        file: Settings to try, such as sweeps/learning-rate.yaml.
+        deployment: Where the trials run, such as trial/anywhere; empty is on this machine.
     """
     if deployment:
         check_reachable(sweeps.check_committed())

@@ -26,6 +26,12 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
 
     Git's part goes to where this project comes from, data and model to DVC's remote if it has one.
     A trial that was killed goes on from its last checkpoint on the same machine.
+
+    Args:
+        name: What the experiment is called.
+        commit: The commit that it starts from; origin has it.
+        changes: Parameters and their values, such as train.seed=2.
+        stage: The last stage that is run.
     """
     project = Path().resolve()
     folder = project / TRIALS / name

@@ -13,6 +13,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import end, say
+from reprotune.production.command import drift, rollback, shadow, versions
 from reprotune.project import flows
 from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version
@@ -242,6 +243,10 @@ def start_flow(context: typer.Context) -> None:
 
 
 app.command()(review)
+app.command()(versions)
+app.command()(rollback)
+app.command()(shadow)
+app.command()(drift)
 for name, told in flows.FLOWS.items():
     app.command(
         name,

@@ -11,10 +11,12 @@ from reprotune.core.io import whole_folder
 from reprotune.core.params import Export, Params
 from reprotune.core.runner import main
 from reprotune.core.space import require_space
+from reprotune.export.decision import write_decision
 from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
+from reprotune.models.encoders import is_prompted
 from reprotune.models.exported import (
     load_classifier,
     save_certainties,
@@ -89,6 +91,8 @@ def run(
         whole, asking = merge(opened, tuned)
         save_merged(whole, asking.tokenizer, params.export.dtype, partial)
         save_classifier(asking, partial)
+        if is_prompted(asking):
+            write_decision(asking, 1.0, list(texts), partial)
         del whole
         after = score_texts(*load_classifier(partial), texts, size, "merged")
         labels = rows["label"].map(classes.index).to_numpy()

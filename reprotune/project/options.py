@@ -14,6 +14,8 @@ SEVERAL = {
     "use": {"--data"},
     "predict": {"--text-column"},
     "score": {"--text-column"},
+    "shadow": {"--text-column"},
+    "drift": {"--text-column"},
 }
 COLUMNS = {"--text", "--text-column"}  # what follows them may be a file, too
 

@@ -26,6 +26,9 @@ def review(
     sample: Annotated[
         int | None, Option(min=1, metavar="ROWS", help="Label so many test rows blind instead.")
     ] = None,
+    shadow: Annotated[
+        bool, Option("--shadow", help="Label what two versions differ on, blind, instead.")
+    ] = False,
     export: Annotated[
         Path | None, Option(metavar="FILE", help="Write the queue for Label Studio instead.")
     ] = None,
@@ -42,9 +45,12 @@ def review(
 
     params = load_params()
     who = reviewer or find_name()
-    if sample and (export or import_):
-        raise InputError("--sample is for the page; leave --export and --import out")
-    session = open_sample(params, who, sample) if sample else open_session(params, who)
+    if (sample or shadow) and (export or import_ or (sample and shadow)):
+        raise InputError("--sample and --shadow are for the page, and one of them at a time")
+    if shadow:
+        session = open_shadow(params, who)
+    else:
+        session = open_sample(params, who, sample) if sample else open_session(params, who)
     if export:
         write_tasks(session, export)
     elif import_:
@@ -108,6 +114,37 @@ def open_sample(params: "Params", reviewer: str, count: int) -> "Session":
         class_names(params.download.labels),
         is_blind=True,
         sources=(paths.TEST,),
+        next_step="dvc repro evaluate",
+    )
+
+
+def open_shadow(params: "Params", reviewer: str) -> "Session":
+    """The texts that two versions differ on, the widest difference first.
+
+    Raises:
+        InputError: `reprotune shadow` has not run yet, or the file of answers is none.
+    """
+    from reprotune.review.log import DecisionFile
+    from reprotune.review.queue import Queue
+    from reprotune.review.session import Session
+    from reprotune.tables import cells
+    from reprotune.tables.classes import class_names
+
+    try:
+        table = cells.read(paths.SHADOW, dtype="str")
+        rows = table[["id", "text", "old"]].rename(columns={"old": "label"})
+    except FileNotFoundError:
+        raise InputError(f"{paths.SHADOW}: not here yet; reprotune shadow writes it") from None
+    except (ValueError, KeyError):
+        raise InputError(f"{paths.SHADOW}: damaged; run reprotune shadow again") from None
+    return Session(
+        Queue.of_ranked(rows),
+        DecisionFile(paths.SHADOW_ANSWERS, params.guard_cells),
+        reviewer,
+        class_names(params.download.labels),
+        is_blind=True,
+        sources=(paths.SHADOW,),
+        next_step="reprotune shadow",
     )
 
 
@@ -124,7 +161,7 @@ def serve(session: "Session", port: int) -> None:
             figures = session.figures()
             say(
                 f"\n{figures.decided} of {figures.total} rows are decided, in {session.file.path}; "
-                "`dvc repro` takes them up"
+                f"`{session.next_step}` takes them up"
             )
 
 

@@ -65,10 +65,14 @@ class Queue:
     def of_sample(cls, rows: pd.DataFrame, count: int) -> "Queue":
         """So many rows in an order that chance decides, and nobody again; all of them are asked."""
         order = rows["id"].map(lambda row: digest("sample", row)).sort_values().index[:count]
-        drawn = rows.loc[order].assign(role="test")
-        score = np.arange(len(drawn)) / max(len(drawn), 1)
-        asked = {"id": drawn["id"], "issue": "label", "score": score, "suggested": ""}
-        return cls(drawn, pd.DataFrame(asked))
+        return cls.of_ranked(rows.loc[order])
+
+    @classmethod
+    def of_ranked(cls, rows: pd.DataFrame) -> "Queue":
+        """These rows in their order; all of them are asked."""
+        score = np.arange(len(rows)) / max(len(rows), 1)
+        asked = {"id": rows["id"], "issue": "label", "score": score, "suggested": ""}
+        return cls(rows.assign(role="test"), pd.DataFrame(asked))
 
     def __len__(self) -> int:
         return len(self.texts)

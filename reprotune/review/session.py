@@ -81,9 +81,10 @@ class Session:
         classes: Sequence[str],
         is_blind: bool = False,
         sources: Sequence[Path] = (),
+        next_step: str = "dvc repro",
     ) -> None:
         self.queue, self.file, self.is_blind = queue, file, is_blind
-        self.reviewer = tidy(reviewer)
+        self.reviewer, self.next_step = tidy(reviewer), next_step
         self.classes = list(classes)
         self.keys = dict(zip(self.classes, KEYS, strict=False))
         self.marks = Marks(queue, reviewer, self.classes)

@@ -1,0 +1,150 @@
+"""When what is new is worth a retraining: enough rows or decisions, or rows of another kind."""
+
+import re
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
+
+from pipelines import commands
+from pipelines.workspace import git
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params import Params
+from reprotune.data.reading.files import read_files
+from reprotune.tables import schemas
+
+NEW = paths.WORK / "new.parquet"  # texts, for `reprotune drift`
+WHY = re.compile(r"^Why: (.*)$", re.MULTILINE)  # in the message of a retraining's commit
+
+
+class Trigger(BaseModel):
+    """What makes a retraining due; a newer revision or a commit that was not run always does."""
+
+    rows: Annotated[
+        int, Field(ge=1, description="so many new rows in the source files are enough")
+    ] = 1
+    decisions: Annotated[
+        int, Field(ge=1, description="so many new decisions of reviewers are enough")
+    ] = 1
+    drift: Annotated[
+        bool, Field(description="new rows of another kind are enough, however few")
+    ] = False
+    cool_down: Annotated[
+        float, Field(ge=0, le=3650, description="days after the last retraining without another")
+    ] = 0
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether anything new is enough."""
+        return self.rows == 1 and self.decisions == 1
+
+
+def find_reason(
+    folder: Path, news: Sequence[str], trigger: Trigger, params: Params
+) -> tuple[bool, str]:
+    """Whether what was found is enough, and why or why not."""
+    counted = (f"{paths.SOURCE_DATA.as_posix()}/", f"{params.curate.decisions} ")
+    other = [told for told in news if not told.startswith(counted)]
+    if trigger.takes_all or other:
+        return True, "; ".join(other or news)
+    try:
+        texts = find_new_texts(folder, params)
+    except InputError as error:  # the run says it, with rule and rows
+        return True, f"the sources cannot be counted: {error}"
+    decisions = count_new_lines(folder, params.curate.decisions)
+    told = [
+        f"{len(texts)} new rows (enough: {trigger.rows})",
+        f"{decisions} new decisions (enough: {trigger.decisions})",
+    ]
+    if len(texts) >= trigger.rows:
+        return True, told[0]
+    if decisions >= trigger.decisions:
+        return True, told[1]
+    if trigger.drift and texts:
+        has_drifted, sentence = ask_drift(folder, texts)
+        if has_drifted:
+            return True, f"{told[0]}; {sentence}"
+        told.append(sentence)
+    return False, "; ".join(told)
+
+
+def find_new_texts(folder: Path, params: Params) -> list[str]:
+    """The texts of the source files that the last run did not have, repeated ones as often.
+
+    Raises:
+        InputError: the files cannot be read.
+    """
+    reading = read_files(params.download, folder / paths.SOURCE_DATA, folder / paths.WORK)
+    new: Counter[str] = Counter(reading.rows["text"])
+    if (folder / paths.RAW).is_file():
+        new -= Counter(schemas.read(folder / paths.RAW, schemas.Raw)["text"])
+    return list(new.elements())
+
+
+def count_new_lines(folder: Path, file: str) -> int:
+    """Lines of a file that the last commit has not."""
+    place = folder / file
+    if not place.is_file():
+        return 0
+    is_known = git(folder, "ls-tree", "HEAD", "--", file)
+    known = git(folder, "show", f"HEAD:{file}").splitlines() if is_known else []
+    lines = place.read_text("utf-8", "replace").splitlines()
+    return (Counter(lines) - Counter(known)).total()
+
+
+def ask_drift(folder: Path, texts: Sequence[str]) -> tuple[bool, str]:
+    """Whether new texts are of another kind, and what is said of it."""
+    (folder / NEW).parent.mkdir(exist_ok=True)
+    pd.DataFrame({"text": texts}).to_parquet(folder / NEW)
+    command = ["drift", str(NEW), "--text-column", "text"]
+    try:
+        found = commands.ask_reprotune(command, folder)
+    except commands.FlowError as error:  # too few
+        return False, str(error)
+    return bool(found["drift"]), str(found["sentence"])
+
+
+def find_rest(folder: Path, message: str, trigger: Trigger) -> datetime | None:
+    """The end of the cool-down after the last retraining; None if it is over.
+
+    ``message`` is how the messages of retrainings begin.
+    """
+    command = [
+        "log",
+        "-1",
+        "--format=%cI",
+        f"--grep=^{message}",
+        "--remotes=origin/retrain",
+        "HEAD",
+    ]
+    listed = git(folder, *command)
+    if not listed:
+        return None
+    end = datetime.fromisoformat(listed) + timedelta(days=trigger.cool_down)
+    return end if end > datetime.now(UTC) else None
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """The parts of a trigger as options of the command line."""
+    for name, field in Trigger.model_fields.items():
+        option, told = f"--{name.replace('_', '-')}", f"{field.description} (%(default)s)"
+        if field.annotation is bool:
+            parser.add_argument(option, action="store_true", help=told)
+        else:
+            kind = float if field.annotation is float else int
+            parser.add_argument(option, type=kind, default=field.default, help=told)
+
+
+def read_options(parser: ArgumentParser, given: Namespace) -> dict[str, float]:
+    """The values of a trigger; ends with a message about usage if one cannot be."""
+    try:
+        return Trigger(**{name: getattr(given, name) for name in Trigger.model_fields}).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        parser.error(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}")

@@ -1,0 +1,130 @@
+"""The commands of a model in production: their options, and what they print."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from reprotune.core import paths
+from reprotune.core.params.fields import join_columns
+from reprotune.core.printing import say
+from reprotune.project.asking import BatchSize, Model
+from reprotune.project.options import AsJson
+
+DRIFTED = 3  # the exit code
+TextColumn = Annotated[
+    list[str], Option(metavar="COLUMN...", help="As in the parameters, or text.")
+]
+
+
+def versions(
+    on: Annotated[
+        str | None, Option(metavar="DATE", help="Say what served on a day, or at a moment (UTC).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the model's versions, and say which one serves.
+
+    The JSON has serves, and versions (with data, rows, accuracy, interval, gate, verdict) and
+    services (version, start, end, who, reason) or, of a date, served (the same).
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from reprotune.production import listing
+    from reprotune.production.history import read_history, require_artifact
+    from reprotune.project.terminal import put
+
+    history = read_history(require_artifact()[0])
+    if as_json:
+        say(json.dumps(listing.as_json(history, on)))
+        return
+    for told in history.passed_over:
+        say(f"passed over: {told}", sys.stderr)
+    if on:
+        served = history.find_served(*listing.parse_date(on))
+        say("\n".join(map(listing.tell, served)) or f"nothing served on {on}")
+        return
+    if not history.versions and not history.services:
+        say(f"no version of {history.model} is registered; reprotune retrain or gto does so")
+        return
+    table = Table(box=None, header_style="bold")
+    for column in listing.COLUMNS:
+        table.add_column(column)
+    for row in listing.tabulate(history):
+        table.add_row(*map(escape, row))
+    put(table)
+    put("")
+    for one in history.services[-listing.SHOWN :]:
+        say(listing.tell(one))
+
+
+def rollback(
+    version: Annotated[str | None, Argument(help="Such as v0.0.2.  [the one before]")] = None,
+    reason: Annotated[str, Option(help="Why; goes into the tag.", show_default=False)] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a former version serve again, or change nothing.
+
+    Its exported folder is put in place here, every byte checked, and its tag is pushed.
+    The JSON has version, replaced, tag, is_pushed and folder.
+    """
+    from reprotune.production.rollback import roll_back
+
+    done = roll_back(version, reason)
+    say(json.dumps(done.as_json()) if as_json else done.sentence)
+
+
+def shadow(
+    old: Annotated[str, Argument(help="A version, a revision or an exported folder.")],
+    new: Annotated[str, Argument(help="The same.")],
+    file: Annotated[Path, Argument(help="Texts without labels, as predict takes them.")],
+    text_column: TextColumn = [],  # noqa: B006
+    batch_size: BatchSize = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Say where two versions differ on the same texts.
+
+    The disagreements go to reports/shadow.csv, the widest first; reprotune review --shadow asks
+    people about them, and the next run tells which version was right.
+    """
+    from reprotune.core.params_file import load_params
+    from reprotune.production.shadow import compare, save
+    from reprotune.production.texts import read_texts
+
+    guarded = load_params().guard_cells
+    texts, report = read_texts(file, join_columns(text_column))
+    found = compare(old, new, texts, batch_size)
+    save(found, guarded)
+    say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.SHADOW}")
+    if report.sentence:
+        say(report.sentence, sys.stderr)
+
+
+def drift(
+    file: Annotated[Path, Argument(help="New texts without labels, as predict takes them.")],
+    text_column: TextColumn = [],  # noqa: B006
+    model: Model = paths.MERGED,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether new texts are still like the old ones.
+
+    The exit code is 0 if no drift is found and 3 if some is; the page is reports/drift.html.
+    The JSON has drift, sentence, causes, p_values, auc, lengths, scripts, shares and detectable.
+    """
+    from reprotune.core.params_file import load_params
+    from reprotune.production.drift import look
+    from reprotune.production.drift_page import save
+    from reprotune.production.texts import read_texts
+
+    params = load_params()
+    texts, report = read_texts(file, join_columns(text_column))
+    found = look(texts, model, params)
+    save(found)
+    say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.DRIFT}")
+    if report.sentence:
+        say(report.sentence, sys.stderr)
+    if found.has_drifted:
+        sys.exit(DRIFTED)

@@ -1,0 +1,131 @@
+"""The exported folder of a version, out of DVC's cache or its remote, with every byte checked."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from reprotune.comparison.lock import read_stages
+from reprotune.comparison.revision import Revision, read_revision
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json, whole_folder
+from reprotune.core.supervision import PARENT, SUPERVISED
+from reprotune.production.history import History
+
+KEPT = paths.WORK / "models"  # by their hashes
+SEAL = "sha256.json"  # of models.exported
+FOLDER = ".dir"  # what DVC's hash of a folder ends with
+
+
+def find_commit(history: History, name: str) -> str:
+    """The commit of a version, or of anything else that served or that git knows.
+
+    Raises:
+        InputError: nothing is called so.
+    """
+    if name in history.versions:
+        return history.versions[name].commit
+    served = {one.version: one.commit for one in history.services}
+    commit = served.get(name) or read_revision(name).commit
+    if commit is None:
+        raise InputError(f"{name!r} is no version")
+    return commit
+
+
+def find_hash(name: str, commit: str, path: str) -> str:
+    """DVC's hash of the model of a version.
+
+    Raises:
+        InputError: the commit is not here, or its lock knows no such folder.
+    """
+    for stage in read_stages(Revision(name, commit)).values():
+        for out in stage.outs:
+            if out.path == path and str(out.md5).endswith(FOLDER):
+                return str(out.md5)
+    raise InputError(
+        f"{name}: the dvc.lock of its commit {commit[:10]} has no folder {path}, so no model of it "
+        "is kept; choose another of reprotune versions"
+    )
+
+
+def hash_folder(folder: Path) -> str:
+    """The hash that DVC gives a folder."""
+    listed = []
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            place = file.relative_to(folder).as_posix()
+            listed.append({"md5": hash_file(file, "md5"), "relpath": place})
+    listed.sort(key=lambda entry: entry["relpath"].split("/"))
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + FOLDER
+
+
+def fetch(name: str, commit: str, path: str, target: Path) -> None:
+    """Write the model of a version to ``target``, which is not there yet.
+
+    Raises:
+        InputError: DVC has not every file of it, or one is not what was exported.
+    """
+    known = find_hash(name, commit, path)
+    command = ["get", ".", path, "--rev", commit, "--out", str(target)]
+    done = subprocess.run(
+        [*SUPERVISED, sys.executable, "-m", "dvc", *command],
+        env=os.environ | {PARENT: str(os.getpid())},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode or not target.is_dir():
+        raise InputError(
+            f"{name}: neither the cache here nor the remote of DVC gives its model: "
+            f"{tell_cause(done.stderr)}; nothing was changed"
+        )
+    if (found := hash_folder(target)) != known:
+        raise InputError(
+            f"{name}: what DVC has of {path} is not what was exported (it has {found}, dvc.lock "
+            f"says {known}): files are missing or damaged; nothing was changed"
+        )
+    check_seal(name, target)
+
+
+def check_seal(name: str, folder: Path) -> None:
+    """As ``models.exported`` checks what it has exported, without the seconds that torch takes.
+
+    Raises:
+        InputError: a file is not the one that was exported.
+    """
+    try:
+        noted = dict(parse_json((folder / SEAL).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        raise InputError(
+            f"{name}: its model has no {SEAL}, so it is of an earlier reprotune or no model"
+        ) from None
+    for file, known in noted.items():
+        place = folder / Path(file).name
+        if not place.is_file() or hash_file(place, "sha256") != known:
+            raise InputError(f"{name}: {file} is not the file that {SEAL} of its model names")
+
+
+def hash_file(file: Path, kind: str) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, kind).hexdigest()
+
+
+def tell_cause(said: str) -> str:
+    """The error among the lines that DVC said."""
+    lines = [line for line in said.splitlines() if line.startswith("ERROR: ")]
+    return (lines[-1] if lines else said.strip() or "it has no such folder").removeprefix("ERROR: ")
+
+
+def keep(history: History, name: str, path: str) -> Path:
+    """The folder of an exported model: as it is named, or that of a version, kept by its hash."""
+    if (Path(name) / "reprotune.json").is_file():
+        return Path(name)
+    commit = find_commit(history, name)
+    known = find_hash(name, commit, path)
+    place = KEPT / known.removesuffix(FOLDER)
+    if not place.is_dir() or hash_folder(place) != known:
+        with whole_folder(place) as partial:
+            partial.rmdir()
+            fetch(name, commit, path, partial)
+    return place
