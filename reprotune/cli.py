@@ -43,7 +43,7 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check params.yaml and the packages, or that they were run.
+    """Check parameters and packages, or that they were run.
 
     The JSON has ok, and packages (those that differ), or stale (stage: reasons) and contradiction.
     """
@@ -125,7 +125,7 @@ def init(
         bool, Option("--growing", help="Rows will be added: test rows stay test rows.")
     ] = False,
 ) -> None:
-    """Start with your own data: write a params.yaml that fits it."""
+    """Write a params.yaml that fits your own data."""
     from reprotune.project.init import Wanted
     from reprotune.project.start import start
 
@@ -138,7 +138,7 @@ def init(
 
 @app.command()
 def outdated() -> None:
-    """Say whether the sources have newer revisions; change nothing."""
+    """Say whether the sources have newer revisions."""
     from reprotune.project import upstream
 
     upstream.show()

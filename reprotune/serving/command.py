@@ -24,7 +24,7 @@ def serve(
 ) -> None:
     """Start a stock server with the exported model.
 
-    It is the first installed one of those that --list shows. `evaluate-served` measures it.
+    It is the first installed one of those that --list shows; evaluate-served measures it.
     """
     from reprotune.project.terminal import put
     from reprotune.serving.servers import describe, start
@@ -48,7 +48,7 @@ def evaluate_served(
     output: Annotated[Path | None, Option(help="CSV of every answer.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send the test rows to a server: accuracy, agreement, latency.
+    """Send the test rows to a server, and time its answers.
 
     A key for the server is taken from REPROTUNE_API_KEY. The exit code is 1 if a server that gives
     probabilities says something else than what was recorded; ties are equal.
