@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
@@ -28,6 +27,7 @@ from reprotune.project.first_run import choose_split, choose_training, set_limit
 from reprotune.project.freezing import freeze
 from reprotune.project.names import find_names
 from reprotune.project.sniff import Look, find_joint, find_way, look
+from reprotune.project.terminal import name_lines
 from reprotune.tables.classes import is_uneven
 
 SHOWN = 5
@@ -206,13 +206,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "split": describe_split(seen, params.roles),
         "not used": describe_unused(parts),
     }
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for name, line in lines.items():
-        if line:
-            table.add_row(name, escape(line))
-    return table
+    return name_lines(lines)
 
 
 def list_some(parts: Iterable[str]) -> str:

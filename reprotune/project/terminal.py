@@ -1,7 +1,7 @@
 """Tables on a terminal, and in what a terminal's output is piped into."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -28,6 +28,17 @@ class Plain(Console):
 def put(what: RenderableType, width: int = WIDTH) -> None:
     """Print a table or text; where no terminal says how wide it is, in lines of ``width``."""
     Plain(width=None if sys.stdout.isatty() else width).print(what)
+
+
+def name_lines(lines: Mapping[str, str]) -> Table:
+    """A table of lines with their names before them; empty ones are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, line in lines.items():
+        if line:
+            table.add_row(name, escape(line))
+    return table
 
 
 def show(table: pd.DataFrame) -> None:

@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.project.terminal import name_lines
 from reprotune.serving.apis import APIS, GENERATING, Asked
 from reprotune.serving.asking import Server, Timed, ask_all
 from reprotune.tables import predictions
@@ -105,7 +104,7 @@ def set_beside(
 def report(found: Served) -> Table:
     """For people."""
     others = round((1 - found.agreement) * found.rows)
-    lines: dict[str, Any] = {
+    lines = {
         "served": f"{found.model or 'a model without a name'}, asked by {APIS[found.api].path}",
         "rows": f"{found.rows}, {found.concurrency} at a time",
         "accuracy": f"{found.accuracy:.3f} (recorded: {found.recorded:.3f})",
@@ -115,10 +114,4 @@ def report(found: Served) -> Table:
         "latency": ", ".join(f"{name} {value:.0f} ms" for name, value in found.latency.items()),
         "throughput": f"{found.per_second:.1f} texts a second",
     }  # fmt: skip
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for name, line in lines.items():
-        if line:
-            table.add_row(name, escape(line))
-    return table
+    return name_lines(lines)
