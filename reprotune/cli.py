@@ -159,10 +159,13 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def summary() -> None:
     """Show what ran, what it found and where the files are."""
+    from reprotune.project.rerun import tell_rerun
     from reprotune.project.summary import summarize
     from reprotune.project.terminal import put
 
     put(summarize())
+    if told := tell_rerun():
+        say(told)
 
 
 @app.command()

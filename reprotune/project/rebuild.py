@@ -152,11 +152,17 @@ def compare_outputs(
 
 
 def compare_figures(was: Revision, now: Rebuilt, path: Path) -> Outcome | None:
-    """Whether the figures of an output that git holds are the same but for noise."""
+    """Whether the figures of an output that git holds are the same but for noise.
+
+    Curves are left to the predictions that they follow from: they have a point for each score that
+    no other text has, so the last digit of one decides how many.
+    """
     files = now.list_files(path)
     if not files:
         return Outcome.DRIFTED
-    if any(was.read_bytes(file) is None or file.suffix not in FIGURES for file in files):
+    if path == paths.PLOTS or any(
+        was.read_bytes(file) is None or file.suffix not in FIGURES for file in files
+    ):
         return None
     return Outcome.SAME if all(is_close(was, now, file) for file in files) else Outcome.DRIFTED
 
