@@ -11,12 +11,12 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import end, say
 from reprotune.production.command import drift, rollback, shadow, versions
 from reprotune.project import flows
 from reprotune.project.asking import predict, score
-from reprotune.project.options import AsJson, repeat_options, show_version
+from reprotune.project.options import AsJson, repeat_options, show_version, taking
+from reprotune.project.wanted import Wanted
 from reprotune.review.command import review
 from reprotune.serving.command import evaluate_served, serve
 
@@ -89,51 +89,12 @@ def use(
 
 
 @app.command()
-def init(
-    files: Annotated[
-        list[Path], Argument(metavar="FILE", help="Examples to learn from, or their folder.")
-    ],
-    text: Annotated[
-        list[str],
-        Option(metavar="COLUMN...", help="Of the texts: names, 0, 1, ... or '{a}: {b}'."),
-    ] = [],  # noqa: B006
-    label: Annotated[
-        str | None, Option(metavar="COLUMN", help="Column of the labels, or a file of them.")
-    ] = None,
-    query: Annotated[str | None, Option(metavar="SQL", help="Rows of an SQLite file.")] = None,
-    classes: Annotated[
-        list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
-    ] = [],  # noqa: B006
-    names: Annotated[
-        list[str], Option(metavar="RAW=NAME...", help="Names of numbers, or a file of them.")
-    ] = [],  # noqa: B006
-    test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None,
-    validation: Annotated[Path | None, Option(metavar="FILE", help="Its validation part.")] = None,
-    model: Annotated[
-        str | None, Option(metavar="FOLDER", help="A folder of models/source.  [built-in]")
-    ] = None,
-    encoding: Annotated[str | None, Option(help="Encoding of the files.  [guessed]")] = None,
-    delimiter: Annotated[str | None, Option(help="Delimiter of the columns.  [guessed]")] = None,
-    minutes: Annotated[float, Option(min=0, help="Minutes of training; 0: not measured.")] = 5.0,
-    bad_rows: Annotated[
-        float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
-    ] = None,
-    balance: Annotated[
-        bool | None, Option(help="As many rows of each class, or as in the files.  [if even]")
-    ] = None,
-    growing: Annotated[
-        bool, Option("--growing", help="Rows will be added: test rows stay test rows.")
-    ] = False,
-) -> None:
+@taking(Wanted)
+def init(wanted: Wanted) -> None:
     """Write a params.yaml that fits your own data."""
-    from reprotune.project.init import Wanted
     from reprotune.project.start import start
 
-    start(Wanted(
-        files, text=join_columns(text), label=label, classes=classes, names=names, test=test,
-        validation=validation, model=model, encoding=encoding, delimiter=delimiter,
-        bad_rows=bad_rows, balance=balance, growing=growing, query=query,
-    ), minutes)  # fmt: skip
+    start(wanted)
 
 
 @app.command()

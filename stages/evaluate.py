@@ -1,6 +1,7 @@
 """Every figure of the tuned model, beside every baseline, from predictions alone."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
@@ -17,15 +18,21 @@ from reprotune.tables import metrics as records
 from reprotune.tables.classes import class_names
 
 
+class Answers(NamedTuple):
+    """Files of what models said: of the test rows, of train and validation, of edited texts."""
+
+    tuned: Path = paths.PREDICTIONS
+    fit: Path = paths.FIT
+    baseline: Path = paths.BASELINE_PREDICTIONS
+    edited: Path = paths.EDITED
+
+
 def run(
     params: Params,
     test: Path = paths.TEST,
     roles: Path = paths.ROLES,
     findings: Path = paths.FINDINGS,
-    baseline: Path = paths.BASELINE_PREDICTIONS,
-    predicted: Path = paths.PREDICTIONS,
-    fit: Path = paths.FIT,
-    edited: Path = paths.EDITED,
+    answers: Answers = Answers(),  # noqa: B008 (it cannot be changed)
     said: Path = paths.PREDICTIONS_METRICS,
     errors: Path = paths.ERRORS,
     sliced: Path = paths.SLICES,
@@ -34,7 +41,8 @@ def run(
     summary: Path = paths.SUMMARY_METRICS,
 ) -> None:
     rows = schemas.read(test, schemas.Split)
-    asked = figures.Predicted(*(predictions.read(file) for file in (predicted, fit, baseline)))
+    *asked_of, edited = map(predictions.read, answers)
+    asked = figures.Predicted(*asked_of)
     table, others = asked.test, asked.baselines
     figures.check_rows(table, rows)
     classes = class_names(params.download.labels)
@@ -50,15 +58,15 @@ def run(
     limits = find_limits(
         asked,
         kinds,
-        predictions.read(edited),
+        edited,
         classes,
         params.evaluate.promised_accuracy,
         sampling.confidence,
     )
     heard = records.read(said, records.Predictions)
     found = figures.evaluate(asked, heard, rows["reference_label"], subsets, classes, sampling)
-    answers = read_answers(Path(params.evaluate.sample), classes)
-    reviewed = truth.review(asked.by_predictor, answers, sampling.confidence)
+    labelled = read_answers(Path(params.evaluate.sample), classes)
+    reviewed = truth.review(asked.by_predictor, labelled, sampling.confidence)
     worst = figures.find_mistakes(table, classes, params.evaluate.errors)
     cells.write(worst, errors, params.guard_cells, float_format="%.6f")
     with whole_folder(plots) as folder:

@@ -8,14 +8,13 @@ from typing import Annotated
 from typer import Argument, Option
 
 from reprotune.core import paths
-from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import say
 from reprotune.project.asking import BatchSize, Model
 from reprotune.project.options import AsJson
 
 DRIFTED = 3  # the exit code
 TextColumn = Annotated[
-    list[str], Option(metavar="COLUMN...", help="As in the parameters, or text.")
+    str | None, Option(metavar="COLUMN...", help="As in the parameters, or text.")
 ]
 
 
@@ -81,7 +80,7 @@ def shadow(
     old: Annotated[str, Argument(help="A version, a revision or an exported folder.")],
     new: Annotated[str, Argument(help="The same.")],
     file: Annotated[Path, Argument(help="Texts without labels, as predict takes them.")],
-    text_column: TextColumn = [],  # noqa: B006
+    text_column: TextColumn = None,
     batch_size: BatchSize = 64,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +94,7 @@ def shadow(
     from reprotune.production.texts import read_texts
 
     guarded = load_params().guard_cells
-    texts, report = read_texts(file, join_columns(text_column))
+    texts, report = read_texts(file, text_column)
     found = compare(old, new, texts, batch_size)
     save(found, guarded)
     say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.SHADOW}")
@@ -105,7 +104,7 @@ def shadow(
 
 def drift(
     file: Annotated[Path, Argument(help="New texts without labels, as predict takes them.")],
-    text_column: TextColumn = [],  # noqa: B006
+    text_column: TextColumn = None,
     model: Model = paths.MERGED,
     as_json: AsJson = False,
 ) -> None:
@@ -120,7 +119,7 @@ def drift(
     from reprotune.production.texts import read_texts
 
     params = load_params()
-    texts, report = read_texts(file, join_columns(text_column))
+    texts, report = read_texts(file, text_column)
     found = look(texts, model, params)
     save(found)
     say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.DRIFT}")

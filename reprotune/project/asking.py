@@ -1,61 +1,62 @@
 """`reprotune predict` and `score`: their options, and the files that they ask about."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
 from reprotune.core import paths
-from reprotune.core.params.fields import join_columns
-from reprotune.project.options import AsJson
+from reprotune.project.options import AsJson, taking
 
 Model = Annotated[Path, Option(help="Folder of an exported model.")]
 BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
 
 
-def predict(
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants to have labelled, and how."""
+
     inputs: Annotated[
         list[str],
         Argument(metavar="INPUT", help="Texts, or one file, or - for standard input."),
-    ],
-    model: Model = paths.MERGED,
+    ]
+    model: Model = paths.MERGED
     text_column: Annotated[
-        list[str],
+        str | None,
         Option(metavar="COLUMN...", help="Of the texts, as for init.  [params.yaml's, or text]"),
-    ] = [],  # noqa: B006
-    output: Annotated[
-        Path | None, Option(help="File to write.", show_default="the terminal")
-    ] = None,
-    form: Annotated[
-        str | None, Option("--format", help="csv, jsonl or parquet.  [output's ending]")
-    ] = None,
-    input_format: Annotated[str | None, Option(help="Of standard input.  [lines]")] = None,
-    batch_size: BatchSize = 64,
+    ] = None
+    output: Annotated[Path | None, Option(help="File to write.", show_default="the terminal")] = (
+        None
+    )
+    format: Annotated[str | None, Option(help="csv, jsonl or parquet.  [output's ending]")] = None
+    input_format: Annotated[str | None, Option(help="Of standard input.  [lines]")] = None
+    batch_size: BatchSize = 64
     abstain: Annotated[
         float | None, Option(metavar="ACCURACY", help="Answer only what is proven to reach it.")
-    ] = None,
+    ] = None
     guard_cells: Annotated[
         bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
-    ] = True,
-) -> None:
+    ] = True
+
+
+@taking(Wanted)
+def predict(wanted: Wanted) -> None:
     """Label texts with the exported model.
 
     Files: of every format that init reads, packed or not; of a .txt, each line is a text.
     A row without a text is kept, with the reason. A run that was killed is gone on from.
     """
-    from reprotune.project.predict import Wanted, predict
+    from reprotune.project.predict import predict
 
-    predict(Wanted(
-        inputs, model, join_columns(text_column), output, form, input_format, batch_size,
-        guard_cells, abstain,
-    ))  # fmt: skip
+    predict(wanted)
 
 
 def score(
     file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")],
     text_column: Annotated[
-        list[str], Option(metavar="COLUMN...", help="As in the parameters, if not.")
-    ] = [],  # noqa: B006
+        str | None, Option(metavar="COLUMN...", help="As in the parameters, if not.")
+    ] = None,
     label_column: Annotated[str | None, Option(help="The same.")] = None,
     model: Model = paths.MERGED,
     against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
@@ -68,6 +69,4 @@ def score(
     """
     from reprotune.project.score import Wanted, score
 
-    score(
-        Wanted(file, join_columns(text_column), label_column, model, against, batch_size), as_json
-    )
+    score(Wanted(file, text_column, label_column, model, against, batch_size), as_json)

@@ -21,7 +21,7 @@ from reprotune.data.reading.charset import find_mark, guess_encoding
 from reprotune.data.reading.formats import tell_kind
 
 if TYPE_CHECKING:
-    from reprotune.project.init import Wanted
+    from reprotune.project.wanted import Wanted
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),

@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,31 +27,12 @@ from reprotune.project.freezing import freeze
 from reprotune.project.names import find_names
 from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.project.terminal import name_lines
+from reprotune.project.wanted import Wanted
 from reprotune.tables.classes import is_uneven
 
 SHOWN = 5
 MOST = 20  # classes
 SHORT = 80  # characters of a bad row
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a person says of their files; what they leave open is found out."""
-
-    files: Sequence[Path]
-    text: str | None = None  # column or position (0 is the first), or a template of several
-    label: str | None = None
-    classes: Sequence[str] = ()  # of each file, if one is one class
-    names: Sequence[str] = ()  # of classes that come as numbers
-    test: Path | None = None  # a published part
-    validation: Path | None = None
-    model: str | None = None  # a folder under models/source
-    encoding: str | None = None
-    delimiter: str | None = None
-    bad_rows: float | None = None  # share that may be bad
-    balance: bool | None = None  # the same number of rows of each class; None: if they are even
-    growing: bool = False  # rows will be added
-    query: str | None = None  # of a database
 
 
 def init(

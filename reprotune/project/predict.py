@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.data.reading.formats import PACKED, READABLE
 from reprotune.project import incoming, labelling, outgoing
+from reprotune.project.asking import Wanted
 from reprotune.project.incoming import Incoming
 from reprotune.project.labelling import Labeller, Text
 from reprotune.project.terminal import show
@@ -32,21 +32,6 @@ UNREADABLE = (".zip", ".sqlite", ".db", ".docx", ".pdf", ".pkl")
 ENDINGS = {*READABLE, *PACKED, *UNREADABLE}  # of what is a file, whether it is there or not
 STANDARD = "-"  # standard input
 USUAL = "text"  # column of the texts
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a person wants to have labelled, and how."""
-
-    inputs: Sequence[str]  # texts, or one file
-    model: Path = paths.MERGED
-    text_column: str | None = None
-    output: Path | None = None
-    format: str | None = None  # of the output
-    input_format: str | None = None  # of standard input
-    batch_size: int = 64
-    guard_cells: bool = True  # of CSV: no spreadsheet takes one for a formula
-    abstain: float | None = None  # the accuracy that answers must be proven to have
 
 
 def predict(wanted: Wanted) -> None:

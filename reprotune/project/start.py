@@ -10,9 +10,10 @@ from reprotune.core.printing import say
 from reprotune.project import profiles
 from reprotune.project.doctor import takes_days
 from reprotune.project.first_run import choose_passes
-from reprotune.project.init import Wanted, init, report
+from reprotune.project.init import init, report
 from reprotune.project.terminal import put
 from reprotune.project.trial import Pace, measure_pace
+from reprotune.project.wanted import Wanted
 
 FEW = 100  # texts a class: a judgement, with fewer frozen features are likely the better start
 BUILTIN = (
@@ -21,19 +22,19 @@ BUILTIN = (
 )
 
 
-def start(wanted: Wanted, minutes: float = 0) -> None:
+def start(wanted: Wanted) -> None:
     """Write the parameters that fit the files, and show what they say of them.
 
-    With ``minutes`` this machine is measured, and training is given as many epochs as they allow.
+    With ``minutes``, this machine is measured, and training is given as many epochs as they allow.
 
     Raises:
         InputError: the files cannot be learnt from, or the model cannot be trained here.
     """
     seen, way, params, parts = init(wanted)
     put(report(seen, way, params, parts), width=80)
-    if minutes and not takes_days(params):
+    if wanted.minutes and not takes_days(params):
         say("\nTrying a few steps of training on this machine:")
-        say(fit_training(params, parts["train"], minutes))
+        say(fit_training(params, parts["train"], wanted.minutes))
     elif (share := params.train.fraction) < 1:
         rows = len(parts["train"])
         say(f"\nTraining reads {round(share * rows)} of {rows} rows (train.fraction)")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.printing import say
-from reprotune.project.options import AsJson
+from reprotune.project.options import AsJson, taking
 
 
 def serve(
@@ -35,19 +36,25 @@ def serve(
     start(model, server, host, port)
 
 
-def evaluate_served(
-    url: Annotated[str, Argument(help="Address of the server, such as http://127.0.0.1:8000.")],
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a server, and how."""
+
+    url: Annotated[str, Argument(help="Address of the server, such as http://127.0.0.1:8000.")]
     api: Annotated[
         str | None,
         Option(help="systemone, classify, sglang, predict, chat or completions.  [found]"),
-    ] = None,
-    model: Annotated[str | None, Option(help="As the server calls it.  [its first]")] = None,
-    concurrency: Annotated[int, Option(min=1, max=1024, help="Texts on their way at once.")] = 4,
-    timeout: Annotated[float, Option(min=0.1, help="Seconds to wait for an answer.")] = 60.0,
-    limit: Annotated[int | None, Option(min=1, help="Only so many test rows.")] = None,
-    output: Annotated[Path | None, Option(help="CSV of every answer.")] = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+    model: Annotated[str | None, Option(help="As the server calls it.  [its first]")] = None
+    concurrency: Annotated[int, Option(min=1, max=1024, help="Texts on their way at once.")] = 4
+    timeout: Annotated[float, Option(min=0.1, help="Seconds to wait for an answer.")] = 60.0
+    limit: Annotated[int | None, Option(min=1, help="Only so many test rows.")] = None
+    output: Annotated[Path | None, Option(help="CSV of every answer.")] = None
+    as_json: AsJson = False
+
+
+@taking(Wanted)
+def evaluate_served(wanted: Wanted) -> None:
     """Send the test rows to a server, and time its answers.
 
     A key for the server is taken from REPROTUNE_API_KEY. The exit code is 1 if a server that gives
@@ -62,10 +69,17 @@ def evaluate_served(
     from reprotune.tables import cells
 
     params = load_params(paths.PARAMS)
-    found, table = measure(Server(url, timeout), params, api, model, concurrency, limit)
-    if output:
-        cells.write(table, output, params.guard_cells)
-    if as_json:
+    found, table = measure(
+        Server(wanted.url, wanted.timeout),
+        params,
+        wanted.api,
+        wanted.model,
+        wanted.concurrency,
+        wanted.limit,
+    )
+    if wanted.output:
+        cells.write(table, wanted.output, params.guard_cells)
+    if wanted.as_json:
         say(json.dumps({"ok": found.ok} | found.model_dump()))
     else:
         put(report(found))

@@ -16,12 +16,13 @@ from reprotune.core.params.fields import join_columns, list_fields
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.columns import fill
 from reprotune.project.incoming import look_through
-from reprotune.project.init import Wanted, init, report
+from reprotune.project.init import init, report
 from reprotune.project.labelling import Report, divide
 from reprotune.project.options import repeat_options
 from reprotune.project.predict import look_for_texts
 from reprotune.project.score import Wanted as Scored
 from reprotune.project.score import read_rows
+from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from stages import download
 
@@ -63,9 +64,14 @@ def test_a_file_after_the_columns_is_no_column(tmp_path: Path) -> None:
     (tmp_path / "own").touch()
     for file in (str(tmp_path / "own"), "missing.csv"):
         given = ["init", "--text", "title", "review.body", file, "b.csv", "--label", "l"]
-        assert repeat_options(given) == [
-            *given[:3], "--text", "review.body", file, "b.csv", "--label", "l"
-        ]  # fmt: skip
+        rest = [file, "b.csv", "--label", "l"]
+        assert repeat_options(given) == ["init", "--text", "{title}\n{review.body}", *rest]
+
+
+def test_columns_that_are_said_one_after_another_are_one_template() -> None:
+    given = ["init", "a.csv", "--text", "title", "--label", "l", "--text", "body"]
+    assert repeat_options(given) == ["init", "a.csv", "--text", TWO, "--label", "l"]
+    assert repeat_options(["predict", "--text-column"]) == ["predict", "--text-column"]
 
 
 def make_rows(count: int) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Download, Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.files import Reading, read_files
-from reprotune.project.init import Wanted, init
+from reprotune.project.init import init
+from reprotune.project.wanted import Wanted
 from stages import audit, curate, download, roles, split
 from tests.projects import ROOT
 

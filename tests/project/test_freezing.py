@@ -10,7 +10,7 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.project.freezing import freeze
-from reprotune.project.init import Wanted
+from reprotune.project.wanted import Wanted
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,10 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
-from reprotune.project.init import Wanted, init, list_some, report
+from reprotune.project.init import init, list_some, report
 from reprotune.project.start import start, warn_of_few
 from reprotune.project.trial import Pace
+from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
 from stages import audit, curate, download, roles, split

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from reprotune.core.errors import InputError
-from reprotune.project.init import Wanted, describe_reading, list_files
+from reprotune.project.init import describe_reading, list_files
 from reprotune.project.names import find_names, rename
 from reprotune.project.sniff import look
+from reprotune.project.wanted import Wanted
 
 FEATURES = {
     "label": {"names": ["bad", "good"], "_type": "ClassLabel"},

@@ -1,0 +1,47 @@
+"""What a person says of their files to `reprotune init`: its arguments and options."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is left open is found out."""
+
+    files: Annotated[
+        list[Path], Argument(metavar="FILE", help="Examples to learn from, or their folder.")
+    ]
+    text: Annotated[
+        str | None,
+        Option(metavar="COLUMN...", help="Of the texts: names, 0, 1, ... or '{a}: {b}'."),
+    ] = None
+    label: Annotated[
+        str | None, Option(metavar="COLUMN", help="Column of the labels, or a file of them.")
+    ] = None
+    query: Annotated[str | None, Option(metavar="SQL", help="Rows of an SQLite file.")] = None
+    classes: Annotated[
+        list[str], Option(metavar="NAME...", help="The class of each FILE, if one holds one class.")
+    ] = field(default_factory=list)
+    names: Annotated[
+        list[str], Option(metavar="RAW=NAME...", help="Names of numbers, or a file of them.")
+    ] = field(default_factory=list)
+    test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None
+    validation: Annotated[Path | None, Option(metavar="FILE", help="Its validation part.")] = None
+    model: Annotated[
+        str | None, Option(metavar="FOLDER", help="A folder of models/source.  [built-in]")
+    ] = None
+    encoding: Annotated[str | None, Option(help="Encoding of the files.  [guessed]")] = None
+    delimiter: Annotated[str | None, Option(help="Delimiter of the columns.  [guessed]")] = None
+    minutes: Annotated[float, Option(min=0, help="Minutes of training; 0: not measured.")] = 5.0
+    bad_rows: Annotated[
+        float | None, Option(min=0, max=0.99, help="Share of rows that may be bad.  [0.01]")
+    ] = None
+    balance: Annotated[
+        bool | None, Option(help="As many rows of each class, or as in the files.  [if even]")
+    ] = None
+    growing: Annotated[
+        bool, Option("--growing", help="Rows will be added: test rows stay test rows.")
+    ] = False
