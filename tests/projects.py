@@ -14,6 +14,7 @@ from tests.commands import dvc
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {
+    "threads: 2": "threads: 1",
     "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
     "files: []": "files: [{location: own.csv, sha256: null, label: null, split: null}]",
     "kind: builtin             # builtin | path": "kind: path  # builtin | path",
