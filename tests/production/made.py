@@ -48,12 +48,13 @@ def make_project(origin: str, store: str, settings: Mapping[str, str] | None = N
     Path(".gitignore").write_text("/.reprotune/\n")
 
 
-def export(content: str) -> None:
-    """A folder that is sealed as an exported one is."""
+def export(content: str, more: Mapping[str, str] | None = None) -> None:
+    """A folder that is sealed as an exported one is, with more files if there are any."""
     shutil.rmtree(MERGED, ignore_errors=True)
     MERGED.mkdir(parents=True)
     (MERGED / "reprotune.json").write_text("{}")
-    (MERGED / "model.safetensors").write_text(content)
+    for name, text in {"model.safetensors": content, **(more or {})}.items():
+        (MERGED / name).write_text(text)
     seal = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(MERGED.iterdir())}
     (MERGED / "sha256.json").write_text(json.dumps(seal))
 

@@ -1,0 +1,187 @@
+"""The bill of materials of a published model: CycloneDX 1.6, the same bytes for the same commit.
+
+Written by hand, for `cyclonedx-python-lib` 11 knows no `modelCard`; its schema is in the tests.
+"""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import reprotune
+from reprotune.core import paths
+from reprotune.production.keeping import hash_file
+from reprotune.project.pins import list_locked
+from reprotune.publishing.card import find_intervals, list_data
+from reprotune.publishing.facts import PACKAGES, Facts
+
+NAME = "bom.cdx.json"
+SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # of addresses (RFC 9562)
+Json = dict[str, Any]
+
+
+def write_bom(facts: Facts, folder: Path) -> None:
+    """Write ``bom.cdx.json`` beside the files that it lists."""
+    made = make_bom(facts, sorted(file for file in folder.iterdir() if file.is_file()))
+    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    (folder / NAME).write_text(text, encoding="utf-8")
+
+
+def make_bom(facts: Facts, files: list[Path]) -> Json:
+    """Model, base model, data, packages and files; without a time, which is not in git."""
+    parts = [describe_base(facts), *describe_data(facts), *list_packages()]
+    serial = uuid.uuid5(SPACE, f"{facts.name} {facts.commit} {facts.folder}")
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{serial}",
+        "version": 1,
+        "metadata": {
+            "lifecycles": [{"phase": "post-build"}],
+            "tools": {
+                "components": [
+                    {"type": "application", "name": "reprotune", "version": reprotune.__version__}
+                ]
+            },
+            "component": describe_model(facts, files),
+        },
+        "components": parts,
+        "dependencies": [
+            {"ref": "model", "dependsOn": [part["bom-ref"] for part in parts]},
+            *({"ref": part["bom-ref"]} for part in parts),
+        ],
+    }
+
+
+def describe_model(facts: Facts, files: list[Path]) -> Json:
+    """The published model: its figures, and every file with its hash."""
+    test = facts.evaluation.test
+    between = find_intervals(facts)
+    return with_license(
+        {
+            "type": "machine-learning-model",
+            "bom-ref": "model",
+            "group": facts.name.rpartition("/")[0],
+            "name": facts.name.rpartition("/")[2],
+            "version": facts.commit,
+            "description": f"Text classifier: {', '.join(test.support)}",
+            "purl": f"pkg:huggingface/{facts.name}",
+            "components": [
+                {"type": "file", "bom-ref": f"file:{file.name}", "name": file.name} | hashed(file)
+                for file in files
+            ],
+            "modelCard": {
+                "modelParameters": {
+                    "approach": {"type": "supervised"},
+                    "task": "text-classification",
+                    "architectureFamily": "transformer",
+                    "modelArchitecture": facts.base.architecture,
+                    "datasets": [{"ref": part["bom-ref"]} for part in describe_data(facts)],
+                    "inputs": [{"format": "text"}],
+                    "outputs": [{"format": "class and probabilities"}],
+                },
+                "quantitativeAnalysis": {
+                    "performanceMetrics": [
+                        tell_metric("accuracy", test.accuracy, between.get("accuracy")),
+                        tell_metric("macro-F1", test.macro_f1, between.get("macro_f1")),
+                        *(
+                            tell_metric(kind, value, None, name)
+                            for kind in ("precision", "recall")
+                            for name, value in getattr(test, kind).items()
+                        ),
+                    ]
+                },
+                "considerations": {
+                    "useCases": ["Classify texts like the test rows"],
+                    "technicalLimitations": ["The figures hold for texts like the test rows alone"],
+                },
+            },
+            "properties": [
+                {"name": f"reprotune:{name}", "value": value}
+                for name, value in (
+                    ("commit", facts.commit),
+                    ("dvc.lock sha256", facts.lock),
+                    (f"{paths.MERGED} md5", facts.folder),
+                )
+            ],
+        },
+        facts.license,
+    )
+
+
+def tell_metric(
+    kind: str, value: float, interval: tuple[float, float] | None, part: str | None = None
+) -> Json:
+    found: Json = {"type": kind, "value": str(value), "slice": part or "test"}
+    if interval:
+        low, high = map(str, interval)
+        found["confidenceInterval"] = {"lowerBound": low, "upperBound": high}
+    return found
+
+
+def describe_base(facts: Facts) -> Json:
+    """The base model, every file with its hash."""
+    base = facts.base
+    found: Json = {
+        "type": "machine-learning-model",
+        "bom-ref": "base-model",
+        "name": base.location,
+        "modelCard": {"modelParameters": {"modelArchitecture": base.architecture}},
+        "components": [
+            {
+                "type": "file",
+                "bom-ref": f"base-model:{file.name}",
+                "name": file.name,
+                "hashes": [{"alg": "SHA-256", "content": file.sha256}],
+            }
+            for file in base.files
+        ],
+    }
+    if base.revision:
+        found["version"] = base.revision
+    if base.kind == "hub":
+        found["purl"] = f"pkg:huggingface/{base.location}@{base.revision}"
+    return with_license(found, facts.base_license)
+
+
+def describe_data(facts: Facts) -> list[Json]:
+    """What it was tuned and tested on: where from, and DVC's hash of each part."""
+    parts = {"train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
+    return [
+        {
+            "type": "data",
+            "bom-ref": f"data:{name}",
+            "name": str(path),
+            "description": "; ".join(list_data(facts)),
+            "hashes": [{"alg": "MD5", "content": facts.hashes[str(path)]}],
+            "data": [{"type": "dataset", "name": name}],
+        }
+        for name, path in parts.items()
+        if str(path) in facts.hashes
+    ]
+
+
+def list_packages() -> list[Json]:
+    """The packages of the lock file, which names versions and no hashes; it has its own."""
+    text = PACKAGES.read_text("utf-8") if PACKAGES.is_file() else ""
+    packages: list[Json] = [
+        {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/{name.lower()}@{version}",
+            "name": name,
+            "version": version,
+            "purl": f"pkg:pypi/{name.lower().replace('_', '-')}@{version}",
+        }
+        for name, version in list_locked(text).items()
+    ]
+    lock: Json = {"type": "file", "bom-ref": str(PACKAGES), "name": str(PACKAGES)}
+    return [lock | hashed(PACKAGES), *packages] if text else packages
+
+
+def hashed(file: Path) -> Json:
+    return {"hashes": [{"alg": "SHA-256", "content": hash_file(file, "sha256")}]}
+
+
+def with_license(component: Json, name: str | None) -> Json:
+    return component | ({"licenses": [{"license": {"name": name}}]} if name else {})
