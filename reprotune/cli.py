@@ -18,6 +18,7 @@ from reprotune.project import flows
 from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version
 from reprotune.review.command import review
+from reprotune.scaffold.command import new
 from reprotune.serving.command import evaluate_served, serve
 
 app = typer.Typer(
@@ -242,6 +243,7 @@ def start_flow(context: typer.Context) -> None:
     flows.start(str(context.info_name), context.args)
 
 
+app.command()(new)
 app.command()(review)
 app.command()(versions)
 app.command()(rollback)
