@@ -18,7 +18,7 @@ from reprotune.project import flows
 from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version
 from reprotune.review.command import review
-from reprotune.scaffold.command import new
+from reprotune.scaffold.command import new, upgrade
 from reprotune.serving.command import evaluate_served, serve
 
 app = typer.Typer(
@@ -244,6 +244,7 @@ def start_flow(context: typer.Context) -> None:
 
 
 app.command()(new)
+app.command()(upgrade)
 app.command()(review)
 app.command()(versions)
 app.command()(rollback)

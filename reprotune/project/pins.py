@@ -6,10 +6,11 @@ stages whose numbers it could change. A project of one's own pins the rooms of t
 
 import importlib.metadata
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from reprotune.core.rooms import LIBRARY, PINS, find_room, hash_room, list_pinned
+from reprotune.core.rooms import LIBRARY, PACKAGE, PINS, find_room, hash_room, list_pinned
 from reprotune.core.yaml_file import read_yaml
 
 LOCK = Path("requirements.lock")
@@ -74,9 +75,14 @@ def differences(folder: Path = Path()) -> list[str]:
     return find_differences(list_pinned(read_yaml(folder / PINS)))
 
 
-def list_rooms(file: Path = PINS) -> list[str]:
-    """The rooms that a project pins."""
-    return list(read_yaml(file).get(LIBRARY, {})) if file.is_file() else []
+def renew(lock: str, known: Mapping[str, Any]) -> str:
+    """The text of `pins.yaml` once more: by the lock, and with the rooms and groups it had."""
+    rooms = [room for room in known.get(LIBRARY, {}) if (PACKAGE / room).is_dir()]
+    text, versions = render(lock, rooms), list_locked(lock)
+    for group in known.keys() - GROUPS.keys() - {LIBRARY}:
+        lines = [f'  {name}: "{versions.get(name, was)}"\n' for name, was in known[group].items()]
+        text += "".join([f"{group}:\n", *lines])
+    return text
 
 
 def find_differences(pinned: Iterable[tuple[str, str]]) -> list[str]:
@@ -89,4 +95,4 @@ def find_differences(pinned: Iterable[tuple[str, str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    PINS.write_text(render(LOCK.read_text("utf-8"), list_rooms()), "utf-8")
+    PINS.write_text(renew(LOCK.read_text("utf-8"), read_yaml(PINS)), "utf-8")

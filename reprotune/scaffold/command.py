@@ -1,5 +1,6 @@
 """The commands of a project of one's own: their options, and what they print."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,3 +19,16 @@ def new(
     say(f"{folder}: a project of its own, with the built-in example; cd {folder} && make repro")
     if not committed:
         say("git knows nobody who commits: git config user.name and user.email, then git commit")
+
+
+def upgrade() -> None:
+    """Take the files of the library installed here, keep yours.
+
+    The exit code is 1 if something conflicts: it is marked in the files, and yours is there.
+    """
+    from reprotune.scaffold.upgrade import upgrade
+
+    found = upgrade()
+    say(found.text)
+    if found.conflicts:
+        sys.exit(1)
