@@ -28,6 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/source").mkdir(parents=True)
     shutil.copy(ROOT / "data/decisions.csv", tmp_path / "data")
     shutil.copy(PARAMS, tmp_path / "params.yaml")
+    shutil.copy(ROOT / pins.LOCK, tmp_path)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -66,7 +67,7 @@ def test_packages_that_are_not_those_of_the_lock_stop(tmp_path: Path) -> None:
     assert "numpy==0.1" in found.detail
     assert "absent-thing==1 (nothing is installed)" in found.detail
     assert "old" not in found.detail
-    assert doctor.check_packages(pins.LOCK).level == "ok"
+    assert doctor.check_packages(ROOT / pins.LOCK).level == "ok"
 
 
 def test_damaged_files_of_a_killed_run_are_named(project: Path) -> None:
