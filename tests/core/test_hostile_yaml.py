@@ -12,7 +12,7 @@ import pytest
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
-from reprotune.core.yaml_file import LARGEST, read_yaml
+from reprotune.core.yaml_file import LARGEST, load_yaml, plain_parser, read_yaml
 from reprotune.project.profiles import pin, use
 from reprotune.project.sweeps import load_sweep
 from tests.conftest import PARAMS
