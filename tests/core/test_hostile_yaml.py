@@ -170,7 +170,7 @@ def test_what_would_crash_later_is_refused_at_once(
 
 @pytest.mark.parametrize(
     "text",
-    ["1e-4", "010", "0o10", "0x1F", "1_000", "yes", "~", ".inf", "12:30:45", "2001-12-14", "=",
+    ["1e-4", "010", "0o10", "0x1F", "1_000", "yes", "~", ".inf", "12:30:45", "2001-12-14",
      "0b11", "{<<: {a: 1}, b: 2}", "? [a]\n: 1", "%YAML 1.1\n---\nyes", '"\\ud800"', "!!set {a}"],
 )  # fmt: skip
 def test_the_fast_parser_reads_what_one_of_all_of_yaml_reads(text: str) -> None:
