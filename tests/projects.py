@@ -52,6 +52,19 @@ def run_stages(root: Path, names: Iterable[str]) -> None:
         dvc("commit", "-q", "-f", *names)
 
 
+def copy_checkout(target: Path, *left_out: str) -> None:
+    """The files of this repository as they lie here, without these folders."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard", "--",
+         *(f":!{folder}" for folder in left_out)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for place in filter(None, listed.stdout.split("\0")):
+        if (ROOT / place).is_file():
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / place, target / place)
+
+
 def change(file: Path, replacements: Mapping[str, str]) -> None:
     """Replace what must be there, each once."""
     text = file.read_text("utf-8")

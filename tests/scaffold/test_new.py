@@ -1,6 +1,5 @@
 """A project of one's own has all that a run needs and nothing of ours, from a wheel too."""
 
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ from reprotune.comparison.revision import read_revision
 from reprotune.core import dvc, rooms
 from reprotune.project import checks, pins
 from reprotune.scaffold import files
+from tests.projects import copy_checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 PARSER = YAML(typ="safe", pure=True)
@@ -110,14 +110,7 @@ def test_the_base_is_the_same_for_the_same_files_and_short(project: Path) -> Non
 @pytest.mark.slow  # builds a wheel
 def test_a_wheel_has_the_files_and_no_stages_of_its_own(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard", "--", ":!tests", ":!docs"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for place in filter(None, listed.stdout.split("\0")):
-        if (ROOT / place).is_file():
-            (checkout / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / place, checkout / place)
+    copy_checkout(checkout, "tests", "docs")
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation",
          "-w", str(tmp_path), str(checkout)],
