@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from reprotune.builtin import headlines
 from reprotune.core.params import Params
@@ -198,10 +199,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     chosen = parser.parse_args(arguments)
     params, tables = load_params(), {}
     for path in chosen.files or [None]:
-        data, name = read(path, chosen.model), path.stem if path else "built-in"
-        tables[name] = review(data, params)
+        name = path.stem if path else "built-in"
+        data = read(path, chosen.model)
+        with threadpool_limits(1):  # sparse and small: more threads wait for one another
+            tables[name], taught = review(data, params), teach(data)
         mean = tables[name].groupby(["order", "rows"], sort=False).mean().drop(columns="seed")
-        gains = teach(data).groupby(["begun", "chosen"], sort=False)["accuracy"]
+        gains = taught.groupby(["begun", "chosen"], sort=False)["accuracy"]
         print(f"{name}\n{mean.round(4).to_string()}\n")
         print(f"{gains.agg(['mean', 'sem']).round(4).unstack('begun').to_string()}\n", flush=True)
     if chosen.plot:
