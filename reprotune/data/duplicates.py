@@ -134,4 +134,4 @@ def near_duplicate_groups(
     pairs = find_candidates(digests, threshold)
     left, right = pairs[compare_sets(held, pairs) >= threshold].T
     graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(held.shape[0],) * 2)
-    return np.asarray(connected_components(graph, directed=False)[1])[row_set]
+    return np.asarray(connected_components(graph, directed=False)[1][row_set])

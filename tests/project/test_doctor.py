@@ -124,11 +124,15 @@ def test_a_model_that_does_not_fit_the_memory_stops(
 
 
 def test_a_slow_number_format_is_a_warning(
-    project: Path, changed: Callable[[dict[str, Any]], Params]
+    changed: Callable[[dict[str, Any]], Params], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = doctor.check_device(changed({"model.compute_dtype": "bfloat16"}))
-    assert found.level in ("warn", "ok")
-    assert ("no GPU" in found.detail) == (found.level == "warn")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    params = changed({"model.compute_dtype": "bfloat16"})
+    for times, level in ((20.0, "warn"), (0.2, "ok")):
+        seconds = {"bfloat16": times, "float32": 1.0}
+        monkeypatch.setattr(doctor, "time_product", seconds.__getitem__)
+        found = doctor.check_device(params)
+        assert (found.level, "20 times slower" in found.detail) == (level, times > 1)
 
 
 @pytest.fixture

@@ -39,7 +39,13 @@ def test_a_new_project_is_committed_and_in_order(
     assert (project / ".github/report.sh").stat().st_mode & 0o100
     for absent in ("tests", "benchmarks", "docs", "metrics", "reports", "reprotune", "dvc.lock"):
         assert not (project / absent).exists()
-    make = subprocess.run(["make", "help"], cwd=project, capture_output=True, text=True, check=True)
+    make = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert [line.split()[1] for line in make.stdout.splitlines()] == ["help", "install", "repro"]
 
 
