@@ -7,6 +7,8 @@ from cleanlab.rank import get_label_quality_scores
 
 from reprotune.data.ids import normalize
 
+DECIMALS = 6  # of a score: those of another CPU are the same
+
 
 def find_doubtful_labels(
     rows: pd.DataFrame, codes: np.ndarray, probability: np.ndarray, classes: list[str]
@@ -23,7 +25,7 @@ def find_doubtful_labels(
             doubted[chosen] = find_label_issues(
                 codes[chosen], probability[chosen], filter_by="prune_by_noise_rate", n_jobs=1
             )
-    score = get_label_quality_scores(codes, probability)
+    score = get_label_quality_scores(codes, probability).round(DECIMALS)
     suggested = np.array(classes)[probability.argmax(axis=1)]
     table = pd.DataFrame(
         {"id": rows["id"], "issue": "label", "score": score, "suggested": suggested}

@@ -128,9 +128,9 @@ def judge_rows(
     )
     models = [deepcopy(model) for _ in parts.folds]
     best, least = models, np.inf
-    with tqdm(
-        total=len(strengths) * len(models), desc=title, unit="model", disable=not title
-    ) as bar:  # at most so many
+    most = len(strengths) * len(models)
+    quiet = None if title else True  # None: on a terminal alone
+    with tqdm(total=most, desc=title, unit="model", disable=quiet) as bar:
         for strength in strengths:
             for one, part in zip(models, parts.folds, strict=True):
                 one.set_params(C=strength).fit(columns[part.taught], codes[part.taught])

@@ -405,6 +405,7 @@ def test_training_is_as_long_as_the_minutes_that_it_is_given(
 
 EVEN = table({"up": 60, "down": 50})
 NUMBERED = "text,n\n" + "".join(f"some words {n},{n}\n" for n in range(60))
+WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
 
 
 @pytest.mark.parametrize(
@@ -414,7 +415,7 @@ NUMBERED = "text,n\n" + "".join(f"some words {n},{n}\n" for n in range(60))
         (EVEN + '"late, so,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
         (NUMBERED, {"label": None}, r"say --label\. It has: text \(some words 0"),
-        (NUMBERED.replace(" ", "").replace("text", "a"), {"text": None, "label": "n"}, "say --text"),
+        (WORDLESS, {"text": None, "label": "n"}, "say --text"),
         (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
         (table({"up": 60}), {}, "fewer than two classes"),
         (EVEN + " ,up\n" * 3, {}, r"3 of 113 rows cannot be used \(3 empty text\)"),
