@@ -121,7 +121,6 @@ def open_sample(params: "Params", reviewer: str, count: int) -> "Session":
         DecisionFile(Path(params.evaluate.sample), params.guard_cells),
         reviewer,
         class_names(params.download.labels),
-        is_blind=True,
         sources=(paths.TEST,),
         next_step="dvc repro evaluate",
     )
@@ -151,7 +150,6 @@ def open_shadow(params: "Params", reviewer: str) -> "Session":
         DecisionFile(paths.SHADOW_ANSWERS, params.guard_cells),
         reviewer,
         class_names(params.download.labels),
-        is_blind=True,
         sources=(paths.SHADOW,),
         next_step="reprotune shadow",
     )

@@ -70,6 +70,7 @@ class Queue:
             for issue in RANK[:-1]
         }
         self.select = lru_cache(KEPT)(self._select)
+        self.is_blind = False  # whether the labels are hidden
 
     @classmethod
     def of_sample(cls, rows: pd.DataFrame, count: int) -> "Queue":
@@ -79,10 +80,12 @@ class Queue:
 
     @classmethod
     def of_ranked(cls, rows: pd.DataFrame) -> "Queue":
-        """These rows in their order; all of them are asked."""
+        """These rows in their order, without their labels; all of them are asked."""
         score = np.arange(len(rows)) / max(len(rows), 1)
         asked = {"id": rows["id"], "issue": "label", "score": score, "suggested": ""}
-        return cls(rows.assign(role="test"), pd.DataFrame(asked))
+        queue = cls(rows.assign(role="test"), pd.DataFrame(asked))
+        queue.is_blind = True
+        return queue
 
     def __len__(self) -> int:
         return len(self.texts)

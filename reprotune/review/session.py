@@ -79,16 +79,15 @@ class Session:
         file: DecisionFile,
         reviewer: str,
         classes: Sequence[str],
-        is_blind: bool = False,
         sources: Sequence[Path] = (),
         next_step: str = "dvc repro",
     ) -> None:
-        self.queue, self.file, self.is_blind = queue, file, is_blind
+        self.queue, self.file, self.is_blind = queue, file, queue.is_blind
         self.reviewer, self.next_step = tidy(reviewer), next_step
         self.classes = list(classes)
         self.keys = dict(zip(self.classes, KEYS, strict=False))
         self.marks = Marks(queue, reviewer, self.classes)
-        self.neighbours = None if is_blind else Neighbours(queue.texts)
+        self.neighbours = None if self.is_blind else Neighbours(queue.texts)
         self.label_of = dict(zip(queue.table["id"], queue.labels, strict=True))
         self.sources = {path: path.stat() for path in sources}
         self.message, self.version = "", -1

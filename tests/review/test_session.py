@@ -212,7 +212,7 @@ def test_a_blind_sample_is_chance_and_hides_what_is_known(file: Path) -> None:
     small, large = Queue.of_sample(rows, 10), Queue.of_sample(rows.sample(frac=1), 20)
     assert list(small.table["id"]) == list(large.table["id"][:10]) != ids[:10]
     assert len(Queue.of_sample(rows, 100)) == 60
-    session = Session(small, DecisionFile(file), "ann", CLASSES, is_blind=True)
+    session = Session(small, DecisionFile(file), "ann", CLASSES)
     view = session.view(Filter())
     page = Page(file.with_name("none.md")).row(session, view)
     assert "its label is hidden" in page and "Its label:" not in page and "keep" not in view.reason
