@@ -69,4 +69,5 @@ audit: .venv/audit/.installed ## look the pinned packages up among the known vul
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install -r requirements.lock
 	@$(PIP) install --no-deps -e .
+	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@

@@ -19,6 +19,7 @@ from reprotune.project.options import AsJson, repeat_options, show_version, taki
 from reprotune.project.wanted import Wanted
 from reprotune.publishing.command import push
 from reprotune.review.command import review
+from reprotune.scaffold.command import new, upgrade
 from reprotune.serving.command import evaluate_served, serve
 
 app = typer.Typer(
@@ -207,6 +208,8 @@ def start_flow(context: typer.Context) -> None:
     flows.start(str(context.info_name), context.args)
 
 
+app.command()(new)
+app.command()(upgrade)
 app.command()(review)
 app.command()(versions)
 app.command()(rollback)

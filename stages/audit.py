@@ -11,9 +11,9 @@ from reprotune.core.runner import main
 from reprotune.data.audit import (
     find_doubtful_labels,
     find_repeated_texts,
-    judge_labels,
     queue_for_review,
 )
+from reprotune.data.judges import Asked, judge_labels
 from reprotune.tables import cells, schemas
 from reprotune.tables import metrics as records
 from reprotune.tables.classes import class_names
@@ -40,17 +40,20 @@ def run(
     rows = schemas.read(raw, schemas.Raw).merge(schemas.read(roles, schemas.Roles), on="id")
     classes = class_names(params.download.labels)
     codes = pd.Categorical(rows["label"], categories=classes).codes
+    asked = Asked(params.audit.folds, params.seed, params.text.units, params.audit.rows)
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
-        probability = judge_labels(rows, codes, params.audit.folds, params.seed, params.text.units)
+        judge = judge_labels(rows, codes, asked)
     found = pd.concat(
-        [find_repeated_texts(rows), find_doubtful_labels(rows, codes, probability, classes)]
+        [find_repeated_texts(rows), find_doubtful_labels(rows, codes, judge.probability, classes)]
     )
     schemas.write(found, findings, schemas.Findings)
     queue = queue_for_review(rows, found, params.audit.review_rows)
     cells.write(queue, review, params.guard_cells)
     known = rows["reference_label"].notna().all()
+    able = int((rows["role"] != "test").sum())
     figures = records.Audit(
         findings=schemas.count(found["issue"]),
+        taught=judge.taught if judge.taught < able else None,
         against_reference=hit_rate(rows, found) if known else None,
     )
     records.write(metrics, figures)

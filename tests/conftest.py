@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 from reprotune.builtin import headlines
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.yaml_file import read_yaml
 from tests import server
 
 if TYPE_CHECKING:  # torch takes seconds, and many tests need none
@@ -59,9 +61,16 @@ def author() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """A stage before may have set more, which wait for one another in all tests from then on."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def params() -> Params:
-    return load_params(PARAMS)
+    return load_params(PARAMS).model_copy(update={"threads": 1})
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +84,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any
     """``changed({"train.seed": 2})``: the repository's parameters with these values, checked."""
 
     def change(values: dict[str, Any]) -> Params:
-        tree = YAML(typ="safe", pure=True).load(PARAMS.read_text("utf-8"))
+        tree = read_yaml(PARAMS) | {"threads": 1}
         for key, value in values.items():
             *sections, name = key.split(".")
             section = tree
@@ -83,8 +92,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any
                 section = section[part]
             section[name] = value
         path = tmp_path_factory.mktemp("params") / "changed.yaml"
-        with path.open("w", encoding="utf-8") as file:
-            YAML(typ="safe", pure=True).dump(tree, file)
+        YAML(typ="safe").dump(tree, path)
         return load_params(path)
 
     return change

@@ -14,6 +14,7 @@ from tests.commands import dvc
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {
+    "threads: 2": "threads: 1",
     "kind: builtin             # builtin (gen": "kind: file  # builtin (gen",
     "files: []": "files: [{location: own.csv, sha256: null, label: null, split: null}]",
     "kind: builtin             # builtin | path": "kind: path  # builtin | path",
@@ -49,6 +50,19 @@ def run_stages(root: Path, names: Iterable[str]) -> None:
         for name in names:
             importlib.import_module(f"stages.{name}").run(params)
         dvc("commit", "-q", "-f", *names)
+
+
+def copy_checkout(target: Path, *left_out: str) -> None:
+    """The files of this repository as they lie here, without these folders."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard", "--",
+         *(f":!{folder}" for folder in left_out)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for place in filter(None, listed.stdout.split("\0")):
+        if (ROOT / place).is_file():
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / place, target / place)
 
 
 def change(file: Path, replacements: Mapping[str, str]) -> None:

@@ -45,7 +45,6 @@ COMMANDS = {
 INPUTS = ("params.yaml", "data/decisions.csv", "data/source", "models/source")
 OTHER = (".git", ".dvc", ".reprotune", "reports/data_docs", "reports/run.json", *INPUTS)
 SMALL = {
-    "threads: 2": "threads: 1",
     "bad_rows: 0.01": "bad_rows: 0.0",
     "rows: {min: 1000": "rows: {min: 1",
     "test_per_class: 200": "test_per_class: 4",

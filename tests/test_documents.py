@@ -83,6 +83,18 @@ def test_every_command_is_one_that_there_is(page: str, line: str) -> None:
         named.make_context(words[0], words[1:], resilient_parsing=False)
 
 
+def test_what_is_quoted_of_reports_stands_in_them() -> None:
+    reports = {
+        line
+        for file in ROOT.glob("docs/examples/*.md")
+        for line in file.read_text("utf-8").splitlines()
+    }
+    text = (ROOT / "docs/reading-a-report.md").read_text("utf-8")
+    quoted = [line for kind, block in BLOCK.findall(text) if kind == "markdown"
+              for line in block.splitlines()]  # fmt: skip
+    assert quoted and [line for line in quoted if line not in reports] == []
+
+
 def test_every_page_is_in_the_navigation() -> None:
     tree = YAML(typ="safe", pure=True).load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
     entries = {

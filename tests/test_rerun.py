@@ -23,7 +23,6 @@ from tests.projects import ROOT, change, made, run_stages
 
 STAGES = list(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"])
 SMALL = {
-    "threads: 2": "threads: 1",
     "test_per_class: 200": "test_per_class: 10",
     "validation_per_class: 50": "validation_per_class: 5",
     "train_per_class: 300": "train_per_class: 10",

@@ -1,14 +1,13 @@
 """What ``dvc.lock`` and ``pins.yaml`` say of a revision, whichever version wrote them."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from reprotune.comparison.revision import Revision
+from reprotune.core.rooms import PINS, list_pinned
 
 LOCK = Path("dvc.lock")
-PINS = Path("pins.yaml")
 
 
 class File(BaseModel):
@@ -49,12 +48,5 @@ def read_stages(revision: Revision) -> dict[str, Stage]:
 
 
 def read_pins(revision: Revision) -> dict[str, str]:
-    """The version of each package; older commits have them without groups."""
-    return dict(list_versions(revision.read_yaml(PINS)))
-
-
-def list_versions(tree: Mapping[str, object]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for name, value in tree.items():
-        found += list_versions(value) if isinstance(value, dict) else [(name, str(value))]
-    return found
+    """The version of each package and room; older commits have them without groups."""
+    return dict(list_pinned(revision.read_yaml(PINS)))

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from reprotune.comparison.contradictions import find_contradiction
 from reprotune.comparison.lineage import find_breaks
+from reprotune.comparison.lock import read_pins
 from reprotune.comparison.report import Section, code
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.statement import tell_rebuild
 from reprotune.comparison.tree import Tree, hash_content, is_under
+from reprotune.core.rooms import find_room, hash_room
 
 CODE = ("reprotune/evaluation", "reprotune/robustness", "reprotune/tables")  # makes the figures
 NOT_SEEN = (
@@ -52,7 +54,14 @@ def examine(revision: Revision) -> Proof:
 
 
 def is_own_code(revision: Revision) -> bool:
-    """Whether the figures of a revision were made by the code that runs here."""
+    """Whether the figures of a revision were made by the code that runs here.
+
+    A project of its own says so by its pins, and has none of the code.
+    """
+    pinned = read_pins(revision)
+    if any(map(find_room, pinned)):
+        names = (room.replace("/", ".") for room in CODE)
+        return all(pinned.get(name) == hash_room(name.rpartition(".")[2]) for name in names)
     hashes = Tree(revision, CODE).hashes
     theirs = {path: md5 for path, md5 in hashes.items() if is_figuring(path)}
     root = Path(__file__).parents[2]

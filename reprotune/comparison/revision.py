@@ -27,8 +27,8 @@ def git(*command: str) -> str:
     return run(*command).decode()
 
 
-def run(*command: str) -> bytes:
-    done = subprocess.run(["git", *command], capture_output=True, check=False)
+def run(*command: str, folder: Path | None = None) -> bytes:
+    done = subprocess.run(["git", *command], capture_output=True, check=False, cwd=folder)
     if done.returncode:
         raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
     return done.stdout
@@ -39,6 +39,23 @@ def parse(raw: bytes, where: str) -> dict[str, object]:
     """The mapping that a YAML text holds; nobody may change it."""
     found = load_yaml(raw, where)
     return found if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=16)  # figures, rows and pictures ask for the same ones
+def parse_table(raw: bytes, separator: str) -> pd.DataFrame:
+    """The table that a file holds; nobody may change it."""
+    return cells.read(BytesIO(raw), sep=separator, dtype=dict.fromkeys(TEXT, "str"))
+
+
+@lru_cache(maxsize=64)  # a process for each takes longer than to read it
+def read_blob(name: str, folder: Path) -> bytes | None:
+    """A file of a commit by its name from a folder, or None."""
+    try:
+        return run("show", name, folder=folder)
+    except InputError:
+        if succeeds("cat-file", "-e", name):
+            raise
+        return None
 
 
 def succeeds(*command: str) -> bool:
@@ -56,8 +73,7 @@ class Revision:
         """A file of this project's folder, or None."""
         if self.commit is None:
             return path.read_bytes() if path.is_file() else None
-        here = f"{self.commit}:./{path.as_posix()}"
-        return run("show", here) if succeeds("cat-file", "-e", here) else None
+        return read_blob(f"{self.commit}:./{path.as_posix()}", Path.cwd())
 
     def read_table(self, path: Path) -> pd.DataFrame | None:
         """A table, or None.
@@ -68,10 +84,8 @@ class Revision:
         found = self.read_bytes(path)
         if not found:
             return None
-        separator = "\t" if path.suffix == ".tsv" else ","
-        kinds = dict.fromkeys(TEXT, "str")
         try:
-            return cells.read(BytesIO(found), sep=separator, dtype=kinds)
+            return parse_table(found, "\t" if path.suffix == ".tsv" else ",").copy()
         except ValueError as error:
             raise InputError(f"{path} of {self.name} is no table: {error}") from None
 

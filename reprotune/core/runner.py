@@ -16,10 +16,11 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import end, say
 from reprotune.core.restoring import restore
+from reprotune.core.rooms import require_pinned
 
 
 def main(run: Callable[[Params], Latency | None]) -> None:
-    """Check the parameters, run the stage, and note what it cost in ``reports/run.json``.
+    """Check parameters and pins, run the stage, and note what it cost in ``reports/run.json``.
 
     What a stage returns is how long its model took for a text, if it asked one.
 
@@ -30,6 +31,7 @@ def main(run: Callable[[Params], Latency | None]) -> None:
     began = time.time()
     alone = "LOCAL_RANK" not in os.environ  # else the process that started this one sees to it
     try:
+        require_pinned()
         latency = run(load_params())
     except BaseException as error:
         if alone and "DVC_STAGE" in os.environ:

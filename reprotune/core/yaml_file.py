@@ -38,15 +38,20 @@ def load_yaml(raw: bytes, where: Path | str, parser: YAML | None = None) -> Any:
         if len(raw) > LARGEST:
             raise ValueError(f"{len(raw)} bytes, and {LARGEST} are allowed")
         text = raw.decode("utf-8")
-        try:  # libyaml is twenty times as fast, but does not know all of YAML 1.2
-            check_shape(YAML(typ="safe").parse(text))
+        try:  # libyaml is many times as fast, but does not know all of YAML 1.2
+            return load_checked(text, YAML(typ="safe", pure="%YAML" in text), parser)
         except YAMLError:
-            check_shape(plain_parser().parse(text))
-        return (parser or plain_parser()).load(text)
+            return load_checked(text, plain_parser(), parser)
     except Exception as error:  # any, from AttributeError to ValueError: a wrong date, !!bool x
         said = str(error)
         more = "..." if len(said) > SHOWN else ""
         raise InputError(f"{where}: not readable as YAML 1.2: {said[:SHOWN]}{more}") from None
+
+
+def load_checked(text: str, plain: YAML, parser: YAML | None) -> Any:
+    """The values by ``parser``, or else by ``plain``, which sees first that they do no harm."""
+    check_shape(plain.parse(text))
+    return (parser or plain).load(text)
 
 
 def plain_parser() -> YAML:

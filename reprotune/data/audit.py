@@ -4,49 +4,8 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
 
-from reprotune.core.errors import InputError
 from reprotune.data.ids import normalize
-from reprotune.text.tfidf import vectorizer
-
-
-def build_judge(units: str = "words") -> Pipeline:
-    """The model whose doubts are listed: TF-IDF and logistic regression."""
-    return make_pipeline(
-        vectorizer(2, units),
-        LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000),
-    )
-
-
-def judge_labels(
-    rows: pd.DataFrame, codes: np.ndarray, folds: int, seed: int, units: str = "words"
-) -> np.ndarray:
-    """Probability of each class for each row, from models that never saw the row or its group.
-
-    Test rows are judged, but teach no model; in a published or growing split a test
-    row's group may.
-    ``rows`` has text, group and role; ``codes`` are the labels as integers. Shape (rows, classes).
-    """
-    fewest = int(np.bincount(codes).max())
-    if fewest < folds:
-        raise InputError(f"audit.folds {folds}: no class has more than {fewest} rows; lower it")
-    if units == "words" and not rows["text"].str.contains(r"\w\w").any():
-        raise InputError("audit: no text has a word of two letters or more; is it the text column?")
-    result = np.zeros((len(rows), codes.max() + 1))
-    taught = np.flatnonzero((rows["role"] != "test").to_numpy())
-    texts, groups = rows["text"].to_numpy(), rows["group"].to_numpy()
-    cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for fit, held in cuts.split(taught, codes[taught], groups[taught]):
-        model = build_judge(units).fit(texts[taught[fit]], codes[taught[fit]])
-        result[np.ix_(taught[held], model.classes_)] = model.predict_proba(texts[taught[held]])
-    test = np.flatnonzero((rows["role"] == "test").to_numpy())
-    if len(test):
-        model = build_judge(units).fit(texts[taught], codes[taught])
-        result[np.ix_(test, model.classes_)] = model.predict_proba(texts[test])
-    return result
 
 
 def find_doubtful_labels(

@@ -5,12 +5,15 @@ Ullman, *Mining of Massive Datasets*, chapter 3), computed by rensa; each candid
 checked by its exact Jaccard similarity.
 """
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 from rensa import RMinHash
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from reprotune.data.ids import normalize
@@ -19,6 +22,8 @@ PERMUTATIONS = 128
 MISSED = 1e-4  # highest probability that a pair at the threshold shares no band
 NEIGHBOURS = 64  # of its bucket, with which a text is compared at most
 SHINGLE = 2
+CHUNK = 4096  # texts whose shingles are held as words at once
+PAIRS = 65_536  # that are compared at once
 
 
 def split_shingles(text: str, units: str = "words") -> set[str]:
@@ -37,30 +42,84 @@ def choose_width(threshold: float) -> int:
     return max(kept, default=1)
 
 
-def find_candidates(sets: Sequence[frozenset[str]], threshold: float, seed: int) -> np.ndarray:
+def chunk_sets(texts: Iterable[str], units: str) -> Iterator[list[set[str]]]:
+    """The shingles of the texts, a few thousand texts at a time."""
+    left = iter(texts)
+    while chunk := [split_shingles(text, units) for text in islice(left, CHUNK)]:
+        yield chunk
+
+
+def read_codes(sets: Sequence[set[str]]) -> list[np.ndarray]:
+    """Each set of shingles as sorted 63-bit hashes."""
+    flat = np.array([shingle for one in sets for shingle in one], dtype=object)
+    codes = (pd.util.hash_array(flat, categorize=False) >> np.uint64(1)).astype(np.int64)
+    parts = np.split(codes, np.cumsum([len(one) for one in sets])[:-1])
+    return [np.sort(part) for part in parts]
+
+
+def digest_sets(sets: Sequence[set[str]], seed: int) -> np.ndarray:
+    """MinHash signatures; shape (sets, permutations)."""
+    digests = RMinHash.digest_matrix_from_token_sets([sorted(s) for s in sets], PERMUTATIONS, seed)
+    return np.array(digests.to_rows(), dtype=np.uint32)
+
+
+def gather(
+    texts: Iterable[str], units: str, seed: int
+) -> tuple[np.ndarray, csr_matrix, np.ndarray]:
+    """The different sets of shingles: the set of each text, the sets, and their signatures.
+
+    A row of the matrix is a set, a column a hash of a shingle.
+    """
+    number: dict[bytes, int] = {}
+    row_set, lengths = array("q"), array("q", [0])
+    codes, digests = [np.empty(0, np.int64)], [np.empty((0, PERMUTATIONS), np.uint32)]
+    for sets in chunk_sets(texts, units):
+        new = []
+        for one, code in zip(sets, read_codes(sets), strict=True):
+            key, found = blake2b(code.tobytes(), digest_size=16).digest(), len(number)
+            if number.setdefault(key, found) == found:
+                new.append((one, code))
+                lengths.append(len(code))
+            row_set.append(number[key])
+        if new:
+            codes.append(np.concatenate([code for _, code in new]))
+            digests.append(digest_sets([one for one, _ in new], seed))
+    columns = np.concatenate(codes)
+    shape = (len(number), np.iinfo(np.int64).max)
+    held = csr_matrix((np.ones(len(columns), np.int8), columns, np.cumsum(lengths)), shape=shape)
+    held.has_sorted_indices = held.has_canonical_format = True
+    return np.asarray(row_set), held, np.concatenate(digests)
+
+
+def find_candidates(digests: np.ndarray, threshold: float) -> np.ndarray:
     """Pairs of rows that share a band of their signatures; shape (pairs, 2).
 
     In a bucket a row is paired with its ``NEIGHBOURS`` next ones: the number of pairs grows with
     the rows, not with the square of a bucket.
     """
-    digests = RMinHash.digest_matrix_from_token_sets([sorted(s) for s in sets], PERMUTATIONS, seed)
-    matrix = pd.DataFrame(np.array(digests.to_rows(), dtype=np.uint32))
     width = choose_width(threshold)
-    pairs = [np.empty((0, 2), dtype=np.int64)]
+    pairs = [np.empty(0, dtype=np.int64)]
     for start in range(0, PERMUTATIONS - width + 1, width):
-        band = [matrix[start + i] for i in range(width)]
-        bucket = matrix.groupby(band).ngroup().to_numpy()
+        band = pd.DataFrame(digests[:, start : start + width])
+        bucket = band.groupby(list(band)).ngroup().to_numpy()
         order = np.argsort(bucket, kind="stable")
         for step in range(1, NEIGHBOURS + 1):
             shared = bucket[order[step:]] == bucket[order[:-step]]
             if not shared.any():
                 break
-            pairs.append(np.column_stack([order[:-step][shared], order[step:][shared]]))
-    return np.unique(np.concatenate(pairs), axis=0)
+            pairs.append(order[:-step][shared] * len(digests) + order[step:][shared])
+    return np.column_stack(np.divmod(np.unique(np.concatenate(pairs)), len(digests)))
 
 
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / len(a | b)
+def compare_sets(held: csr_matrix, pairs: np.ndarray) -> np.ndarray:
+    """The Jaccard similarity of each pair of rows of ``held``."""
+    sizes = np.diff(held.indptr)
+    found = [np.empty(0)]
+    for start in range(0, len(pairs), PAIRS):
+        left, right = pairs[start : start + PAIRS].T
+        both = np.diff(held[left].multiply(held[right]).indptr)
+        found.append(both / (sizes[left] + sizes[right] - both))
+    return np.concatenate(found)
 
 
 def near_duplicate_groups(
@@ -71,13 +130,8 @@ def near_duplicate_groups(
     Two texts whose shingles of ``units`` (words or characters) have a Jaccard similarity of
     ``threshold`` or more, in (0, 1], are in one group, directly or through others.
     """
-    unique: dict[frozenset[str], int] = {}
-    row_set = [
-        unique.setdefault(frozenset(split_shingles(text, units)), len(unique)) for text in texts
-    ]
-    sets = list(unique)
-    pairs = find_candidates(sets, threshold, seed)
-    close = np.array([jaccard(sets[a], sets[b]) >= threshold for a, b in pairs], dtype=bool)
-    left, right = pairs[close].T
-    graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(len(sets), len(sets)))
-    return np.asarray(connected_components(graph, directed=False)[1])[row_set]
+    row_set, held, digests = gather(texts, units, seed)
+    pairs = find_candidates(digests, threshold)
+    left, right = pairs[compare_sets(held, pairs) >= threshold].T
+    graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(held.shape[0],) * 2)
+    return np.asarray(connected_components(graph, directed=False)[1][row_set])

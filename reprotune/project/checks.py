@@ -9,6 +9,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
+from reprotune.core.rooms import explain_rooms, find_other_rooms
 
 IN_ORDER = (
     "dvc.lock belongs to these parameters, this code and these sources; the figures follow from "
@@ -41,7 +42,9 @@ def check_packages() -> Check:
 
     load_params()
     wrong = pins.differences()
-    if wrong:
+    if other := find_other_rooms():
+        told = explain_rooms(other)
+    elif wrong:
         told = f"installed packages differ from pins.yaml: {', '.join(wrong)}; run make"
     else:
         told = f"{paths.PARAMS} is in order, and the packages are the pinned ones"

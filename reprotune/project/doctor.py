@@ -23,6 +23,7 @@ from reprotune.core.io import parse_json
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
+from reprotune.core.rooms import explain_rooms, find_other_rooms
 from reprotune.core.supervision import find_holders
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
@@ -84,8 +85,12 @@ def run_checks(checks: list[Callable[[Params], Finding]], params: Params) -> Ite
 
 def check_packages(lock: Path = pins.LOCK) -> Finding:
     """The installed packages against the lock."""
+    if other := find_other_rooms(lock.parent):
+        return Finding(STOP, "packages", explain_rooms(other))
     if not lock.is_file():
-        return Finding(STOP, "packages", f"{lock}: no such file; run this in the repository")
+        return Finding(
+            STOP, "packages", f"{lock}: no such file; run this in the folder of the project"
+        )
     lines = (line.split("#")[0].strip() for line in lock.read_text(encoding="utf-8").splitlines())
     wrong = []
     for pin in map(Requirement, filter(None, lines)):

@@ -22,6 +22,7 @@ from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
 from reprotune.data.reading.formats import DELIMITED, TEXTS, tell_kind
 from reprotune.data.reading.labels import tidy
 from reprotune.project import profiles
+from reprotune.project.columns import guess_columns
 from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.freezing import freeze
 from reprotune.project.names import find_names
@@ -52,9 +53,11 @@ def init(
         paths_, entries = list_files(found)
         for path in paths_:
             check_free(path, folder / path.name)
-        trial = describe_reading(entries, found.text, found.label)
-        if wanted.bad_rows is not None:
-            trial = trial.model_copy(update={"bad_rows": wanted.bad_rows})
+        trial = describe_reading(entries, wanted.bad_rows)
+        text, label = found.text, found.label
+        if entries[0].label is None and (text is None or label is None):
+            text, label = guess_columns(paths_[0], trial, text, label, wanted.delimiter)
+        trial = name_columns(trial, text or "0", label)
         way = find_way(paths_, trial, wanted.encoding, wanted.delimiter)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         changes, parts = choose_settings(way, seen, found, paths_[0])
@@ -131,23 +134,22 @@ def check_free(file: Path, target: Path) -> None:
             )
 
 
-def describe_reading(entries: list[SourceFile], text: str | None, label: str | None) -> Download:
-    """How the person says that the files are read; encoding and delimiter are still open."""
-    by_class = entries[0].label is not None
-    if text is None and not by_class:
-        raise InputError("--text is missing: the column of the texts, by name, or 0 for the first")
-    if label is None and not by_class:
-        raise InputError(
-            "--label is missing: the column of the labels; with one file a class, name the classes "
-            "in the order of the files: --classes negative positive"
-        )
-    named = [c if c is None else c.strip() for c in (text or "0", label)]
+def describe_reading(entries: list[SourceFile], bad_rows: float | None) -> Download:
+    """What is known before a file was looked at; columns, encoding and delimiter are still open."""
+    known = load_params(paths.PROFILES / "builtin.yaml").download
+    changed: dict[str, object] = {"kind": "file", "files": entries}
+    if bad_rows is not None:
+        changed["bad_rows"] = bad_rows
+    return known.model_copy(update=changed)
+
+
+def name_columns(trial: Download, text: str, label: str | None) -> Download:
+    """With the columns, which are positions if they are numbers."""
+    named = [c if c is None else c.strip() for c in (text, label)]
     columns = [int(c) if c is not None and c.isdecimal() else c for c in named]
     fields = list_fields(columns[0] or 0) or columns[:1]
-    return load_params(paths.PROFILES / "builtin.yaml").download.model_copy(
+    return trial.model_copy(
         update={
-            "kind": "file",
-            "files": entries,
             "text_column": columns[0],
             "label_column": columns[1],
             "header": not any(str(c).isdecimal() for c in (*fields, columns[1])),

@@ -1,17 +1,19 @@
 """Write `pins.yaml`: the versions of the packages that compute numbers, as DVC parameters.
 
 A stage lists in `dvc.yaml` the groups of those that it imports, so that a new version re-runs the
-stages whose numbers it could change.
+stages whose numbers it could change. A project of one's own pins the rooms of this library, too.
 """
 
 import importlib.metadata
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-LOCK = ROOT / "requirements.lock"
-PINS = ROOT / "pins.yaml"
+from reprotune.core.rooms import LIBRARY, PACKAGE, PINS, find_room, hash_room, list_pinned
+from reprotune.core.yaml_file import read_yaml
+
+LOCK = Path("requirements.lock")
 
 # By import name. Tools that compute no number (dvc, prefect, ruff, …) stay out on purpose.
 GROUPS = {
@@ -40,18 +42,28 @@ def list_locked(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, flags=re.MULTILINE))
 
 
-def render(lock: str) -> str:
-    """Return the text of `pins.yaml`; raises KeyError for a numeric package not in the lock."""
+def render(lock: str, rooms: Iterable[str] = ()) -> str:
+    """Return the text of `pins.yaml`; raises KeyError for a numeric package not in the lock.
+
+    With ``rooms``, the hashes of these rooms of the library as it is installed here.
+    """
     versions = list_locked(lock)
     lines = ["# Generated from requirements.lock by `python -m reprotune.project.pins`."]
     for group, names in GROUPS.items():
         lines.append(f"{group}:")
         lines += [f'  {name}: "{versions[DISTRIBUTIONS.get(name, name)]}"' for name in names]
+    if hashes := [f'  {room}: "{hash_room(room)}"' for room in sorted(rooms)]:
+        lines += [f"{LIBRARY}:", *hashes]
     return "\n".join(lines) + "\n"
 
 
 def find_installed(name: str) -> str:
-    """The version without its build (``2.13.0+cpu`` is ``2.13.0``), or that there is none."""
+    """The version without its build (``2.13.0+cpu`` is ``2.13.0``), or that there is none.
+
+    Of a room of this library, the hash of its code.
+    """
+    if room := find_room(name):
+        return hash_room(room)
     try:
         return importlib.metadata.version(DISTRIBUTIONS.get(name, name)).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
@@ -59,13 +71,22 @@ def find_installed(name: str) -> str:
 
 
 def differences(folder: Path = Path()) -> list[str]:
-    """The packages of ``pins.yaml`` whose installed version is another one."""
-    text = (folder / "pins.yaml").read_text("utf-8")
-    return find_differences(re.findall(r'^  (\w+): "(.+)"$', text, re.MULTILINE))
+    """The packages and rooms of ``pins.yaml`` of which another version is installed."""
+    return find_differences(list_pinned(read_yaml(folder / PINS)))
+
+
+def renew(lock: str, known: Mapping[str, Any]) -> str:
+    """The text of `pins.yaml` once more: by the lock, and with the rooms and groups it had."""
+    rooms = [room for room in known.get(LIBRARY, {}) if (PACKAGE / room).is_dir()]
+    text, versions = render(lock, rooms), list_locked(lock)
+    for group in known.keys() - GROUPS.keys() - {LIBRARY}:
+        lines = [f'  {name}: "{versions.get(name, was)}"\n' for name, was in known[group].items()]
+        text += "".join([f"{group}:\n", *lines])
+    return text
 
 
 def find_differences(pinned: Iterable[tuple[str, str]]) -> list[str]:
-    """The packages whose installed version is not the pinned one."""
+    """The packages and rooms whose installed version is not the pinned one."""
     return [
         f"{name} {installed} (pinned {version})"
         for name, version in pinned
@@ -74,4 +95,4 @@ def find_differences(pinned: Iterable[tuple[str, str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    PINS.write_text(render(LOCK.read_text("utf-8")), "utf-8")
+    PINS.write_text(renew(LOCK.read_text("utf-8"), read_yaml(PINS)), "utf-8")

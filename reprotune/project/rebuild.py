@@ -13,13 +13,14 @@ from pathlib import Path
 
 from reprotune.comparison.contradictions import is_same, is_same_table, list_leaves
 from reprotune.comparison.lineage import Lineage, find_breaks
-from reprotune.comparison.lock import LOCK, PINS, Stage, list_versions, read_stages
+from reprotune.comparison.lock import LOCK, Stage, read_stages
 from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.statement import Outcome, Statement
 from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.core.printing import say
+from reprotune.core.rooms import PINS, list_pinned
 from reprotune.project import pins
 from reprotune.project.checks import Check
 from reprotune.project.clean_clone import clone, fetch, run
@@ -198,7 +199,7 @@ def explain(head: Revision, outcomes: dict[str, Outcome]) -> str:
     told = []
     if why := find_breaks(head).get(makers[first]):
         told.append(f"its record is not of this commit: {', '.join(why)}")
-    pinned = list_versions(stages[makers[first]].params.get(PINS.as_posix(), {}))
+    pinned = list_pinned(stages[makers[first]].params.get(PINS.as_posix(), {}))
     if wrong := pins.find_differences(pinned):
         told.append(f"the installed packages are others: {', '.join(wrong)}")
     return f"{makers[first]}: {'; '.join(told) or UNKNOWN}"

@@ -29,6 +29,9 @@ def review(
     shadow: Annotated[
         bool, Option("--shadow", help="Label what two versions differ on, blind, instead.")
     ] = False,
+    teaching: Annotated[
+        bool, Option("--teaching", help="First what teaches most: doubtful, no two of a kind.")
+    ] = False,
     export: Annotated[
         Path | None, Option(metavar="FILE", help="Write the queue for Label Studio instead.")
     ] = None,
@@ -47,10 +50,14 @@ def review(
     who = reviewer or find_name()
     if (sample or shadow) and (export or import_ or (sample and shadow)):
         raise InputError("--sample and --shadow are for the page, and one of them at a time")
+    if teaching and (sample or shadow):
+        raise InputError("--teaching orders the audit's queue: without --sample and --shadow")
     if shadow:
         session = open_shadow(params, who)
+    elif sample:
+        session = open_sample(params, who, sample)
     else:
-        session = open_sample(params, who, sample) if sample else open_session(params, who)
+        session = open_session(params, who, teaching)
     if export:
         write_tasks(session, export)
     elif import_:
@@ -69,8 +76,8 @@ def find_name() -> str:
     return told or getpass.getuser()
 
 
-def open_session(params: "Params", reviewer: str) -> "Session":
-    """The queue of the last audit and the decisions so far.
+def open_session(params: "Params", reviewer: str, teaching: bool = False) -> "Session":
+    """The queue of the last audit, also with what teaches most first, and the decisions so far.
 
     Raises:
         InputError: the audit has not run yet, or the decisions file is none.
@@ -78,13 +85,15 @@ def open_session(params: "Params", reviewer: str) -> "Session":
     from reprotune.review.log import DecisionFile
     from reprotune.review.queue import Queue
     from reprotune.review.session import Session
+    from reprotune.review.teaching import arrange
     from reprotune.tables import schemas
     from reprotune.tables.classes import class_names
 
     rows = schemas.read(paths.RAW, schemas.Raw).merge(
         schemas.read(paths.ROLES, schemas.Roles)[["id", "role"]], on="id"
     )
-    queue = Queue(rows, schemas.read(paths.FINDINGS, schemas.Findings))
+    findings = schemas.read(paths.FINDINGS, schemas.Findings)
+    queue = Queue(rows, findings, arrange if teaching else None)
     file = DecisionFile(Path(params.curate.decisions), params.guard_cells)
     return Session(
         queue,

@@ -1,5 +1,6 @@
 """Which row comes next: the audit's findings in their order, then all other rows."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from reprotune.data.ids import digest
 RANK = ("conflict", "label", "near_duplicate", "duplicate", "")  # as `audit` ranks its queue
 DOUBTED = ("conflict", "label")  # what the queue holds if nothing else is asked for
 KEPT = 32  # filters whose rows are remembered
+
+Arrange = Callable[[pd.DataFrame], np.ndarray]  # places of rows, in another order
 
 
 class Filter(NamedTuple):
@@ -40,8 +43,13 @@ class Row(NamedTuple):
 class Queue:
     """Rows by rank: the first of them is the one that a person should look at first."""
 
-    def __init__(self, rows: pd.DataFrame, findings: pd.DataFrame) -> None:
-        """``rows`` has id, text, label and role; ``findings`` id, issue, score and suggested."""
+    def __init__(
+        self, rows: pd.DataFrame, findings: pd.DataFrame, arrange: Arrange | None = None
+    ) -> None:
+        """``rows`` has id, text, label and role; ``findings`` id, issue, score and suggested.
+
+        ``arrange`` says in which order else the ranked rows come.
+        """
         found = findings.assign(rank=findings["issue"].map(RANK.index))
         gravest = found.sort_values(["rank", "score", "id"]).drop_duplicates("id")
         table = rows[["id", "text", "label", "role"]].merge(gravest, on="id", how="left")
@@ -50,6 +58,8 @@ class Queue:
         missing = table["suggested"] == ""
         table.loc[missing, "suggested"] = table.loc[missing, "id"].map(judged).fillna("")
         table = table.sort_values(["rank", "score", "id"], ignore_index=True)
+        if arrange:
+            table = table.iloc[arrange(table)].reset_index(drop=True)
         self.table = table
         self.texts = table["text"].tolist()
         self.small = table["text"].str.casefold().tolist()

@@ -70,6 +70,7 @@ class Audit(Figures):
     """``metrics/audit.json``."""
 
     findings: dict[str, int]  # issue: rows
+    taught: int | None = None  # rows that the judges learnt from, if not all that might teach
     against_reference: HitRate | None = None  # where the truth is known
 
 

@@ -12,7 +12,7 @@ import pytest
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
-from reprotune.core.yaml_file import LARGEST, read_yaml
+from reprotune.core.yaml_file import LARGEST, load_yaml, plain_parser, read_yaml
 from reprotune.project.profiles import pin, use
 from reprotune.project.sweeps import load_sweep
 from tests.conftest import PARAMS
@@ -166,3 +166,12 @@ def test_what_would_crash_later_is_refused_at_once(
 ) -> None:
     with pytest.raises(InputError, match=re.escape(key)):
         changed({key: value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e-4", "010", "0o10", "0x1F", "1_000", "yes", "~", ".inf", "12:30:45", "2001-12-14",
+     "0b11", "{<<: {a: 1}, b: 2}", "? [a]\n: 1", "%YAML 1.1\n---\nyes", '"\\ud800"', "!!set {a}"],
+)  # fmt: skip
+def test_the_fast_parser_reads_what_one_of_all_of_yaml_reads(text: str) -> None:
+    assert load_yaml(text.encode(), "a text") == plain_parser().load(text)

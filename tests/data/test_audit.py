@@ -5,13 +5,18 @@ import pandas as pd
 import pytest
 
 from reprotune.builtin import headlines
-from reprotune.data.audit import (
-    find_doubtful_labels,
-    find_repeated_texts,
+from reprotune.data.audit import find_doubtful_labels, find_repeated_texts, queue_for_review
+from reprotune.data.judges import (
+    WORDS,
+    Asked,
+    choose_taught,
+    count_words,
+    cut,
     judge_labels,
-    queue_for_review,
+    judge_rows,
 )
 
+ASKED = Asked(folds=4, seed=1)
 CLASSES = list(headlines.CLASSES)
 
 
@@ -22,6 +27,7 @@ def with_codes(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
         id=[f"{n:016x}" for n in numbers],
         group=numbers.astype(str),
         role=np.where(numbers % 5, "train", "test"),
+        rank=numbers,
     )
     return rows, pd.Categorical(rows["label"], categories=CLASSES).codes.astype(int)
 
@@ -29,7 +35,7 @@ def with_codes(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 @pytest.fixture(scope="module")
 def audited() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     rows, codes = with_codes(headlines.examples(800, wrong=0.1, repeated=0.0, seed=1))
-    return rows, codes, judge_labels(rows, codes, folds=4, seed=1)
+    return rows, codes, judge_labels(rows, codes, ASKED).probability
 
 
 def test_every_row_is_judged_by_a_distribution_over_the_classes(
@@ -46,7 +52,7 @@ def test_changing_test_rows_changes_no_other_probability(
     rows, codes, probability = audited
     test = (rows["role"] == "test").to_numpy()
     other_text = rows.assign(text=rows["text"].where(~test, "quite other words"))
-    again = judge_labels(other_text, np.where(test, (codes + 1) % 3, codes), folds=4, seed=1)
+    again = judge_labels(other_text, np.where(test, (codes + 1) % 3, codes), ASKED).probability
     assert np.array_equal(probability[~test], again[~test])
     assert not np.array_equal(probability[test], again[test])
 
@@ -56,9 +62,9 @@ def test_a_group_is_judged_by_a_model_that_never_saw_it() -> None:
     mine = np.arange(1, 300, 15)
     rows.loc[mine, ["text", "group", "role"]] = ["zyx wvu tsr", "mine", "train"]
     codes[mine] = 0
-    probability = judge_labels(rows, codes, folds=4, seed=1)[mine]
+    probability = judge_labels(rows, codes, ASKED).probability[mine]
     as_test = rows.assign(role=rows["role"].where(rows.index != mine[0], "test"))
-    stranger = judge_labels(as_test, codes, folds=4, seed=1)[mine[0]]
+    stranger = judge_labels(as_test, codes, ASKED).probability[mine[0]]
     assert probability[:, 0].max() < 0.6 < stranger[0]
 
 
@@ -78,7 +84,52 @@ def test_a_class_too_rare_for_the_folds_does_not_stop_the_audit() -> None:
     codes[:] = codes == 2
     codes[[1, 2]] = 2
     rows.loc[[1, 2], "group"] = "one"
-    assert np.allclose(judge_labels(rows, codes, folds=4, seed=1).sum(axis=1), 1)
+    assert np.allclose(judge_labels(rows, codes, ASKED).probability.sum(axis=1), 1)
+
+
+def test_so_many_rows_teach_at_most_and_every_row_is_judged() -> None:
+    rows, codes = with_codes(headlines.examples(800, wrong=0.0, repeated=0.0, seed=1))
+    codes = np.where(np.arange(len(codes)) < 6, 3, codes)
+    taught = choose_taught(rows, codes, 200)
+    counts, all_ = np.bincount(codes[taught]), np.bincount(codes[rows["role"] != "test"])
+    assert counts[3] == all_[3] == 4, "of a rare class all"
+    assert counts[:3].tolist() == pytest.approx(all_[:3] * 200 / all_.sum(), abs=1)
+    assert (np.diff(taught[codes[taught] == 2]) <= 15).all(), "the first by rank"
+    few = judge_labels(rows, codes, ASKED._replace(most=200))
+    assert few.taught == len(taught)
+    assert np.allclose(few.probability.sum(axis=1), 1)
+
+
+def test_what_is_nearly_a_row_that_teaches_is_not_asked_of_its_model() -> None:
+    rows, codes = with_codes(headlines.examples(400, wrong=0.0, repeated=0.0, seed=1))
+    rows["group"] = (np.arange(len(rows)) // 2).astype(str)
+    parts = cut(rows, codes, ASKED._replace(most=100))
+    group = rows["group"].to_numpy()
+    asked = np.concatenate([part.asked for part in [*parts.folds, parts.whole]])
+    assert sorted(asked) == list(range(len(rows)))
+    for part in parts.folds:
+        assert len(part.asked) and not set(group[part.asked]) & set(group[part.taught])
+    strangers = parts.whole.asked[(rows["role"] != "test").to_numpy()[parts.whole.asked]]
+    assert len(strangers) and not set(group[strangers]) & set(group[parts.taught])
+
+
+def test_the_strength_is_the_one_of_the_least_loss_on_rows_held_out() -> None:
+    rows, codes = with_codes(headlines.examples(400, wrong=0.2, repeated=0.0, seed=1))
+    parts = cut(rows, codes, ASKED)
+    noise = np.random.default_rng(1).normal(size=(len(rows), 5))
+    assert judge_rows(noise, codes, parts, (1e-4, 1.0, 100.0), 1).models[0].C == 1e-4
+    told = noise + 3 * codes[:, None]
+    assert judge_rows(told, codes, parts, (1e-4, 1.0, 100.0), 1).models[0].C > 1e-4
+
+
+def test_words_in_a_table_without_gaps_are_judged_the_same_by_another_solver() -> None:
+    rows, codes = with_codes(headlines.examples(400, wrong=0.1, repeated=0.0, seed=1))
+    parts = cut(rows, codes, ASKED)
+    words = count_words(rows["text"], parts.taught, "words")
+    steps, whole = (judge_rows(some, codes, parts, WORDS, 1) for some in (words, words.toarray()))
+    assert (steps.models[0].solver, whole.models[0].solver) == ("sag", "lbfgs")
+    assert steps.models[0].C == whole.models[0].C
+    assert np.abs(whole.probability - steps.probability).max() < 0.01
 
 
 def test_equal_and_nearly_equal_texts_are_told_apart() -> None:

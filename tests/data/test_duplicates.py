@@ -6,7 +6,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reprotune.data.duplicates import jaccard, near_duplicate_groups, normalize, split_shingles
+from reprotune.data import duplicates
+from reprotune.data.duplicates import near_duplicate_groups, normalize, split_shingles
+
+
+def jaccard(a: set[str], b: set[str]) -> float:
+    return len(a & b) / len(a | b)
 
 
 def brute_force(texts: list[str], threshold: float) -> list[int]:
@@ -97,3 +102,13 @@ def test_a_single_text_is_its_own_group() -> None:
 )
 def test_marks_that_can_turn_the_meaning_matter(text: str, other: str) -> None:
     assert normalize(text) != normalize(other)
+
+
+def test_texts_are_grouped_alike_however_they_are_cut_into_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = edited_texts(5)
+    whole = near_duplicate_groups(texts, 0.8, seed=1)
+    monkeypatch.setattr(duplicates, "CHUNK", 7)
+    monkeypatch.setattr(duplicates, "PAIRS", 5)
+    assert near_duplicate_groups(texts, 0.8, seed=1).tolist() == whole.tolist()

@@ -28,6 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/source").mkdir(parents=True)
     shutil.copy(ROOT / "data/decisions.csv", tmp_path / "data")
     shutil.copy(PARAMS, tmp_path / "params.yaml")
+    shutil.copy(ROOT / pins.LOCK, tmp_path)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -66,7 +67,7 @@ def test_packages_that_are_not_those_of_the_lock_stop(tmp_path: Path) -> None:
     assert "numpy==0.1" in found.detail
     assert "absent-thing==1 (nothing is installed)" in found.detail
     assert "old" not in found.detail
-    assert doctor.check_packages(pins.LOCK).level == "ok"
+    assert doctor.check_packages(ROOT / pins.LOCK).level == "ok"
 
 
 def test_damaged_files_of_a_killed_run_are_named(project: Path) -> None:
@@ -123,11 +124,15 @@ def test_a_model_that_does_not_fit_the_memory_stops(
 
 
 def test_a_slow_number_format_is_a_warning(
-    project: Path, changed: Callable[[dict[str, Any]], Params]
+    changed: Callable[[dict[str, Any]], Params], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = doctor.check_device(changed({"model.compute_dtype": "bfloat16"}))
-    assert found.level in ("warn", "ok")
-    assert ("no GPU" in found.detail) == (found.level == "warn")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    params = changed({"model.compute_dtype": "bfloat16"})
+    for times, level in ((20.0, "warn"), (0.2, "ok")):
+        seconds = {"bfloat16": times, "float32": 1.0}
+        monkeypatch.setattr(doctor, "time_product", seconds.__getitem__)
+        found = doctor.check_device(params)
+        assert (found.level, "20 times slower" in found.detail) == (level, times > 1)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -395,14 +396,15 @@ def test_training_is_as_long_as_the_minutes_that_it_is_given(
     tiny.save(paths.SOURCE_MODELS / "bert", tiny.bert())
     file = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
     wanted = Wanted([file], text="text", label="label", model="bert")
-    start(wanted, minutes=1000)
+    start(replace(wanted, minutes=1000))
     assert (load_params().train.epochs, load_params().train.fraction) == (8, 1.0)
-    start(wanted, minutes=0.0001)
+    start(replace(wanted, minutes=0.0001))
     assert load_params().train.epochs == 1 and 0 < load_params().train.fraction < 1
     assert "rows a second: about 0.0 minutes" in capsys.readouterr().out
 
 
 EVEN = table({"up": 60, "down": 50})
+NUMBERED = "text,n\n" + "".join(f"some words {n},{n}\n" for n in range(60))
 
 
 @pytest.mark.parametrize(
@@ -411,8 +413,8 @@ EVEN = table({"up": 60, "down": 50})
         (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
         (EVEN + '"late, so,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
-        (EVEN, {"label": None}, "--label is missing"),
-        (EVEN, {"text": None}, "--text is missing"),
+        (NUMBERED, {"label": None}, r"say --label\. It has: text \(some words 0"),
+        (NUMBERED.replace(" ", "").replace("text", "a"), {"text": None, "label": "n"}, "say --text"),
         (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
         (table({"up": 60}), {}, "fewer than two classes"),
         (EVEN + " ,up\n" * 3, {}, r"3 of 113 rows cannot be used \(3 empty text\)"),

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reprotune.core.errors import InputError
-from reprotune.project.init import describe_reading, list_files
+from reprotune.project.init import describe_reading, list_files, name_columns
 from reprotune.project.names import find_names, rename
 from reprotune.project.sniff import look
 from reprotune.project.wanted import Wanted
@@ -74,7 +74,7 @@ def test_wrong_names_are_refused(
 def test_the_names_of_a_parquet_file_are_taken_and_shown(tmp_path: Path) -> None:
     file = write(tmp_path / "a.parquet", [0, 1] * 20 + [-1])
     wanted = Wanted([file], text="text", label="label")
-    way = describe_reading(list_files(wanted)[1], "text", "label")
+    way = name_columns(describe_reading(list_files(wanted)[1], None), "text", "label")
     names = find_names(wanted.names, [file], way.label_column)
     seen = look(way, [file], names)
     assert dict(seen.classes) == {"bad": 20, "good": 20}

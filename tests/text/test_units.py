@@ -6,8 +6,8 @@ import random
 import pandas as pd
 import pytest
 
-from reprotune.data.audit import judge_labels
 from reprotune.data.duplicates import near_duplicate_groups
+from reprotune.data.judges import Asked, judge_labels
 from reprotune.evaluation.baselines import tfidf
 from reprotune.evaluation.slices import find_topics
 from reprotune.project.scripts import choose_units
@@ -52,7 +52,8 @@ def test_tfidf_and_the_judge_of_labels_read_characters(units: str, low: float, h
     assert low <= right.mean() <= high
     rows = train.assign(group=range(len(train)), role="train")
     codes = pd.Categorical(train["label"], categories=CLASSES).codes
-    judged = judge_labels(rows, codes, 3, 1, units).argmax(axis=1) == codes
+    said = judge_labels(rows, codes, Asked(3, 1, units)).probability
+    judged = said.argmax(axis=1) == codes
     assert low <= judged.mean() <= high
 
 

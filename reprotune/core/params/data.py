@@ -151,6 +151,7 @@ class Audit(Section):
     """How doubtful labels are looked for."""
 
     folds: Folds
+    rows: Annotated[int, Field(ge=100)]
     review_rows: Positive
 
 

@@ -157,7 +157,7 @@ def parse_lines(text: str) -> Iterable[tuple[int, dict[str, Any] | Broken]]:
 
 
 def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
-    """The objects of a list, of the only list in an object, or of an object of columns.
+    """The objects of a list, of the only list in an object, or as pandas writes them otherwise.
 
     None if it is none of these: a file of JSON may also be one of lines.
     """
@@ -167,6 +167,10 @@ def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
         return None
     if isinstance(value, dict):
         lists = [part for part in value.values() if isinstance(part, list)]
+        if is_by_row(value):
+            return list(value.values())
+        if {"columns", "data"} <= value.keys() and isinstance(value["columns"], list):
+            return [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]
         if value and all(isinstance(part, dict) for part in value.values()):
             columns = {name: list(part.values()) for name, part in value.items()}
             if len({len(part) for part in columns.values()}) == 1:
@@ -181,6 +185,16 @@ def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
         row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
         for row in value
     ]
+
+
+def is_by_row(value: dict[str, Any]) -> bool:
+    """Whether an object has a row for each of its names, not a column."""
+    rows = list(value.values())
+    return (
+        all(isinstance(row, dict) for row in rows)
+        and len({tuple(row) for row in rows}) == 1
+        and len(rows) > len(rows[0])
+    )
 
 
 def parse_sheet(raw: bytes) -> Iterable[Numbered]:

@@ -1,0 +1,166 @@
+"""Who doubts labels: models that are asked about rows only that did not teach them."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix, issparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from tqdm.auto import tqdm
+
+from reprotune.core.errors import InputError
+from reprotune.text.tfidf import vectorizer
+
+WORDS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of C, for TF-IDF; tried from the first on
+LEAST = 20  # rows that teach a class, if it has so many
+STEPS = 1000
+
+
+class Asked(NamedTuple):
+    """How judges are asked: ``params.audit`` with ``seed`` and ``text.units``."""
+
+    folds: int
+    seed: int
+    units: str = "words"
+    most: int = 20_000  # rows that teach
+
+
+class Part(NamedTuple):
+    """A model of one judge: the rows that teach it, and those that it is asked about."""
+
+    taught: np.ndarray
+    asked: np.ndarray
+
+
+class Parts(NamedTuple):
+    """The models of a judge: one a fold, and one that all rows teach, for test rows and others."""
+
+    taught: np.ndarray
+    folds: list[Part]
+    whole: Part
+
+
+class Judge(NamedTuple):
+    """What one judge says: probabilities of shape (rows, classes), and the models that say it."""
+
+    probability: np.ndarray
+    models: list[LogisticRegression]  # in the order of the folds, the whole one last
+    taught: int  # rows
+
+
+def choose_taught(rows: pd.DataFrame, codes: np.ndarray, most: int) -> np.ndarray:
+    """The places of the rows that teach: no test rows, and of each class its share of ``most``.
+
+    They are the first by rank, and of a rare class at least a few. ``rows`` has role and rank.
+    """
+    able = np.flatnonzero((rows["role"] != "test").to_numpy())
+    if len(able) <= most:
+        return able
+    table = pd.DataFrame({"class": codes[able], "rank": rows["rank"].to_numpy()[able]})
+    order = table.sort_values("rank", kind="stable")
+    turn = order.groupby("class").cumcount().reindex(table.index)
+    room = (table["class"].value_counts() * most / len(able)).clip(lower=LEAST)
+    return np.asarray(able[(turn < table["class"].map(room)).to_numpy()])
+
+
+def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
+    """Which rows teach each model and which it is asked about: near-duplicates are never apart.
+
+    Test rows teach none; in a published or growing split a test row's group may. ``rows`` has
+    group, role and rank.
+
+    Raises:
+        InputError: no class has as many rows as there are folds.
+    """
+    folds, largest = asked.folds, int(np.bincount(codes).max())
+    if largest < folds:
+        raise InputError(f"audit.folds {folds}: no class has more than {largest} rows; lower it")
+    taught, groups = choose_taught(rows, codes, asked.most), rows["group"].to_numpy()
+    cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=asked.seed)
+    fold = np.zeros(len(taught), dtype=int)
+    for number, (_, held) in enumerate(cuts.split(taught, codes[taught], groups[taught])):
+        fold[held] = number
+    of_group = pd.Series(fold, index=groups[taught])
+    of_group = of_group[~of_group.index.duplicated()]
+    known = of_group.reindex(groups).fillna(-1).to_numpy(dtype=int)
+    held_by = np.where(rows["role"] == "test", -1, known)
+    parts = [Part(taught[fold != n], np.flatnonzero(held_by == n)) for n in range(folds)]
+    return Parts(taught, parts, Part(taught, np.flatnonzero(held_by == -1)))
+
+
+def judge_labels(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Judge:
+    """What the words of texts say of their labels; ``rows`` has text, group, role and rank."""
+    parts = cut(rows, codes, asked)
+    words = count_words(rows["text"], parts.taught, asked.units)
+    return judge_rows(words, codes, parts, WORDS, asked.seed, "audit: words")
+
+
+def count_words(texts: pd.Series, taught: np.ndarray, units: str) -> csr_matrix:
+    """TF-IDF of all texts, by the words of those that teach; shape (rows, n-grams)."""
+    if units == "words" and not texts.str.contains(r"\w\w").any():
+        raise InputError("audit: no text has a word of two letters or more; is it the text column?")
+    counted: csr_matrix = vectorizer(2, units).fit(texts.iloc[taught]).transform(texts)
+    return counted
+
+
+def judge_rows(
+    columns: csr_matrix | np.ndarray,
+    codes: np.ndarray,
+    parts: Parts,
+    strengths: Sequence[float],
+    seed: int,
+    title: str = "",
+) -> Judge:
+    """What logistic regression on ``columns`` (rows, columns) says of each row.
+
+    C is the one of ``strengths`` with the least loss on the rows held out; after a higher loss no
+    further one is tried. ``codes`` are the labels as integers. Without a title there is no bar.
+    """
+    classes = int(codes.max()) + 1
+    model = LogisticRegression(
+        solver="sag" if issparse(columns) else "lbfgs",  # on words it is four to ten times as fast
+        warm_start=True,
+        max_iter=STEPS,
+        random_state=seed,
+    )
+    models = [deepcopy(model) for _ in parts.folds]
+    best, least = models, np.inf
+    with tqdm(
+        total=len(strengths) * len(models), desc=title, unit="model", disable=not title
+    ) as bar:  # at most so many
+        for strength in strengths:
+            for one, part in zip(models, parts.folds, strict=True):
+                one.set_params(C=strength).fit(columns[part.taught], codes[part.taught])
+                bar.update()
+            loss = measure_loss(columns, codes, parts, models)
+            if loss >= least:
+                break
+            best, least = deepcopy(models), loss
+    if len(parts.whole.asked):
+        model.set_params(C=best[0].C).fit(columns[parts.taught], codes[parts.taught])
+    probability = np.zeros((len(codes), classes))
+    for one, part in zip([*best, model], [*parts.folds, parts.whole], strict=True):
+        if len(part.asked):
+            said = one.predict_proba(columns[part.asked])
+            probability[np.ix_(part.asked, one.classes_)] = said
+    return Judge(probability, [*best, model], len(parts.taught))
+
+
+def measure_loss(
+    columns: csr_matrix | np.ndarray,
+    codes: np.ndarray,
+    parts: Parts,
+    models: Sequence[LogisticRegression],
+) -> float:
+    """Mean log loss of the rows that teach, each asked of the model that it did not teach."""
+    total = 0.0
+    for model, part in zip(models, parts.folds, strict=True):
+        held = np.intersect1d(part.asked, parts.taught)
+        place = np.full(int(codes.max()) + 1, -1)
+        place[model.classes_] = np.arange(len(model.classes_))
+        said = model.predict_proba(columns[held])[np.arange(len(held)), place[codes[held]]]
+        total -= float(np.log(np.where(place[codes[held]] < 0, 0, said).clip(1e-15)).sum())
+    return total / len(parts.taught)

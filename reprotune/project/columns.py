@@ -1,0 +1,227 @@
+"""Which columns hold texts and labels, found by their names and by what is in them."""
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.core.params import Download
+from reprotune.core.printing import plain
+from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.charset import decode, guess_encoding
+from reprotune.data.reading.columns import as_object
+from reprotune.data.reading.files import read_table
+from reprotune.data.reading.formats import DELIMITED, TABLES, tell_kind, unpack
+from reprotune.data.reading.parsing import Dialect, find_misfit, name_columns, parse_rows
+from reprotune.project.dialects import (
+    DELIMITERS,
+    PREFACE,
+    SAMPLE,
+    Sought,
+    describe,
+    try_quotings,
+)
+
+TEXT_NAMES = (
+    "text", "sentence", "review", "content", "tweet", "message", "body", "comment", "document",
+    "utterance", "query", "question", "headline", "description", "title", "v2",
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "labels", "class", "category", "target", "sentiment", "intent", "topic", "polarity",
+    "emotion", "rating", "stars", "verdict", "v1",
+)  # fmt: skip
+PARTS = {"train", "training", "validation", "valid", "val", "dev", "test", "testing"}
+FASTTEXT = "__label__"
+MOST_CLASSES = 200
+LONGEST_LABEL = 40  # characters, in the mean
+LONGER = 2.0  # times as long as any other: the texts, where no name says it
+LARGEST = 1_000_000  # characters that are looked at
+SHOWN, MOST_SHOWN = 30, 20  # characters of a cell, and columns, in a message
+
+
+class Columns(NamedTuple):
+    """Names, or positions where there is no header; None: none, or several that may be meant."""
+
+    text: str | None
+    label: str | None
+
+    @property
+    def found(self) -> int:
+        return len(self) - self.count(None)
+
+
+def guess_columns(
+    file: Path, trial: Download, text: str | None, label: str | None, delimiter: str | None
+) -> Columns:
+    """The columns of a file that a person has not named.
+
+    Raises:
+        InputError: there are none, or several that may be meant; what the columns are.
+    """
+    best, shown, most = Columns(text, label), pd.DataFrame(), (0, False, 0)
+    for frame in list_tables(file, trial, [delimiter] if delimiter else DELIMITERS):
+        found = Columns(
+            text or find_texts(frame, exclude=label), label or find_labels(frame, exclude=text)
+        )
+        worth = (found.found, is_named(found), frame.shape[1] * (None in found))
+        if worth > most:
+            best, shown, most = found, frame, worth
+    if None in best:
+        raise InputError(tell_choice(file, best, shown))
+    return best
+
+
+def is_named(found: Columns) -> bool:
+    """Whether both columns have usual names."""
+    return rank(str(found.text), TEXT_NAMES) < len(TEXT_NAMES) and rank(
+        str(found.label), LABEL_NAMES
+    ) < len(LABEL_NAMES)
+
+
+def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
+    """What to say, and the columns that there are, each with its first cell."""
+    lacking = " and ".join(f"--{name}" for name in found._fields if getattr(found, name) is None)
+    cells = {name: next((str(c) for c in frame[name] if str(c).strip()), "") for name in frame}
+    some = [f"{name} ({plain(cell)[:SHOWN]})" for name, cell in cells.items()]
+    listed = "; ".join(some[:MOST_SHOWN] + ["..."] * (len(some) > MOST_SHOWN)) or "no rows"
+    return (
+        f"{file}: which columns are meant is not clear: say {lacking}. It has: {listed}. With one "
+        "file a class, name the classes in the order of the files: --classes negative positive"
+    )
+
+
+def list_tables(file: Path, trial: Download, delimiters: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """The file as the tables that it may be, the likeliest first."""
+    raw, (kind, packing) = file.read_bytes(), tell_kind(file.name)
+    if kind not in DELIMITED:
+        yield spread(read_table(raw, str(file), trial).frame.head(SAMPLE))
+        return
+    raw = unpack(raw, packing, str(file))
+    text = decode(raw, str(file), guess_encoding(raw), trial.bad_rows)
+    lines = list(islice(io.StringIO(text[:LARGEST], newline=""), SAMPLE))
+    if lines and all(line.startswith(FASTTEXT) for line in lines if line.strip()):
+        cut = [line.strip().partition(" ") for line in lines]
+        yield pd.DataFrame({"0": [c[0] for c in cut], "1": [c[2] for c in cut]})
+        return
+    sought = Sought([lines], [], None, True, trial.bad_rows)
+    marks = [mark for mark in delimiters if mark != " "]
+    for mark in [] if kind in TABLES else marks:
+        yield from cut_once(lines, mark)
+    for skip in find_headers(lines):
+        for mark in marks:
+            yield from map(spread, parse(lines, sought, describe(sought, mark, True, skip)))
+
+
+def cut_once(lines: Sequence[str], mark: str) -> Iterator[pd.DataFrame]:
+    """Lines without a header that are a text and a label, in which the mark may occur, too."""
+    for cut in (str.rpartition, str.partition):
+        parts = [cut(line.strip(), mark) for line in lines if mark in line]
+        frame = pd.DataFrame({"0": [p[0] for p in parts], "1": [p[2] for p in parts]})
+        if len(parts) > len(lines) / 2 and repeats_label(frame):
+            yield frame
+
+
+def find_headers(lines: Sequence[str]) -> Iterator[int]:
+    """The first line, and those after it that have a usual name for a text and for a label."""
+    for number, line in enumerate(lines[: PREFACE + 1]):
+        words = {word.strip("\"' \r\n").casefold() for word in split_anywhere(line)}
+        if not number or (words & set(TEXT_NAMES) and words & set(LABEL_NAMES)):
+            yield number
+
+
+def split_anywhere(line: str) -> list[str]:
+    for mark in DELIMITERS:
+        line = line.replace(mark, "\n")
+    return line.split("\n")
+
+
+def parse(lines: Sequence[str], sought: Sought, dialect: Dialect) -> Iterator[pd.DataFrame]:
+    """The table of one dialect, under its names or, if the first row is none, its positions."""
+    trial = try_quotings(sought, dialect)
+    if trial is None:
+        return
+    rows = [row for _, row in parse_rows(lines, trial.dialect) if not isinstance(row, Broken)]
+    names = list(map(str, name_columns(rows[0], header=True)))
+    whole = [row[: len(names)] for row in rows if not find_misfit(row, len(names), 0)]
+    bare = pd.DataFrame(whole, dtype="object")
+    bare.columns = bare.columns.map(str)
+    if repeats_label(bare):
+        yield bare
+    else:
+        yield bare.iloc[1:].set_axis(names, axis="columns").loc[:, [name != "" for name in names]]
+
+
+def repeats_label(frame: pd.DataFrame) -> bool:
+    """Whether the first row is none of names: its label is that of other rows, too."""
+    label = find_labels(frame, exclude=None)
+    return label is not None and bool((frame[label].iloc[1:] == frame[label].iloc[0]).any())
+
+
+def spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with the fields of objects as columns of their own, by names such as body.text."""
+    parts = []
+    for name in frame:
+        cells = frame[name].map(as_object)
+        cells = cells[cells.map(bool)]
+        if len(cells) > len(frame) / 2:
+            parts.append(pd.DataFrame(list(cells), index=cells.index).add_prefix(f"{name}."))
+        else:
+            parts.append(frame[[name]])
+    return pd.concat(parts, axis="columns") if parts else frame
+
+
+def clean(column: pd.Series) -> pd.Series:
+    """The cells that hold something, as texts that can be looked at."""
+    cells = column.dropna().map(lambda cell: str(cell).encode(errors="replace").decode().strip())
+    return cells[cells != ""]
+
+
+def rank(name: str, usual: Sequence[str]) -> int:
+    """The place of a name among the usual ones: whole, or else its last word."""
+    words = name.casefold().replace("-", "_").replace(".", "_").replace(" ", "_").split("_")
+    whole = "_".join(words).strip("_")
+    return usual.index(whole) if whole in usual else len(usual) + (words[-1] not in usual)
+
+
+def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
+    """The column of texts: by its name, else the one that is far longer than every other."""
+    columns = {str(name): clean(frame[name]) for name in frame if str(name) != exclude}
+    likely = {name: cells for name, cells in columns.items() if has_texts(cells)}
+    named = [name for name in likely or columns if rank(name, TEXT_NAMES) <= len(TEXT_NAMES)]
+    if named:
+        return min(named, key=lambda name: rank(name, TEXT_NAMES))
+    lengths = sorted((float(cells.str.len().mean()), name) for name, cells in likely.items())
+    if not lengths or (len(lengths) > 1 and lengths[-1][0] < LONGER * lengths[-2][0]):
+        return None
+    return lengths[-1][1]
+
+
+def find_labels(frame: pd.DataFrame, exclude: str | None) -> str | None:
+    """The column of labels: by its name, else the only one with few short values."""
+    columns = {str(name): clean(frame[name]) for name in frame if str(name) != exclude}
+    likely = {name: cells for name, cells in columns.items() if has_labels(cells)}
+    named = [name for name in likely or columns if rank(name, LABEL_NAMES) <= len(LABEL_NAMES)]
+    if named:
+        return min(named, key=lambda name: rank(name, LABEL_NAMES))
+    return next(iter(likely)) if len(likely) == 1 else None
+
+
+def has_texts(cells: pd.Series) -> bool:
+    """Whether most cells are several words, and many of them differ."""
+    words = cells.str.contains(r"\w\s+\w|[^\x00-\x7f]{4}", regex=True)
+    return len(cells) > 0 and words.mean() > 0.5 and cells.nunique() > 0.3 * len(cells)
+
+
+def has_labels(cells: pd.Series) -> bool:
+    """Whether the cells have few and short values, which are no parts of a split."""
+    values = set(cells.str.casefold())
+    return (
+        1 < len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
+        and cells.str.len().mean() <= LONGEST_LABEL
+        and not values <= PARTS
+        and not cells.str.fullmatch(r"[+-]?\d*\.\d*[1-9]\d*").any()
+    )

@@ -1,0 +1,34 @@
+"""The commands of a project of one's own: their options, and what they print."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument
+
+from reprotune.core.printing import say
+
+
+def new(
+    folder: Annotated[Path, Argument(metavar="DIR", help="A new or an empty folder.")],
+) -> None:
+    """Write a project of your own, with git and DVC."""
+    from reprotune.scaffold.new import new
+
+    committed = new(folder)
+    say(f"{folder}: a project of its own, with the built-in example; cd {folder} && make repro")
+    if not committed:
+        say("git knows nobody who commits: git config user.name and user.email, then git commit")
+
+
+def upgrade() -> None:
+    """Take the files of the library installed here, keep yours.
+
+    The exit code is 1 if something conflicts: it is marked in the files, and yours is there.
+    """
+    from reprotune.scaffold.upgrade import upgrade
+
+    found = upgrade()
+    say(found.text)
+    if found.conflicts:
+        sys.exit(1)

@@ -1,0 +1,193 @@
+"""Three-way merges: of what a person changed, and what a newer version of the library changed."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from reprotune.core import paths
+from reprotune.core.errors import InputError
+from reprotune.core.params_file import RENAMED, shorten
+from reprotune.core.yaml_file import load_yaml
+from reprotune.project.pins import LOCK
+from reprotune.project.profiles import EDITOR, WHOLE
+from reprotune.scaffold import files
+
+OWN = "README.md"  # yours once you have changed it
+
+
+class Outcome(StrEnum):
+    SAME = "same"
+    TAKEN = "taken"  # the library's
+    KEPT = "kept"  # yours
+    MERGED = "merged"  # of both
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A file as the library wrote it, as it is here, and as the library writes it now."""
+
+    place: str
+    base: bytes | None
+    here: bytes | None
+    new: bytes | None
+
+
+@dataclass(frozen=True)
+class Merged:
+    outcome: Outcome
+    content: bytes | None  # None: no such file
+    notes: tuple[str, ...] = ()
+
+
+def merge(sides: Sides) -> Merged:
+    """What becomes of a file; what only one side changed is as that side has it."""
+    place, base = sides.place, sides.base
+    here, new = map(shorten_bytes, (sides.here, sides.new))
+    if here in (base, new):
+        return Merged(Outcome.SAME if here == new else Outcome.TAKEN, sides.new)
+    if new == base or place == OWN:
+        return Merged(Outcome.KEPT, sides.here)
+    if sides.new is None or sides.here is None:
+        who = "the library has it no more" if sides.new is None else "you removed it"
+        note = f"{place}: {who}, and the other side changed it; so it is as you have it"
+        return Merged(Outcome.KEPT, sides.here, (note,))
+    if any(is_binary(one) for one in (base, sides.here, sides.new)):
+        note = f"{place}: both changed it; yours stays"
+        return Merged(Outcome.CONFLICT, sides.here, (note,))
+    special = {paths.PARAMS.as_posix(): merge_params, LOCK.as_posix(): merge_lock}
+    return special.get(place, merge_text)(sides)
+
+
+def shorten_bytes(content: bytes | None) -> bytes | None:
+    return None if content is None else files.shorten(content)
+
+
+def is_binary(content: bytes | None) -> bool:
+    return content is not None and (b"\0" in content or content.startswith(files.HASHED))
+
+
+def merge_text(sides: Sides) -> Merged:
+    """Line by line, by git; what conflicts has all three sides, between marks."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("here", "base", "new")
+        for name in names:
+            (Path(folder) / name).write_bytes(getattr(sides, name) or b"")
+        labels = ("yours", "as the library wrote it", "the library's now")
+        marks = [part for label in labels for part in ("-L", label)]
+        done = subprocess.run(
+            ["git", "merge-file", "-p", "--diff3", *marks, *names],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+        )
+    if done.returncode > 127:
+        raise InputError(f"{sides.place}: git merge-file: {done.stderr.decode().strip()}")
+    return Merged(Outcome.CONFLICT if done.returncode else Outcome.MERGED, done.stdout)
+
+
+def merge_lock(sides: Sides) -> Merged:
+    """Package by package; of one that both changed differently, line by line."""
+    base, here, new = ((side or b"").decode() for side in (sides.base, sides.here, sides.new))
+    was, mine, now = (list_lines(text) for text in (base, here, new))
+    lines = [line for line in new.splitlines() if line.startswith("#")]
+    for name in sorted({*mine, *now}):
+        old, one, other = was.get(name), mine.get(name), now.get(name)
+        if old not in (one, other) and one != other:
+            return merge_text(sides)
+        chosen = other if one == old else one
+        lines += [chosen] if chosen is not None else []
+    return Merged(Outcome.MERGED, ("\n".join(lines) + "\n").encode())
+
+
+def list_lines(lock: str) -> dict[str, str]:
+    """The line of each package of a lock."""
+    lines = (line for line in lock.splitlines() if line.strip() and not line.startswith("#"))
+    return {line.split("==")[0]: line for line in lines}
+
+
+def merge_params(sides: Sides) -> Merged:
+    """Value by value: yours where you changed one, under its new name; comments where they fit."""
+    base, here, new = (
+        load_yaml(side or b"{}", sides.place) for side in (sides.base, sides.here, sides.new)
+    )
+    if not isinstance(here, dict):
+        raise InputError(f"{sides.place} holds no parameters; git checkout -- {sides.place}")
+    changes, notes = merge_values(base, here, new)
+    tree = load_yaml(sides.new or b"", sides.place, EDITOR)
+    for name, value in changes.items():
+        put(tree, name, value)
+    buffer = BytesIO()
+    EDITOR.dump(tree, buffer)
+    lines = merge_text(sides)  # keeps what you wrote beside the values
+    if lines.outcome == Outcome.MERGED and holds(lines.content, buffer.getvalue()):
+        return Merged(Outcome.MERGED, lines.content, notes)
+    return Merged(Outcome.MERGED, buffer.getvalue(), notes)
+
+
+def holds(content: bytes | None, wanted: bytes) -> bool:
+    """Whether two texts have the same values."""
+    try:
+        return bool(load_yaml(content or b"", "merged") == load_yaml(wanted, "merged"))
+    except InputError:
+        return False
+
+
+def merge_values(
+    base: Mapping[str, Any], here: Mapping[str, Any], new: Mapping[str, Any]
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Your values that the library's new ones give way to, and what is to be said of it."""
+    now = flatten(new)
+    was, mine = (rename(flatten(side), now) for side in (base, here))
+    changes: dict[str, object] = {}
+    notes = []
+    for name, value in mine.items():
+        told, old, other = shorten(value), was.get(name, ...), now.get(name, ...)
+        if value == old:
+            if other not in (old, ...):
+                notes.append(f"{name}: {told} → {shorten(other)}, for you had not changed it")
+        elif other is ...:
+            notes.append(f"{name}: {told} was yours; the library has no such parameter any more")
+        else:
+            changes[name] = value
+            if old is not ... and other not in (old, value):
+                notes.append(
+                    f"{name}: yours stays, {told}; the library's went from {shorten(old)} to "
+                    f"{shorten(other)}"
+                )
+    known = flatten(here)
+    notes += [f"{old} is called {name} now" for old, name in RENAMED.items()
+              if old in known and old not in now and name in now]  # fmt: skip
+    return changes, tuple(notes)
+
+
+def flatten(tree: Mapping[str, Any], start: str = "") -> dict[str, object]:
+    """Values by dotted names; a mapping that is replaced as one is one value."""
+    leaves: dict[str, object] = {}
+    for key, value in tree.items():
+        inner = isinstance(value, Mapping) and value and key not in WHOLE
+        leaves |= flatten(value, f"{start}{key}.") if inner else {f"{start}{key}": value}
+    return leaves
+
+
+def rename(values: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:
+    """Values under the names that they have now."""
+
+    def call(name: str) -> str:
+        new = RENAMED.get(name, name)
+        return new if name not in now and new in now else name
+
+    return {call(name): value for name, value in values.items()}
+
+
+def put(tree: Any, name: str, value: object) -> None:
+    """Set a value by its dotted name."""
+    *sections, last = name.split(".")
+    for section in sections:
+        tree = tree[section]
+    tree[last] = value

@@ -1,0 +1,152 @@
+"""``reprotune upgrade``: the files of a newer library, merged with what was changed in a project.
+
+Nothing is lost: it works on what is committed, and ``git checkout .`` takes it back.
+"""
+
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprotune import __version__
+from reprotune.core.errors import InputError
+from reprotune.core.params_file import load_params
+from reprotune.core.rooms import LIBRARY, PINS, find_other_rooms
+from reprotune.core.yaml_file import load_yaml
+from reprotune.project import pins
+from reprotune.project.staleness import find_stale
+from reprotune.scaffold import files
+from reprotune.scaffold.merging import Merged, Outcome, Sides, is_binary, merge
+from reprotune.scaffold.new import copy_wheel
+
+LOCK = Path("dvc.lock")
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What an upgrade did."""
+
+    text: str
+    conflicts: list[str]
+
+
+def upgrade() -> Upgraded:
+    """Merge what the library that is installed here writes into the project of this folder.
+
+    Raises:
+        InputError: this is no project of one's own, or it has changes that are not committed.
+    """
+    was, base = files.unpack()
+    new = files.render()
+    same = base == {place: files.shorten(content) for place, content in new.items()}
+    if same and not find_other_rooms():
+        return Upgraded(f"this project is of {LIBRARY} {was}, the one that is installed", [])
+    require_clean()
+    sides = [
+        Sides(place, base.get(place), read(Path(place)), new.get(place))
+        for place in sorted({*base, *new} - {PINS.as_posix()})
+    ]
+    merged = {side.place: merge(side) for side in sides}
+    renewed = renew_pins(merged, new)  # may fail: nothing is written yet
+    for place, found in merged.items():
+        if found.outcome in (Outcome.TAKEN, Outcome.MERGED, Outcome.CONFLICT):
+            put_file(place, found.content)
+    files.write(Path(), {PINS.as_posix(): renewed, files.BASE.as_posix(): files.pack(new)})
+    copy_wheel(Path())
+    conflicts = [place for place, found in merged.items() if found.outcome == Outcome.CONFLICT]
+    mark([side for side in sides if side.place in conflicts])
+    return Upgraded("\n".join(tell(was, merged, conflicts)), conflicts)
+
+
+def require_clean() -> None:
+    """Raise InputError unless all of this folder is committed."""
+    if changed := git("status", "--porcelain", "--", ".").splitlines():
+        raise InputError(
+            f"{changed[0][3:]} is not committed; commit what you changed first, so that `git "
+            "checkout .` can take an upgrade back"
+        )
+
+
+def read(place: Path) -> bytes | None:
+    return place.read_bytes() if place.is_file() else None
+
+
+def put_file(place: str, content: bytes | None) -> None:
+    """Write a file as it is to be; its mode stays."""
+    path = Path(place)
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    mode = path.stat().st_mode if path.exists() else None
+    files.write(Path(), {place: content})
+    if mode is not None:
+        path.chmod(mode)
+
+
+def renew_pins(merged: Mapping[str, Merged], new: Mapping[str, bytes]) -> bytes:
+    """The pins by the merged lock, with the rooms of the library here and your own groups."""
+    lock = merged[pins.LOCK.as_posix()]
+    text = new[pins.LOCK.as_posix()] if lock.outcome == Outcome.CONFLICT else lock.content
+    here = load_yaml(read(PINS) or b"{}", PINS)
+    fresh = load_yaml(new[PINS.as_posix()], PINS)
+    rooms = dict.fromkeys([*here.get(LIBRARY, {}), *fresh[LIBRARY]])
+    try:
+        return pins.renew((text or b"").decode(), here | {LIBRARY: rooms}).encode()
+    except KeyError as error:
+        raise InputError(f"{pins.LOCK} lacks {error.args[0]}, which the library needs") from None
+
+
+def mark(conflicts: Iterable[Sides]) -> None:
+    """Tell git of conflicts: it shows them as those of a merge, and commits none unsolved."""
+    prefix = git("rev-parse", "--show-prefix").strip()
+    for side in conflicts:
+        if any(is_binary(one) for one in (side.base, side.here, side.new)):
+            continue
+        place, lines = f"{prefix}{side.place}", []
+        for number, content in enumerate((side.base, side.here, side.new), start=1):
+            if content is not None:
+                name = git("hash-object", "-w", "--stdin", given=content).strip()
+                lines.append(f"100644 {name} {number}\t{place}\n")
+        nothing = "0" * len(lines[0].split()[1])
+        git("update-index", "--index-info",
+            given="".join([f"0 {nothing}\t{place}\n", *lines]).encode())  # fmt: skip
+
+
+def tell(was: str, merged: Mapping[str, Merged], conflicts: list[str]) -> Iterable[str]:
+    """What was done, line by line, and what is to do."""
+    by = {kind: [p for p, m in merged.items() if m.outcome == kind] for kind in Outcome}
+    yield f"{LIBRARY} {was} → {__version__}"
+    if taken := by[Outcome.TAKEN]:
+        yield f"taken from the library: {', '.join(taken)}"
+    if by[Outcome.MERGED]:
+        yield f"merged with your changes: {', '.join(by[Outcome.MERGED])}"
+    if by[Outcome.KEPT]:
+        yield f"yours, and kept: {', '.join(by[Outcome.KEPT])}"
+    yield from (f"  {note}" for found in merged.values() for note in found.notes)
+    if conflicts:
+        yield f"conflicts: {', '.join(conflicts)}; solve each, git add it, and then: make repro"
+        if pins.LOCK.as_posix() in conflicts:
+            yield f"after {pins.LOCK}: python -m reprotune.project.pins"
+        return
+    try:
+        load_params()
+        stale = find_stale() if LOCK.is_file() else None
+    except InputError as error:
+        yield f"to be mended: {error}"
+        return
+    if stale is None:
+        yield "nothing was run here yet: make repro"
+    else:
+        yield f"will run: {', '.join(stale)} (make repro)" if stale else "no stage will run again"
+
+
+def git(*command: str, given: bytes | None = None) -> str:
+    """What git says in this folder.
+
+    Raises:
+        InputError: git fails; its own message.
+    """
+    done = subprocess.run(["git", *command], input=given, capture_output=True, check=False)
+    if done.returncode:
+        raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
+    return done.stdout.decode()

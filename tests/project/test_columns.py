@@ -1,0 +1,88 @@
+"""Nobody has to name the columns that a file plainly has."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reprotune.core.errors import InputError
+from reprotune.project.columns import guess_columns
+from reprotune.project.freezing import freeze
+from reprotune.project.init import describe_reading, list_files
+from reprotune.project.wanted import Wanted
+from tests.project.test_kinds_of_files import EXPECTED, describe
+
+TEXTS = [f"a {word} day with some more words {n}" for n in range(20) for word in ("good", "bad")]
+LABELS = ["up", "down"] * 20
+ALONE = {name: known for name, known in EXPECTED.items() if "class_of" not in known}
+
+
+def guess(wanted: Wanted, work: Path) -> tuple[str | None, str | None]:
+    found = freeze(wanted, work)
+    files, entries = list_files(found)
+    if entries[0].label is not None:  # a folder a class
+        return found.text, found.label
+    return guess_columns(files[0], describe_reading(entries, None), found.text, found.label, None)
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_columns_of_every_kind_of_file_are_found(name: str, tmp_path: Path) -> None:
+    said = describe(name, ALONE[name])
+    told: dict[str, Any] = {"test": said.test, "validation": said.validation, "query": said.query}
+    if said.label and Path(said.label).is_file():
+        told["label"] = said.label
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    found = freeze(said, tmp_path / "a")
+    assert guess(Wanted(said.files, **told), tmp_path / "b") == (found.text, found.label)
+
+
+def save(folder: Path, **columns: list[Any]) -> Wanted:
+    pd.DataFrame(columns).to_csv(folder / "own.csv", index=False)
+    return Wanted([folder / "own.csv"])
+
+
+def test_what_is_in_a_column_counts_more_than_its_name(tmp_path: Path) -> None:
+    assert guess(save(tmp_path, label=TEXTS, text=LABELS), tmp_path) == ("label", "text")
+
+
+def test_without_usual_names_the_longest_texts_and_the_only_few_values_are_meant(
+    tmp_path: Path,
+) -> None:
+    numbers = [n / 7 for n in range(40)]
+    days = [f"2024-01-{1 + n % 28:02}" for n in range(40)]
+    found = guess(
+        save(tmp_path, key=list(range(40)), day=days, a=TEXTS, b=numbers, c=LABELS), tmp_path
+    )
+    assert found == ("a", "c")
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"a": TEXTS, "b": LABELS, "c": LABELS[::-1]}, r"say --label\. It has: a \(a good day"),
+        ({"a": TEXTS, "b": TEXTS[::-1], "label": LABELS}, r"say --text\. It has"),
+        ({"text": TEXTS}, "say --label"),
+        ({"a": list(range(40)), "part": ["train", "test"] * 20}, "say --text and --label"),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_asked(
+    tmp_path: Path, columns: dict[str, list[Any]], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        guess(save(tmp_path, **columns), tmp_path)
+
+
+def test_an_empty_file_has_no_columns_to_choose_from(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").touch()
+    with pytest.raises(InputError, match=r"own\.csv: .* It has: no rows"):
+        guess(Wanted([tmp_path / "own.csv"]), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["records", "index", "columns", "split", "table"])
+def test_json_as_pandas_writes_it_has_rows(tmp_path: Path, form: Any) -> None:
+    frame = pd.DataFrame({"text": TEXTS, "label": LABELS})
+    (tmp_path / "own.json").write_text(json.dumps(json.loads(frame.to_json(orient=form))))
+    assert guess(Wanted([tmp_path / "own.json"]), tmp_path) == ("text", "label")

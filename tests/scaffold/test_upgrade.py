@@ -1,0 +1,260 @@
+"""An upgrade keeps what a person changed, takes what the library changed, and names the rest."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from reprotune import cli
+from reprotune.core import rooms
+from reprotune.core.params_file import load_params
+from reprotune.project.staleness import find_stale
+from reprotune.scaffold import files, merging
+from reprotune.scaffold.merging import Outcome, Sides, merge
+from tests.projects import change
+
+OWN_STAGE = '''"""How long the test texts are."""
+
+import json
+from pathlib import Path
+
+Path("metrics/lengths.json").write_text(json.dumps({"longest": 3}))
+'''
+OWN_ENTRY = """stages:
+  lengths:
+    cmd: python -m stages.lengths
+    deps: [stages/lengths.py]
+    params: [{pins.yaml: [reprotune.tables, tables]}]
+    metrics:
+      - metrics/lengths.json: {cache: false}
+
+"""
+Later = Callable[..., None]
+
+
+def git(*command: str) -> str:
+    done = subprocess.run(["git", *command], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def commit() -> None:
+    git("add", "-A")
+    git("commit", "-qm", "mine")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    cli.main(["new", str(tmp_path / "mine")])
+    monkeypatch.chdir(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """``later({place: {old: new}}, rooms=["data"])``: the library as a later version would be."""
+    first, hash_room = files.render(), rooms.hash_room
+
+    def become(changes: dict[str, dict[str, str]], other: tuple[str, ...] = ()) -> None:
+        def hash_later(name: str) -> str:
+            return "f" * 16 if name in other else hash_room(name)
+
+        for module in (rooms, merging.files.pins):
+            monkeypatch.setattr(module, "hash_room", hash_later)
+        made = dict(first)
+        for place, replaced in changes.items():
+            text = made.get(place, b"").decode()
+            for old, new in replaced.items():
+                assert old in text, old
+                text = text.replace(old, new, 1)
+            made[place] = text.encode()
+        for room in other:
+            made["pins.yaml"] = made["pins.yaml"].replace(hash_room(room).encode(), b"f" * 16)
+        monkeypatch.setattr(files, "render", lambda: made)
+
+    return become
+
+
+def test_an_own_stage_and_parameters_survive_and_what_is_touched_runs(
+    project: Path, later: Later, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("stages/lengths.py").write_text(OWN_STAGE)
+    change(Path("dvc.yaml"), {"stages:\n": OWN_ENTRY})
+    change(Path("params.yaml"), {"learning_rate: 1e-3": "learning_rate: 2e-3  # mine"})
+    change(Path("requirements.lock"), {"dvc==": "aaa-mine==1\ndvc=="})
+    Path("README.md").write_text("mine")
+    commit()
+    later(
+        {
+            "stages/roles.py": {'"""': '"""Newer. '},
+            "params.yaml": {"threads: 2 ": "threads: 4 "},
+            "dvc.yaml": {"  base_model:\n": "  # newer\n  base_model:\n"},
+            "requirements.lock": {"dvclive==": "dvclive==0+"},
+            "README.md": {"reprotune": "newer"},
+        },
+        other=("tables",),
+    )
+    with pytest.raises(SystemExit, match=r"other code than pins\.yaml says, in tables"):
+        cli.main(["check"])
+    capsys.readouterr()
+    cli.main(["upgrade"])
+    said = capsys.readouterr().out
+    assert "taken from the library: stages/roles.py\n" in said
+    assert "merged with your changes: dvc.yaml, params.yaml, requirements.lock\n" in said
+    assert "yours, and kept: README.md\n" in said
+    assert "threads: 2 → 4, for you had not changed it" in said
+    params = load_params()
+    assert (params.threads, params.train.learning_rate) == (4, 2e-3)
+    assert "# mine" in Path("params.yaml").read_text()
+    entries = YAML(typ="safe").load(Path("dvc.yaml").read_text())["stages"]
+    assert "lengths" in entries and "# newer" in Path("dvc.yaml").read_text()
+    assert Path("stages/lengths.py").read_text() == OWN_STAGE
+    lock = Path("requirements.lock").read_text()
+    assert "aaa-mine==1\n" in lock and "dvclive==0+" in lock
+    assert Path("README.md").read_text() == "mine"
+    cli.main(["check"])
+    assert files.unpack()[1]["stages/roles.py"].startswith(b'"""Newer. ')
+
+
+def test_another_room_runs_the_stages_that_list_it_and_no_other(
+    project: Path, later: Later, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noted = YAML(typ="safe").load(Path("dvc.yaml").read_text())["stages"]
+    pins = YAML(typ="safe").load(Path("pins.yaml").read_text())
+    lock = {
+        name: {
+            "cmd": entry["cmd"],
+            "params": {
+                "pins.yaml": {
+                    key: pins["reprotune"][key.split(".")[1]] if "." in key else pins[key]
+                    for item in entry["params"] if isinstance(item, dict)
+                    for key in item["pins.yaml"]
+                }
+            },
+        }
+        for name, entry in noted.items()
+    }  # fmt: skip
+    Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": lock}))
+    commit()
+    later({}, other=("robustness",))
+    cli.main(["upgrade"])
+    pinned = {
+        stage: [reason for reason in reasons if "pins.yaml" in reason]
+        for stage, reasons in find_stale().items()
+    }
+    found = {stage: reasons for stage, reasons in pinned.items() if reasons}
+    assert found == {"predictions": ["pins.yaml: reprotune.robustness"]}
+    assert "will run: " in capsys.readouterr().out
+
+
+def test_a_conflict_is_named_marked_and_loses_nothing(
+    project: Path, later: Later, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(Path("prefect.yaml"), {'cron: "0 3 * * 1"': 'cron: "0 4 * * 1"'})
+    change(Path("requirements.lock"), {"dvclive==": "dvclive==9."})
+    commit()
+    later({
+        "prefect.yaml": {'cron: "0 3 * * 1"': 'cron: "0 5 * * 1"'},
+        "requirements.lock": {"dvclive==": "dvclive==8."},
+    })  # fmt: skip
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["upgrade"])
+    assert stopped.value.code == 1
+    said = capsys.readouterr().out
+    assert "conflicts: prefect.yaml, requirements.lock; solve each" in said
+    assert "python -m reprotune.project.pins" in said
+    for hour in "345":
+        assert f'cron: "0 {hour} * * 1"' in Path("prefect.yaml").read_text()
+    assert "UU prefect.yaml" in git("status", "--porcelain")
+    refused = subprocess.run(["git", "commit", "-qm", "x"], capture_output=True, check=False)
+    assert refused.returncode != 0
+    git("checkout", "-q", "HEAD", ".")
+    assert git("status", "--porcelain") == ""
+    assert 'cron: "0 4 * * 1"' in Path("prefect.yaml").read_text()
+
+
+def test_nothing_to_take_is_said_and_changes_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_text("mine, not committed")
+    cli.main(["upgrade"])
+    assert "the one that is installed" in capsys.readouterr().out
+    assert git("status", "--porcelain") == " M params.yaml\n"
+
+
+def test_what_is_not_committed_and_what_is_no_project_is_refused(
+    project: Path, later: Later, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later({"stages/roles.py": {'"""': '"""Newer. '}})
+    Path("note.txt").write_text("mine")
+    with pytest.raises(SystemExit, match=r"note\.txt is not committed"):
+        cli.main(["upgrade"])
+    assert git("status", "--porcelain") == "?? note.txt\n"
+    Path(files.BASE).write_bytes(b"none")
+    with pytest.raises(SystemExit, match=r"\.template\.zip is damaged"):
+        cli.main(["upgrade"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="no project that `reprotune new` wrote"):
+        cli.main(["upgrade"])
+
+
+A, B, C = b"one\n", b"two\n", b"three\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "here", "new", "outcome", "content"),
+    [
+        (A, A, A, Outcome.SAME, A),
+        (A, A, B, Outcome.TAKEN, B),
+        (A, B, A, Outcome.KEPT, B),
+        (A, B, B, Outcome.SAME, B),
+        (A, B, C, Outcome.CONFLICT, None),
+        (None, None, B, Outcome.TAKEN, B),
+        (None, C, B, Outcome.CONFLICT, None),
+        (A, None, A, Outcome.KEPT, None),
+        (A, None, B, Outcome.KEPT, None),
+        (A, A, None, Outcome.TAKEN, None),
+        (A, B, None, Outcome.KEPT, B),
+        (b"\0a", b"\0b", b"\0c", Outcome.CONFLICT, b"\0b"),
+    ],
+)
+def test_every_case_of_three_sides(
+    base: bytes | None, here: bytes | None, new: bytes | None, outcome: Outcome,
+    content: bytes | None,
+) -> None:  # fmt: skip
+    found = merge(Sides("a.txt", base, here, new))
+    assert found.outcome == outcome
+    if outcome != Outcome.CONFLICT or content:
+        assert found.content == content
+    else:
+        assert all(side in (found.content or b"") for side in (here, new) if side)
+
+
+def test_parameters_move_with_their_names_and_by_value() -> None:
+    base = {"train": {"batch": 8, "epochs": 3, "loss": "answer", "gone": 1}, "labels": {"a": "x"}}
+    here = {"train": {"batch": 4, "epochs": 5, "loss": "answer", "gone": 2}, "labels": {"b": "y"}}
+    new = {
+        "train": {"batch_size": 8, "epochs": 4, "loss": "all", "added": 1}, "labels": {"a": "x"}
+    }  # fmt: skip
+    changes, notes = merging.merge_values(base, here, new)
+    assert changes == {"train.batch_size": 4, "train.epochs": 5, "labels": {"b": "y"}}
+    assert notes == (
+        "train.epochs: yours stays, 5; the library's went from 3 to 4",
+        "train.loss: 'answer' → 'all', for you had not changed it",
+        "train.gone: 2 was yours; the library has no such parameter any more",
+        "train.batch is called train.batch_size now",
+    )
+
+
+def test_parameters_that_lines_cannot_merge_are_merged_by_value() -> None:
+    sides = Sides(
+        "params.yaml",
+        b"train:\n  batch: 8  # rows\n  epochs: 3\n",
+        b"train:\n  batch: 4  # rows\n  epochs: 3\n",
+        b"train:\n  batch_size: 8  # rows of a step\n  epochs: 3\n",
+    )
+    found = merge(sides)
+    assert found.outcome == Outcome.MERGED
+    assert found.content == b"train:\n  batch_size: 4  # rows of a step\n  epochs: 3\n"
