@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
@@ -21,9 +20,6 @@ class Wanted:
         bool, Option("--pull-request", help="Propose it, for others to merge.")
     ] = False
     dry_run: Annotated[bool, Option("--dry-run", help="Only make the folder and list it.")] = False
-    sign: Annotated[Path | None, Option(metavar="KEY", help="Sign it with this private key.")] = (
-        None
-    )
     license: Annotated[str | None, Option(help="Of the model.  [its base model's]")] = None
     language: Annotated[str | None, Option(help="Such as en.  [its base model's]")] = None
     as_json: AsJson = False
@@ -35,7 +31,7 @@ def push(wanted: Wanted) -> None:
 
     Card and bill of materials are made, from metrics/ and dvc.lock as they are committed; the
     folder is models/published. Others see it only with --public. The token is the Hub's ordinary.
-    The JSON has repository, private, folder, files (bytes), signed, commit and pull_request.
+    The JSON has repository, private, folder, files (bytes), commit and pull_request.
     """
     from reprotune.publishing.facts import Facts, require_committed
     from reprotune.publishing.folder import list_sizes, make_folder
@@ -44,7 +40,7 @@ def push(wanted: Wanted) -> None:
     require_committed()
     languages = [wanted.language] if wanted.language else None
     facts = Facts.read(wanted.repository, wanted.license, languages)
-    folder = make_folder(facts, wanted.sign)
+    folder = make_folder(facts)
     sizes = list_sizes(folder)
     done = None
     if not wanted.dry_run:
@@ -55,7 +51,6 @@ def push(wanted: Wanted) -> None:
             "private": not wanted.public,
             "folder": str(folder),
             "files": sizes,
-            "signed": bool(wanted.sign),
             "commit": done.commit_url if done else None,
             "pull_request": done.pr_url if done else None,
         }

@@ -1,4 +1,4 @@
-"""The folder that is published: the exported files, with card, bill of materials and signature."""
+"""The folder that is published: the exported files, with card and bill of materials."""
 
 import os
 import shutil
@@ -7,17 +7,16 @@ from pathlib import Path
 from reprotune.core import paths
 from reprotune.core.io import whole_folder
 from reprotune.models.exported import SEAL, seal
-from reprotune.project.signatures import SIGNATURE, sign
 from reprotune.publishing.bom import write_bom
 from reprotune.publishing.card import make_card
 from reprotune.publishing.facts import Facts
 
 CARD = "README.md"
-OWN = (CARD, SEAL, SIGNATURE)  # which are made anew
+OWN = (CARD, SEAL)  # which are made anew
 
 
-def make_folder(facts: Facts, key: Path | None = None) -> Path:
-    """Write ``models/published``, the same bytes for the same commit but for the signature."""
+def make_folder(facts: Facts) -> Path:
+    """Write ``models/published``, the same bytes for the same commit."""
     card = make_card(facts, (paths.MERGED / CARD).read_text("utf-8"))
     with whole_folder(paths.PUBLISHED) as partial:
         for file in sorted(paths.MERGED.iterdir()):
@@ -26,8 +25,6 @@ def make_folder(facts: Facts, key: Path | None = None) -> Path:
         (partial / CARD).write_text(str(card), encoding="utf-8")
         write_bom(facts, partial)
         seal(partial)
-        if key:
-            sign(partial, key)
     return paths.PUBLISHED
 
 

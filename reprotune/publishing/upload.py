@@ -15,7 +15,6 @@ from reprotune.core.errors import InputError
 from reprotune.publishing.facts import Facts
 from reprotune.sources.hub import LOGIN, TIMEOUT, Repository, endpoint, explain, redact
 
-LEFT = ["*.safetensors", "*.json", "*.jinja", "*.csv", "*.sig"]  # by another export, if not here
 SEEN = {True: "private", False: "public"}
 
 
@@ -36,7 +35,6 @@ def upload(facts: Facts, folder: Path, is_private: bool, as_pull_request: bool) 
             commit_message=f"Model of commit {facts.commit[:10]}",
             commit_description=f"dvc.lock sha256 {facts.lock}",
             create_pr=as_pull_request,
-            delete_patterns=LEFT,
         )
 
 
@@ -66,11 +64,13 @@ def telling(name: str) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:  # of a thread
-            if not isinstance(error.__cause__, HfHubHTTPError | HTTPError | OSError):
+            cause = error.__cause__
+            if not isinstance(cause, HfHubHTTPError | HTTPError | OSError):
                 raise InputError(
                     f"{name}: the upload failed ({redact(error)}); try again"
                 ) from None
-            raise error.__cause__ from None
+            error.__cause__ = error.__context__ = None  # else the chain is a circle
+            raise cause from None
         except HfHubHTTPError as error:
             if found := explain_refusal(error):
                 raise InputError(f"{name}: {found}") from None
