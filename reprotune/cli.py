@@ -17,6 +17,7 @@ from reprotune.project import flows
 from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version, taking
 from reprotune.project.wanted import Wanted
+from reprotune.publishing.command import push
 from reprotune.review.command import review
 from reprotune.scaffold.command import new, upgrade
 from reprotune.serving.command import evaluate_served, serve
@@ -214,6 +215,7 @@ app.command()(versions)
 app.command()(rollback)
 app.command()(shadow)
 app.command()(drift)
+app.command()(push)
 for name, told in flows.FLOWS.items():
     app.command(
         name,

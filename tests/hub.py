@@ -172,10 +172,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[Hub]:
+def served(kind: type[Handler] = Handler, **more: object) -> Iterator[Hub]:
     """A hub on a free port of this machine."""
     hub = Hub()
-    handler = type("Bound", (Handler,), {"hub": hub})
+    handler = type("Bound", (kind,), {"hub": hub} | more)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         hub.address = f"http://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -25,6 +25,7 @@ ROWS = Path("reports/rows.csv")
 BASE = Path("models/base")
 TUNED = Path("models/tuned")
 MERGED = Path("models/merged")
+PUBLISHED = Path("models/published")
 
 BASELINE_PREDICTIONS = Path("reports/predictions/baseline.csv")
 PREDICTIONS = Path("reports/predictions/evaluate.csv")

@@ -21,7 +21,7 @@ library_name: transformers
 |---|---|
 | 600 | 0.111 |
 """
-COPIED = ("metrics", "params.yaml", "pins.yaml", "requirements.lock")
+COPIED = ("metrics", "reports", "params.yaml", "pins.yaml", "requirements.lock")
 
 
 def make_release(folder: Path) -> None:
