@@ -20,7 +20,9 @@ REMEDY = "make room, then run this again"
 
 def is_full(error: BaseException | None) -> bool:
     """Whether an error comes from a full disk, however often it was wrapped."""
-    while error is not None:
+    seen: set[int] = set()  # a chain may lead back to itself
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if getattr(error, "errno", None) in FULL or SAID.search(str(error)):
             return True
         error = error.__cause__ or error.__context__

@@ -74,6 +74,9 @@ def test_an_error_that_wraps_that_of_a_full_disk_is_known() -> None:
         write()
     assert is_full(failed.value)
     assert not is_full(RuntimeError("another"))
+    first, second = RuntimeError("first"), RuntimeError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert not is_full(first), "a chain that leads back to itself"
 
 
 def test_what_does_not_fit_is_refused_before_it_is_computed(tmp_path: Path) -> None:
