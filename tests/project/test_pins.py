@@ -34,7 +34,7 @@ def test_the_installed_version_is_the_pinned_one(name: str) -> None:
 
 
 def test_the_lock_pins_every_package_exactly_and_names_no_host_or_path() -> None:
-    exact = re.compile(r'[a-z0-9-]+==[0-9][0-9a-z.]*( ; python_version >= "[0-9.]+")?')
+    exact = re.compile(r'[a-z0-9.-]+==[0-9][0-9a-z.]*( ; python_version >= "[0-9.]+")?')
     assert [line for line in REQUIREMENTS if not exact.fullmatch(line)] == []
 
 
