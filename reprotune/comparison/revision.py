@@ -18,17 +18,19 @@ WORKSPACE = "workspace"
 TEXT = {"id", "text", "label", "predicted", "predictor", "role", "class", "action", "reviewer"}
 
 
-def git(*command: str) -> str:
+def git(*command: str, given: bytes | None = None) -> str:
     """What git says.
 
     Raises:
         InputError: git fails; its own message.
     """
-    return run(*command).decode()
+    return run(*command, given=given).decode()
 
 
-def run(*command: str, folder: Path | None = None) -> bytes:
-    done = subprocess.run(["git", *command], capture_output=True, check=False, cwd=folder)
+def run(*command: str, folder: Path | None = None, given: bytes | None = None) -> bytes:
+    done = subprocess.run(
+        ["git", *command], cwd=folder, input=given, capture_output=True, check=False
+    )
     if done.returncode:
         raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
     return done.stdout
@@ -39,12 +41,6 @@ def parse(raw: bytes, where: str) -> dict[str, object]:
     """The mapping that a YAML text holds; nobody may change it."""
     found = load_yaml(raw, where)
     return found if isinstance(found, dict) else {}
-
-
-@lru_cache(maxsize=16)  # figures, rows and pictures ask for the same ones
-def parse_table(raw: bytes, separator: str) -> pd.DataFrame:
-    """The table that a file holds; nobody may change it."""
-    return cells.read(BytesIO(raw), sep=separator, dtype=dict.fromkeys(TEXT, "str"))
 
 
 @lru_cache(maxsize=64)  # a process for each takes longer than to read it
@@ -84,8 +80,10 @@ class Revision:
         found = self.read_bytes(path)
         if not found:
             return None
+        separator = "\t" if path.suffix == ".tsv" else ","
+        kinds = dict.fromkeys(TEXT, "str")
         try:
-            return parse_table(found, "\t" if path.suffix == ".tsv" else ",").copy()
+            return cells.read(BytesIO(found), sep=separator, dtype=kinds)
         except ValueError as error:
             raise InputError(f"{path} of {self.name} is no table: {error}") from None
 

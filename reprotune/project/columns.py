@@ -1,7 +1,7 @@
 """Which columns hold texts and labels, found by their names and by what is in them."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,9 @@ from reprotune.project.dialects import (
     describe,
     try_quotings,
 )
+from reprotune.project.freezing import SPLITS
+from reprotune.project.sniff import FASTTEXT, MOST_CLASSES, read_delimiter
+from reprotune.project.wanted import Wanted
 
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "tweet", "message", "body", "comment", "document",
@@ -34,9 +37,6 @@ LABEL_NAMES = (
     "label", "labels", "class", "category", "target", "sentiment", "intent", "topic", "polarity",
     "emotion", "rating", "stars", "verdict", "v1",
 )  # fmt: skip
-PARTS = {"train", "training", "validation", "valid", "val", "dev", "test", "testing"}
-FASTTEXT = "__label__"
-MOST_CLASSES = 200
 LONGEST_LABEL = 40  # characters, in the mean
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
 LARGEST = 1_000_000  # characters that are looked at
@@ -54,16 +54,15 @@ class Columns(NamedTuple):
         return len(self) - self.count(None)
 
 
-def guess_columns(
-    file: Path, trial: Download, text: str | None, label: str | None, delimiter: str | None
-) -> Columns:
-    """The columns of a file that a person has not named.
+def guess_columns(file: Path, trial: Download, wanted: Wanted) -> Columns:
+    """The columns of a file, of which a person has not named both.
 
     Raises:
         InputError: there are none, or several that may be meant; what the columns are.
     """
+    text, label = wanted.text, wanted.label
     best, shown, most = Columns(text, label), pd.DataFrame(), (0, False, 0)
-    for frame in list_tables(file, trial, [delimiter] if delimiter else DELIMITERS):
+    for frame in list_tables(file, trial, wanted):
         found = Columns(
             text or find_texts(frame, exclude=label), label or find_labels(frame, exclude=text)
         )
@@ -94,21 +93,22 @@ def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
     )
 
 
-def list_tables(file: Path, trial: Download, delimiters: Sequence[str]) -> Iterator[pd.DataFrame]:
+def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.DataFrame]:
     """The file as the tables that it may be, the likeliest first."""
     raw, (kind, packing) = file.read_bytes(), tell_kind(file.name)
     if kind not in DELIMITED:
         yield spread(read_table(raw, str(file), trial).frame.head(SAMPLE))
         return
     raw = unpack(raw, packing, str(file))
-    text = decode(raw, str(file), guess_encoding(raw), trial.bad_rows)
+    text = decode(raw, str(file), wanted.encoding or guess_encoding(raw), trial.bad_rows)
     lines = list(islice(io.StringIO(text[:LARGEST], newline=""), SAMPLE))
     if lines and all(line.startswith(FASTTEXT) for line in lines if line.strip()):
         cut = [line.strip().partition(" ") for line in lines]
         yield pd.DataFrame({"0": [c[0] for c in cut], "1": [c[2] for c in cut]})
         return
     sought = Sought([lines], [], None, True, trial.bad_rows)
-    marks = [mark for mark in delimiters if mark != " "]
+    said = [read_delimiter(wanted.delimiter)] if wanted.delimiter else DELIMITERS
+    marks = [mark for mark in said if mark != " "]
     for mark in [] if kind in TABLES else marks:
         yield from cut_once(lines, mark)
     for skip in find_headers(lines):
@@ -174,7 +174,7 @@ def spread(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, axis="columns") if parts else frame
 
 
-def clean(column: pd.Series) -> pd.Series:
+def list_cells(column: pd.Series) -> pd.Series:
     """The cells that hold something, as texts that can be looked at."""
     cells = column.dropna().map(lambda cell: str(cell).encode(errors="replace").decode().strip())
     return cells[cells != ""]
@@ -189,25 +189,34 @@ def rank(name: str, usual: Sequence[str]) -> int:
 
 def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
     """The column of texts: by its name, else the one that is far longer than every other."""
-    columns = {str(name): clean(frame[name]) for name in frame if str(name) != exclude}
-    likely = {name: cells for name, cells in columns.items() if has_texts(cells)}
-    named = [name for name in likely or columns if rank(name, TEXT_NAMES) <= len(TEXT_NAMES)]
-    if named:
-        return min(named, key=lambda name: rank(name, TEXT_NAMES))
+    named, likely = find_likely(frame, exclude, has_texts, TEXT_NAMES)
     lengths = sorted((float(cells.str.len().mean()), name) for name, cells in likely.items())
-    if not lengths or (len(lengths) > 1 and lengths[-1][0] < LONGER * lengths[-2][0]):
-        return None
-    return lengths[-1][1]
+    if named or not lengths:
+        return named
+    is_longest = len(lengths) == 1 or lengths[-1][0] >= LONGER * lengths[-2][0]
+    return lengths[-1][1] if is_longest else None
 
 
 def find_labels(frame: pd.DataFrame, exclude: str | None) -> str | None:
     """The column of labels: by its name, else the only one with few short values."""
-    columns = {str(name): clean(frame[name]) for name in frame if str(name) != exclude}
-    likely = {name: cells for name, cells in columns.items() if has_labels(cells)}
-    named = [name for name in likely or columns if rank(name, LABEL_NAMES) <= len(LABEL_NAMES)]
-    if named:
-        return min(named, key=lambda name: rank(name, LABEL_NAMES))
-    return next(iter(likely)) if len(likely) == 1 else None
+    named, likely = find_likely(frame, exclude, has_labels, LABEL_NAMES)
+    return named or (next(iter(likely)) if len(likely) == 1 else None)
+
+
+def find_likely(
+    frame: pd.DataFrame,
+    exclude: str | None,
+    is_likely: Callable[[pd.Series], bool],
+    usual: Sequence[str],
+) -> tuple[str | None, dict[str, pd.Series]]:
+    """The column with the likeliest name, and all that are likely by what they hold.
+
+    A name counts among these, or among all columns if there are none.
+    """
+    columns = {str(name): list_cells(frame[name]) for name in frame if str(name) != exclude}
+    likely = {name: cells for name, cells in columns.items() if is_likely(cells)}
+    named = [name for name in likely or columns if rank(name, usual) <= len(usual)]
+    return min(named, key=lambda name: rank(name, usual), default=None), likely
 
 
 def has_texts(cells: pd.Series) -> bool:
@@ -222,6 +231,6 @@ def has_labels(cells: pd.Series) -> bool:
     return (
         1 < len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
         and cells.str.len().mean() <= LONGEST_LABEL
-        and not values <= PARTS
+        and not values <= SPLITS.keys()
         and not cells.str.fullmatch(r"[+-]?\d*\.\d*[1-9]\d*").any()
     )

@@ -56,7 +56,7 @@ def init(
         trial = describe_reading(entries, wanted.bad_rows)
         text, label = found.text, found.label
         if entries[0].label is None and (text is None or label is None):
-            text, label = guess_columns(paths_[0], trial, text, label, wanted.delimiter)
+            text, label = guess_columns(paths_[0], trial, found)
         trial = name_columns(trial, text or "0", label)
         way = find_way(paths_, trial, wanted.encoding, wanted.delimiter)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))

@@ -32,7 +32,7 @@ def start(wanted: Wanted) -> None:
     """
     seen, way, params, parts = init(wanted)
     put(report(seen, way, params, parts), width=80)
-    if not wanted.classes and None in (wanted.text, wanted.label):
+    if way.label_column is not None and None in (wanted.text, wanted.label):
         say(
             f"\nTexts are those of column {way.text_column!r}, labels those of "
             f"{way.label_column!r}, by names and contents; if not: --text COLUMN --label COLUMN"

@@ -3,12 +3,13 @@
 Nothing is lost: it works on what is committed, and ``git checkout .`` takes it back.
 """
 
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reprotune import __version__
+from reprotune.comparison.lock import LOCK
+from reprotune.comparison.revision import git
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.core.rooms import LIBRARY, PINS, find_other_rooms
@@ -18,8 +19,6 @@ from reprotune.project.staleness import find_stale
 from reprotune.scaffold import files
 from reprotune.scaffold.merging import Merged, Outcome, Sides, is_binary, merge
 from reprotune.scaffold.new import copy_wheel
-
-LOCK = Path("dvc.lock")
 
 
 @dataclass(frozen=True)
@@ -138,15 +137,3 @@ def tell(was: str, merged: Mapping[str, Merged], conflicts: list[str]) -> Iterab
         yield "nothing was run here yet: make repro"
     else:
         yield f"will run: {', '.join(stale)} (make repro)" if stale else "no stage will run again"
-
-
-def git(*command: str, given: bytes | None = None) -> str:
-    """What git says in this folder.
-
-    Raises:
-        InputError: git fails; its own message.
-    """
-    done = subprocess.run(["git", *command], input=given, capture_output=True, check=False)
-    if done.returncode:
-        raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
-    return done.stdout.decode()

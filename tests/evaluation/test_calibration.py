@@ -22,6 +22,12 @@ def drawn(temperature: float, rows: int = 20_000) -> tuple[np.ndarray, np.ndarra
     return log_p, (draw.random((rows, 1)) > edges).sum(axis=1)
 
 
+def test_a_higher_temperature_makes_less_sure() -> None:
+    log_p = np.log([[0.8, 0.2]])
+    assert apply_temperature(log_p, 2.0)[0] == pytest.approx([2 / 3, 1 / 3])
+    assert apply_temperature(log_p, 0.5)[0] == pytest.approx([16 / 17, 1 / 17])
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_behind_the_labels_is_found(temperature: float) -> None:
     assert fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.05)

@@ -1,6 +1,7 @@
 """Nobody has to name the columns that a file plainly has."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def guess(wanted: Wanted, work: Path) -> tuple[str | None, str | None]:
     files, entries = list_files(found)
     if entries[0].label is not None:  # a folder a class
         return found.text, found.label
-    return guess_columns(files[0], describe_reading(entries, None), found.text, found.label, None)
+    return guess_columns(files[0], describe_reading(entries, None), found)
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -75,6 +76,16 @@ def test_what_may_be_meant_otherwise_is_asked(
         guess(save(tmp_path, **columns), tmp_path)
 
 
+def test_a_delimiter_and_an_encoding_that_are_said_are_taken(tmp_path: Path) -> None:
+    table = pd.DataFrame({"é": TEXTS, "ü": LABELS})
+    table.to_csv(tmp_path / "own.csv", index=False, sep="\t", encoding="utf-16-le")
+    for name in ("tab", "\\t"):
+        said = Wanted([tmp_path / "own.csv"], delimiter=name, encoding="utf-16-le")
+        assert guess(said, tmp_path) == ("é", "ü")
+    with pytest.raises(InputError, match="is not one character"):
+        guess(replace(said, delimiter=";;"), tmp_path)
+
+
 def test_an_empty_file_has_no_columns_to_choose_from(tmp_path: Path) -> None:
     (tmp_path / "own.csv").touch()
     with pytest.raises(InputError, match=r"own\.csv: .* It has: no rows"):
@@ -86,3 +97,10 @@ def test_json_as_pandas_writes_it_has_rows(tmp_path: Path, form: Any) -> None:
     frame = pd.DataFrame({"text": TEXTS, "label": LABELS})
     (tmp_path / "own.json").write_text(json.dumps(json.loads(frame.to_json(orient=form))))
     assert guess(Wanted([tmp_path / "own.json"]), tmp_path) == ("text", "label")
+
+
+@pytest.mark.parametrize("data", [5, [5], "rows", None, {"a": 1}])
+def test_json_that_only_looks_so_is_refused_in_a_sentence(tmp_path: Path, data: Any) -> None:
+    (tmp_path / "own.json").write_text(json.dumps({"columns": ["text", "label"], "data": data}))
+    with pytest.raises(InputError, match=r"own\.json"):
+        guess(Wanted([tmp_path / "own.json"]), tmp_path)

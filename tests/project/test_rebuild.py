@@ -13,7 +13,7 @@ from reprotune.comparison.revision import read_revision
 from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.project.rebuild import choose_stages, tell_left_out
+from reprotune.project.rebuild import Rebuilt, choose_stages, compare_figures, tell_left_out
 from reprotune.tables import metrics
 from tests.commands import dvc
 from tests.project.test_staleness import origin, run
@@ -93,6 +93,19 @@ def test_what_is_not_committed_is_said_to_be_left_out(
     tell_left_out()
     told = "HEAD is rebuilt, without the uncommitted changes of this folder: first.py, new.py\n"
     assert capsys.readouterr().err == f"verify: {told}"
+
+
+def test_curves_are_left_to_the_predictions_that_they_follow_from(tmp_path: Path) -> None:
+    """A point more or less is the last digit of a score; any other table has its rows."""
+    sides = [Rebuilt(name, None, tmp_path / name) for name in ("was", "now")]
+    for side, rows in zip(sides, ("0.1,0.2\n", "0.1,0.2\n0.3,0.4\n"), strict=True):
+        for path in (paths.ROC, paths.ROWS):
+            (side.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (side.root / path).write_text(f"a,b\n{rows}")
+    assert compare_figures(*sides, paths.PLOTS) is None
+    assert compare_figures(*sides, paths.ROWS) == Outcome.DRIFTED
+    shutil.rmtree(sides[1].root / paths.PLOTS)
+    assert compare_figures(*sides, paths.PLOTS) == Outcome.DRIFTED
 
 
 def test_a_rebuild_without_a_remote_to_pull_from_says_so(project: Path) -> None:

@@ -169,8 +169,9 @@ def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
         lists = [part for part in value.values() if isinstance(part, list)]
         if is_by_row(value):
             return list(value.values())
-        if {"columns", "data"} <= value.keys() and isinstance(value["columns"], list):
-            return [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]
+        if is_list_of(str, value.get("columns")) and is_list_of(list, value.get("data")):
+            names = value["columns"]
+            return [dict(zip(names, row, strict=False)) for row in value["data"]]
         if value and all(isinstance(part, dict) for part in value.values()):
             columns = {name: list(part.values()) for name, part in value.items()}
             if len({len(part) for part in columns.values()}) == 1:
@@ -185,6 +186,10 @@ def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
         row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
         for row in value
     ]
+
+
+def is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, kind) for part in value)
 
 
 def is_by_row(value: dict[str, Any]) -> bool:
