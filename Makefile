@@ -67,7 +67,7 @@ audit: .venv/audit/.installed ## look the pinned packages up among the known vul
 	@$(PYTHON) -c '$(VERSION_CHECK)'
 	@echo "Installing the pinned packages into .venv: this takes a minute or two, and only now."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-compile -r requirements.lock
 	@$(PIP) install --no-deps -e .
 	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	@touch $@

@@ -1,6 +1,6 @@
 """The ways to put a text to a model, and the one that the parameters ask for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self, TypeGuard
 
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -53,7 +53,7 @@ class Encoder(Protocol):
 
     def is_cut(self, text: str) -> bool: ...
 
-    def example(self, text: str, label: str) -> dict[str, Any]:
+    def example(self, text: str, label: str) -> Mapping[str, list[int] | int]:
         """One training example: ``input_ids`` and ``labels``."""
 
     def blank(self, length: int) -> Any:

@@ -1,6 +1,6 @@
 """How a text becomes tokens for a model with a classification head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -62,7 +62,7 @@ class TextEncoder:
     def is_cut(self, text: str) -> bool:
         return len(encode_text(self.tokenizer, text)) > self.max_tokens
 
-    def example(self, text: str, label: str) -> dict[str, list[int] | int]:
+    def example(self, text: str, label: str) -> Mapping[str, list[int] | int]:
         """One training example; ``labels`` is the number of the class."""
         return {"input_ids": self.prompt(text), "labels": list(self.classes).index(label)}
 

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal, NamedTuple
@@ -153,8 +152,15 @@ def read_object(file: Path) -> dict[str, Any]:
     return values
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The configuration of a model folder, which names a type that transformers knows itself."""
+class Config(NamedTuple):
+    """What the configuration of a model folder says of its kind."""
+
+    type: str  # such as ``llama``
+    architecture: str  # the class that was saved, such as ``LlamaForCausalLM``
+
+
+def read_config(path: Path) -> Config:
+    """The kind of a model folder, which transformers must know itself."""
     config = read_object(path / "config.json")
     kind = config.get("model_type")
     if not isinstance(kind, str) or not any(kind in names for names in TASKS.values()):
@@ -169,18 +175,13 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path / 'config.json'}: architectures is no list of names; fetch it or save the "
             "model again"
         )
-    return config
+    return Config(kind, saved[0] if saved else "unknown")
 
 
-def architecture(config: Mapping[str, Any]) -> str:
-    """The class that was saved, such as ``LlamaForCausalLM``."""
-    return str((config.get("architectures") or ["unknown"])[0])
-
-
-def tasks(config: Mapping[str, Any]) -> list[str]:
+def tasks(config: Config) -> list[str]:
     """What the model can do as ``model.task``."""
-    able = [task for task, names in TASKS.items() if config["model_type"] in names]
-    name = architecture(config)
+    able = [task for task, names in TASKS.items() if config.type in names]
+    name = config.architecture
     speechless = name.endswith(SPEECHLESS) and not name.endswith("LMHeadModel")
     return [task for task in able if task != "causal" or not speechless]
 
@@ -192,7 +193,7 @@ def check_task(path: Path, task: str) -> None:
         return
     lacks = {"causal": "predicts no next word", "classification": "can have no head"}[task]
     raise InputError(
-        f"{path}: a {architecture(config)} {lacks}, as model.task {task} needs; use "
+        f"{path}: a {config.architecture} {lacks}, as model.task {task} needs; use "
         f"{f'model.task {able[0]}' if able else 'another model'}"
     )
 
@@ -211,7 +212,7 @@ def pin(path: Path, place: Place) -> Manifest:
         kind=place.kind,
         location=place.location if place.kind == "hub" else path.as_posix(),
         revision=place.revision,
-        architecture=architecture(read_config(path)),
+        architecture=read_config(path).architecture,
         parameters=sum(parameter_count(path / name) for name in weights),
         files=[describe(p, path) for p in files],
     )

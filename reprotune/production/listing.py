@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from reprotune.comparison.revision import Revision, git, succeeds
 from reprotune.core import paths
@@ -71,10 +71,10 @@ def write_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def as_json(history: History, on: str | None) -> dict[str, Any]:
+def as_json(history: History, on: str | None) -> dict[str, object]:
     """What serves, and every version; of a date, what served instead."""
     now = history.serving
-    told: dict[str, Any] = {"model": history.model, "serves": now.version if now else None}
+    told: dict[str, object] = {"model": history.model, "serves": now.version if now else None}
     if on:
         served = history.find_served(*parse_date(on))
         return told | {"served": [describe_service(one) for one in served]}
@@ -85,7 +85,7 @@ def as_json(history: History, on: str | None) -> dict[str, Any]:
     }
 
 
-def describe(version: Version) -> dict[str, Any]:
+def describe(version: Version) -> dict[str, object]:
     return {
         "version": version.name,
         "commit": version.commit,
@@ -96,7 +96,7 @@ def describe(version: Version) -> dict[str, Any]:
     }
 
 
-def describe_service(one: Service) -> dict[str, Any]:
+def describe_service(one: Service) -> dict[str, object]:
     return {
         "version": one.version,
         "commit": one.commit,

@@ -39,7 +39,7 @@ class Shadow(NamedTuple):
         """Rows of the file, repeated ones counted as often."""
         return int(self.table["rows"].sum())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         pairs = self.table.groupby(["old", "new"])["rows"].sum().sort_values(ascending=False)
         return {
             "old": self.old,

@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -28,7 +27,7 @@ class Check:
     def ok(self) -> bool:
         return not any(self.wrong.values())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {"ok": self.ok, **self.wrong}
 
 

@@ -5,7 +5,7 @@ Nothing is refused but a file as a whole: a row that cannot be read is handed on
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -46,7 +46,7 @@ TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(
 
 
 class Row(NamedTuple):
-    values: dict[str, Any]
+    values: Mapping[str, object]
     problem: str = ""  # why it could not be read
 
 
@@ -176,7 +176,7 @@ def look_at_objects(source: Source, needed: Needed) -> Incoming:
         listed = parse_list("".join(source.read_lines(encoding)))
 
     def read() -> Iterator[Row]:
-        objects: Iterable[dict[str, Any] | Broken]
+        objects: Iterable[dict[str, object] | Broken]
         objects = (row for _, row in parse_objects(source.read_lines(encoding)))
         for values in objects if listed is None else listed:
             if isinstance(values, Broken):

@@ -110,7 +110,7 @@ def answer(
     batch_size: int,
     tell: Tell | None = None,
     threshold: float = 0.0,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """The rows with what the model says; where there is no text, with the reason.
 
     Up to the threshold, a probability, it says nothing.
@@ -118,7 +118,7 @@ def answer(
     asked = [one.text for one in part if not one.problem]
     shares = classifier.predict_proba(asked, batch_size, tell)
     names, rounded = iter(classifier.name(shares, threshold)), iter(shares.round(DECIMALS).tolist())
-    nothing: dict[str, Any] = dict.fromkeys([PREDICTED, *classifier.classes])
+    nothing: dict[str, object] = dict.fromkeys([PREDICTED, *classifier.classes])
     rows = []
     for one in part:
         said = nothing
@@ -158,7 +158,7 @@ class Labeller:
         for number, part in enumerate(parts):
             pour(self.label(part, first=number == 0).decode())
 
-    def save(self, parts: Iterator[list[Text]], output: Path, made_from: dict[str, Any]) -> None:
+    def save(self, parts: Iterator[list[Text]], output: Path, made_from: dict[str, object]) -> None:
         """Write a file once all parts are there; those of a killed run of the same are kept."""
         with open_parts(output, made_from) as folder:
             files = []
@@ -175,7 +175,7 @@ class Labeller:
 
 
 @contextmanager
-def open_parts(output: Path, made_from: dict[str, Any]) -> Iterator[Path]:
+def open_parts(output: Path, made_from: dict[str, object]) -> Iterator[Path]:
     """A folder beside the output, for its parts; it goes once the output is complete.
 
     Raises:

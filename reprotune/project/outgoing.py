@@ -30,7 +30,7 @@ class Writer(ABC):
         self.schema, self.guarded = schema, guarded
 
     @abstractmethod
-    def encode(self, rows: Sequence[dict[str, Any]], first: bool) -> bytes:
+    def encode(self, rows: Sequence[dict[str, object]], first: bool) -> bytes:
         """A part of a file, or its beginning; a column that a row lacks is empty."""
 
     def join(self, parts: Sequence[Path], target: Path) -> None:
@@ -42,7 +42,7 @@ class Writer(ABC):
 
 
 class CsvWriter(Writer):
-    def encode(self, rows: Sequence[dict[str, Any]], first: bool) -> bytes:
+    def encode(self, rows: Sequence[dict[str, object]], first: bool) -> bytes:
         text = io.StringIO(newline="")
         writer = csv.writer(text, quoting=QUOTED, lineterminator="\n")
         if first:
@@ -54,13 +54,13 @@ class CsvWriter(Writer):
 
 
 class JsonWriter(Writer):
-    def encode(self, rows: Sequence[dict[str, Any]], first: bool) -> bytes:
+    def encode(self, rows: Sequence[dict[str, object]], first: bool) -> bytes:
         lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
         return repair("".join(lines)).encode()
 
 
 class ParquetWriter(Writer):
-    def encode(self, rows: Sequence[dict[str, Any]], first: bool) -> bytes:
+    def encode(self, rows: Sequence[dict[str, object]], first: bool) -> bytes:
         columns = {field.name: field.type for field in self.schema}
         table = [{n: as_type(row.get(n), kind) for n, kind in columns.items()} for row in rows]
         part = pa.BufferOutputStream()

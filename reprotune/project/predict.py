@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -178,7 +178,7 @@ def write_out(labeller: Labeller, parts: Iterator[list[Text]]) -> None:
         sys.exit(1)
 
 
-def describe(given: Incoming, column: str, form: str, wanted: Wanted) -> dict[str, Any]:
+def describe(given: Incoming, column: str, form: str, wanted: Wanted) -> dict[str, object]:
     """What the parts of an output depend on: another run with the same goes on from them."""
     files = sorted(file for file in wanted.model.iterdir() if file.is_file())
     return {

@@ -6,7 +6,6 @@ Written by hand, for `cyclonedx-python-lib` 11 knows no `modelCard`; its schema 
 import json
 import uuid
 from pathlib import Path
-from typing import Any
 
 import reprotune
 from reprotune.core import paths
@@ -17,7 +16,7 @@ from reprotune.publishing.facts import PACKAGES, Facts
 
 NAME = "bom.cdx.json"
 SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # of addresses (RFC 9562)
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 def write_bom(facts: Facts, folder: Path) -> None:

@@ -24,7 +24,7 @@ def write_config(session: Session) -> str:
     )
 
 
-def write_tasks(session: Session) -> list[dict[str, Any]]:
+def write_tasks(session: Session) -> list[dict[str, object]]:
     """The open rows, the most doubtful first, each with its suggestion if there is one."""
     places = choose(session.queue, session.marks, session.file.opinions, Filter())
     rows = [session.queue.row(int(place)) for place in places]
@@ -39,7 +39,7 @@ def write_tasks(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def choice(label: str) -> dict[str, Any]:
+def choice(label: str) -> dict[str, object]:
     return {
         "from_name": NAME,
         "to_name": TEXT,

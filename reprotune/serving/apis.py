@@ -31,7 +31,7 @@ class Api:
     """One way to be asked: where, with what, and what comes back."""
 
     path: str
-    body: Callable[[Asked, str], dict[str, Any]]  # the name of the model apart
+    body: Callable[[Asked, str], dict[str, object]]  # the name of the model apart
     read: Callable[[Asked, Any], Answer]
 
 
@@ -64,7 +64,7 @@ def read_decision(asked: Asked, said: Any) -> Answer:
     return choose(answers[QUESTION]["probabilities"], asked)
 
 
-def pose(asked: Asked, text: str) -> dict[str, Any]:
+def pose(asked: Asked, text: str) -> dict[str, object]:
     question = {"type": "choice", "criteria": dict.fromkeys(asked.classes)}
     return {"state": text, "questions": {QUESTION: question}}
 

@@ -97,8 +97,8 @@ class Server:
             InputError: there is none, or it is none.
         """
         with explain(self.url):
-            body = {"model": asked.model} if asked.model else {}
-            body |= api.body(asked, text)
+            named = {"model": asked.model} if asked.model else {}
+            body: dict[str, Any] = {**named, **api.body(asked, text)}
             start = time.perf_counter()
             answer = self.session.post(self.url + api.path, json=body, timeout=self.timeout)
             seconds = min(answer.elapsed.total_seconds(), time.perf_counter() - start)

@@ -138,9 +138,9 @@ def fit(row: Cells | Broken, width: int, line: int, delimiter: str) -> Cells | B
     return Broken(misfit, delimiter.join(row)) if misfit else row[:width]
 
 
-def collect_objects(objects: Iterable[dict[str, Any] | Broken]) -> Parsed:
+def collect_objects(objects: Iterable[dict[str, object] | Broken]) -> Parsed:
     """Objects of JSON as a table with all of their fields."""
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, dict[str, object]] = {}
     broken: dict[int, Broken] = {}
     for place, row in enumerate(objects):
         if isinstance(row, Broken):
@@ -152,11 +152,11 @@ def collect_objects(objects: Iterable[dict[str, Any] | Broken]) -> Parsed:
     return pd.DataFrame(list(rows.values()), index=list(rows), dtype="object"), broken
 
 
-def parse_lines(text: str) -> Iterable[tuple[int, dict[str, Any] | Broken]]:
+def parse_lines(text: str) -> Iterable[tuple[int, dict[str, object] | Broken]]:
     return parse_objects(io.StringIO(text, newline=""))
 
 
-def parse_list(text: str) -> list[dict[str, Any] | Broken] | None:
+def parse_list(text: str) -> list[dict[str, object] | Broken] | None:
     """The objects of a list, of the only list in an object, or as pandas writes them otherwise.
 
     None if it is none of these: a file of JSON may also be one of lines.
