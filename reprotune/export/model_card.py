@@ -41,7 +41,7 @@ USES = {
     "causal": "It answers with the next word after its prompt; `reprotune.json` holds prompt\n"
     "and answers.",
     "classification": "It is an ordinary model with a classification head:\n"
-    '`transformers.pipeline("text-classification", model=FOLDER)` runs it.',
+    '`transformers.pipeline("text-classification", model=FOLDER, truncation=True)` runs it.',
 }
 
 

@@ -1,6 +1,7 @@
 """The folder of an exported model: weights, tokenizer, and how it is asked. Needs no peft."""
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, cast, get_type_hints
@@ -22,6 +23,7 @@ from reprotune.models.tokenizer import load_tokenizer
 CLASSIFIER = "reprotune.json"
 CERTAINTIES = "certainties.csv"
 SEAL = "sha256.json"
+MARKED = {"special": True}
 
 
 def save_merged(
@@ -46,6 +48,26 @@ def save_classifier(encoder: Encoder, target: Path) -> None:
     values = {"task": encoder.task} | {name: getattr(encoder, name) for name in kept}
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     (target / CLASSIFIER).write_text(text, encoding="utf-8")
+    if encoder.has_head:
+        keep_plain(target)
+
+
+def keep_plain(folder: Path) -> None:
+    """Make stock tools, too, read added tokens that a text spells out ("[SEP]") as text.
+
+    They can be told so of special tokens alone; to a head no other meaning is lost.
+    """
+    update_json(folder / "tokenizer_config.json", lambda values: {"split_special_tokens": True})
+    if (file := folder / "tokenizer.json").is_file():
+        update_json(
+            file, lambda values: {"added_tokens": [a | MARKED for a in values["added_tokens"]]}
+        )
+
+
+def update_json(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    values = json.loads(file.read_text(encoding="utf-8"))
+    text = json.dumps(values | change(values), indent=2, ensure_ascii=False) + "\n"
+    file.write_text(text, encoding="utf-8")
 
 
 def seal(folder: Path) -> None:

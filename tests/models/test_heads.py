@@ -12,6 +12,7 @@ import pytest
 import torch
 from bitsandbytes.nn.modules import Linear4bit
 from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken
 from transformers import GPT2LMHeadModel, pipeline
 
 from reprotune.builtin import headlines
@@ -88,10 +89,14 @@ def test_the_export_runs_in_a_stock_pipeline_with_the_names_of_the_classes(
     folder: Path, reader: TextEncoder, rows: pd.DataFrame, tmp_path: Path
 ) -> None:
     model = load_model(folder, FP32, reader, new_head=True).eval()
+    reader.tokenizer.add_tokens([AddedToken("<think>", special=False, normalized=False)])
+    model.resize_token_embeddings(len(reader.tokenizer))
     save_merged(model, reader.tokenizer, "float32", tmp_path)
-    stock = pipeline("text-classification", model=str(tmp_path), device="cpu")
-    scores = score_texts(model, reader, rows["text"][:8], 4, "ours")
-    for text, ours in zip(rows["text"][:8], np.exp(scores), strict=True):
+    save_classifier(reader, tmp_path)
+    stock = pipeline("text-classification", str(tmp_path), device="cpu", truncation=True)
+    texts = [*rows["text"][:8], "</s> " * 20 + "dull", "<think>rose</think>", "profit " * 300]
+    scores = score_texts(model, reader, texts, 4, "ours")
+    for text, ours in zip(texts, np.exp(scores), strict=True):
         theirs = {answer["label"]: answer["score"] for answer in stock(text, top_k=None)}
         assert theirs == pytest.approx(dict(zip(reader.classes, ours, strict=True)), abs=1e-5)
 
