@@ -17,6 +17,7 @@ from reprotune.data.judges import Asked, judge_labels
 from reprotune.tables import cells, schemas
 from reprotune.tables import metrics as records
 from reprotune.tables.classes import class_names
+from reprotune.tables.features import read as read_features
 
 
 def hit_rate(rows: pd.DataFrame, findings: pd.DataFrame) -> records.HitRate:
@@ -33,6 +34,7 @@ def run(
     params: Params,
     raw: Path = paths.RAW,
     roles: Path = paths.ROLES,
+    features: Path = paths.FEATURES,
     findings: Path = paths.FINDINGS,
     review: Path = paths.REVIEW,
     metrics: Path = paths.AUDIT_METRICS,
@@ -40,9 +42,11 @@ def run(
     rows = schemas.read(raw, schemas.Raw).merge(schemas.read(roles, schemas.Roles), on="id")
     classes = class_names(params.download.labels)
     codes = pd.Categorical(rows["label"], categories=classes).codes
-    asked = Asked(params.audit.folds, params.seed, params.text.units, params.audit.rows)
+    kind = params.audit.judge
+    asked = Asked(params.audit.folds, params.seed, params.text.units, params.audit.rows, kind)
+    held = None if kind == "words" else read_features(features, len(rows))
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
-        judge = judge_labels(rows, codes, asked)
+        judge = judge_labels(rows, codes, asked, held)
     found = pd.concat(
         [find_repeated_texts(rows), find_doubtful_labels(rows, codes, judge.probability, classes)]
     )

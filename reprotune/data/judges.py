@@ -7,14 +7,20 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, issparse
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
 from reprotune.core.errors import InputError
 from reprotune.text.tfidf import vectorizer
 
 WORDS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of C, for TF-IDF; tried from the first on
+FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)  # of C, for what a model holds
+COMPONENTS = 256  # of these features: all of them find hardly more, in five times the time
+BLOCK = 8192  # rows of features in memory at once
 LEAST = 20  # rows that teach a class, if it has so many
 STEPS = 1000
 
@@ -26,6 +32,7 @@ class Asked(NamedTuple):
     seed: int
     units: str = "words"
     most: int = 20_000  # rows that teach
+    judge: str = "words"
 
 
 class Part(NamedTuple):
@@ -47,7 +54,7 @@ class Judge(NamedTuple):
     """What one judge says: probabilities of shape (rows, classes), and the models that say it."""
 
     probability: np.ndarray
-    models: list[LogisticRegression]  # in the order of the folds, the whole one last
+    models: list[LogisticRegression]  # of each kind in the order of the folds, the whole one last
     taught: int  # rows
 
 
@@ -91,11 +98,35 @@ def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
     return Parts(taught, parts, Part(taught, np.flatnonzero(held_by == -1)))
 
 
-def judge_labels(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Judge:
-    """What the words of texts say of their labels; ``rows`` has text, group, role and rank."""
+def judge_labels(
+    rows: pd.DataFrame, codes: np.ndarray, asked: Asked, features: np.ndarray | None = None
+) -> Judge:
+    """What texts say of their labels; ``rows`` has text, group, role and rank.
+
+    By their words; with ``features`` of shape (rows, columns) by these, or the mean of both.
+    """
     parts = cut(rows, codes, asked)
-    words = count_words(rows["text"], parts.taught, asked.units)
-    return judge_rows(words, codes, parts, WORDS, asked.seed, "audit: words")
+    judges = []
+    if features is None or asked.judge == "both":
+        words = count_words(rows["text"], parts.taught, asked.units)
+        judges.append(judge_rows(words, codes, parts, WORDS, asked.seed, "audit: words"))
+    if features is not None:
+        turned = turn(features, parts.taught, asked.seed)
+        judges.append(judge_rows(turned, codes, parts, FEATURES, asked.seed, "audit: features"))
+    return Judge(
+        np.mean([judge.probability for judge in judges], axis=0),
+        [model for judge in judges for model in judge.models],
+        len(parts.taught),
+    )
+
+
+def turn(features: np.ndarray, taught: np.ndarray, seed: int) -> np.ndarray:
+    """Standardized features on their principal components, by those of the rows that teach."""
+    count = min(COMPONENTS, len(taught), features.shape[1])
+    components = PCA(count, svd_solver="randomized", random_state=seed)
+    turned = make_pipeline(StandardScaler(), components).fit(features[taught])
+    blocks = range(0, len(features), BLOCK)
+    return np.concatenate([turned.transform(features[n : n + BLOCK]) for n in blocks])
 
 
 def count_words(texts: pd.Series, taught: np.ndarray, units: str) -> csr_matrix:

@@ -17,6 +17,7 @@ STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a perso
     "download": (metrics.Download, paths.RAW),
     "base_model": (metrics.BaseModelFigures, paths.BASE),
     "roles": (metrics.Roles, paths.ROLES),
+    "features": (metrics.Features, paths.FEATURES),
     "audit": (metrics.Audit, paths.REVIEW),
     "curate": (metrics.Curate, paths.QUARANTINE),
     "split": (metrics.Split, paths.ROWS),
@@ -40,6 +41,8 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
         case metrics.Roles():
             groups = found.near_duplicates.groups
             return f"{groups} near-duplicate groups, leaked: {found.leaked_test_rows}"
+        case metrics.Features():
+            return f"{found.columns} numbers a text" if found.columns else "not asked for"
         case metrics.Audit():
             counts = sorted(found.findings.items())
             return ", ".join(f"{n} {issue}" for issue, n in counts) or "nothing"

@@ -59,6 +59,12 @@ class Roles(Figures):
     leaked_test_rows: int  # that have a near-duplicate in training or validation
 
 
+class Features(Figures):
+    """``metrics/features.json``."""
+
+    columns: int  # numbers that the base model makes of a text; 0: the audit asks for none
+
+
 class HitRate(Figures):
     """How well the doubted labels match the wrong ones."""
 

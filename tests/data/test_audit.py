@@ -14,6 +14,7 @@ from reprotune.data.judges import (
     cut,
     judge_labels,
     judge_rows,
+    turn,
 )
 
 ASKED = Asked(folds=4, seed=1)
@@ -158,3 +159,30 @@ def test_the_queue_has_conflicts_first_then_the_most_doubtful_labels() -> None:
     assert queue["id"].tolist() == ["b", "a", "c"]
     assert list(queue) == ["id", "issue", "score", "label", "suggested", "text"]
     assert queue["text"].tolist() == ["w", "v", "x"]
+
+
+def test_features_that_know_the_truth_find_what_words_do_not() -> None:
+    rows, codes = with_codes(headlines.examples(800, wrong=0.1, repeated=0.0, seed=1))
+    wrong = (rows["label"] != rows["reference_label"]).to_numpy()
+    truth = pd.Categorical(rows["reference_label"], categories=CLASSES).codes
+    noise = np.random.default_rng(1).normal(size=(len(rows), 40)).astype(np.float32)
+    noise[:, :3] += 4 * np.eye(3)[truth]
+
+    def find(judge: str) -> float:
+        told = None if judge == "words" else noise
+        said = judge_labels(rows, codes, ASKED._replace(judge=judge), told).probability
+        assert np.allclose(said.sum(axis=1), 1)
+        return float(wrong[said[np.arange(len(rows)), codes].argsort()[: wrong.sum()]].mean())
+
+    words, features, both = map(find, ("words", "features", "both"))
+    assert features > 0.9 and both > words + 0.1
+
+
+def test_features_are_standardized_and_turned_by_the_rows_that_teach_alone() -> None:
+    numbers = np.random.default_rng(1).normal(size=(900, 6)) * [1, 1, 1, 1, 1, 1000] + 5
+    taught = np.arange(500)
+    turned = turn(numbers, taught, 1)
+    assert turned[taught].mean(axis=0) == pytest.approx(0, abs=1e-9)
+    assert (turned[taught] ** 2).mean() == pytest.approx(1), "no column counts more than another"
+    other = np.where(np.arange(900)[:, None] < 500, numbers, numbers + 7)
+    assert np.array_equal(turn(other, taught, 1)[taught], turned[taught])

@@ -150,6 +150,7 @@ class Roles(Section):
 class Audit(Section):
     """How doubtful labels are looked for."""
 
+    judge: Literal["words", "features", "both"]
     folds: Folds
     rows: Annotated[int, Field(ge=100)]
     review_rows: Positive

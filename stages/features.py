@@ -1,0 +1,45 @@
+"""What the base model holds of each text, for the audit's judges, if they ask for it."""
+
+from pathlib import Path
+
+from reprotune.core import paths
+from reprotune.core.io import whole_file
+from reprotune.core.params import Params
+from reprotune.core.runner import main
+from reprotune.tables import metrics as records
+
+
+def run(
+    params: Params,
+    raw: Path = paths.RAW,
+    base: Path = paths.BASE,
+    features: Path = paths.FEATURES,
+    metrics: Path = paths.FEATURES_METRICS,
+) -> None:
+    if params.audit.judge == "words":  # as a rule: nothing heavy is imported, no model loaded
+        with whole_file(features) as partial:
+            partial.touch()
+        records.write(metrics, records.Features(columns=0))
+        return
+    import torch
+
+    from reprotune.models.base import Base
+    from reprotune.scoring.scores import embed_texts
+    from reprotune.tables import features as table
+    from reprotune.tables import schemas
+    from reprotune.tables.classes import class_names
+
+    torch.set_num_threads(params.threads)
+    texts = schemas.read(raw, schemas.Raw)["text"]
+    opened = Base.open(base, params.model, params.prompt, class_names(params.download.labels))
+    model, size = opened.load(), params.baseline.batch_size
+    columns = table.write(
+        features,
+        texts,
+        lambda some: embed_texts(model, opened.encoder, some, size, "features"),
+    )
+    records.write(metrics, records.Features(columns=columns))
+
+
+if __name__ == "__main__":
+    main(run)
