@@ -53,14 +53,19 @@ def learn(rows: csr_matrix, labels: np.ndarray) -> LogisticRegression:
     return LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000).fit(rows, labels)
 
 
-def read(path: Path | None, model: Path | None) -> Data:
-    """A file's rows, or the built-in ones, without repeated texts."""
+def read_texts(path: Path | None) -> pd.DataFrame:
+    """A file's texts and labels, or the built-in ones, without repeated texts."""
     if path:
         table = pd.read_csv(path, dtype="str")
     else:
         made = headlines.examples(4850, 0.0, 0.0, 1)
         table = made.assign(label=made["reference_label"])
-    table = table.drop_duplicates("text", ignore_index=True)
+    return table.drop_duplicates("text", ignore_index=True)
+
+
+def read(path: Path | None, model: Path | None) -> Data:
+    """What a learner sees of these."""
+    table = read_texts(path)
     texts = table["text"].to_numpy()
     seen = embed(model, texts.tolist()) if model else vectorizer(2).fit_transform(texts)
     return Data(texts, seen, pd.Categorical(table["label"]).codes.astype(int))
@@ -84,10 +89,10 @@ def embed(folder: Path, texts: Sequence[str]) -> csr_matrix:
     return csr_matrix(found / np.linalg.norm(found, axis=1, keepdims=True))
 
 
-def plant(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The labels with a tenth of them another class, each as likely."""
+def plant(truth: np.ndarray, rng: np.random.Generator, share: float = WRONG) -> np.ndarray:
+    """The labels with such a share of them another class, each as likely."""
     labels, count = truth.copy(), truth.max() + 1
-    wrong = rng.choice(len(truth), round(WRONG * len(truth)), replace=False)
+    wrong = rng.choice(len(truth), round(share * len(truth)), replace=False)
     labels[wrong] = (truth[wrong] + rng.integers(1, count, len(wrong))) % count
     return labels
 
