@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -26,7 +27,7 @@ def merge(base: Base, tuned: Path) -> tuple[PreTrainedModel, Encoder]:
     transposed = [n for n, m in model.named_modules() if getattr(m, "source_cls", None) is Conv1D]
     compute_in_float32(model)  # weights are not rounded once more on their way
     if base.precision.quantization != "none":
-        model = model.dequantize()
+        model = model.dequantize(torch.float32)
         model.is_loaded_in_4bit = model.is_loaded_in_8bit = False  # which peft asks
     model, encoder = apply(model, tuned, base.encoder)
     if isinstance(model, PeftModel):

@@ -26,8 +26,10 @@ from reprotune.comparison.report import (
     html,
     markdown,
 )
-from reprotune.comparison.verdict import compare_revisions
+from reprotune.comparison.statistics import Change
+from reprotune.comparison.verdict import compare_revisions, decide
 from reprotune.core import paths
+from reprotune.core.params.model import Gate
 from reprotune.tables import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -281,6 +283,18 @@ def test_a_gate_is_that_of_the_base_and_tolerance_lets_through(repository: Path)
     write_run(0.73, 2, compare__gate=open_gate)
     ended, text = compare("HEAD")
     assert ended == 0 and "a loss of 50 points is tolerated" in text
+
+
+@pytest.mark.parametrize(
+    ("classes", "verdict"), [(["a"], Verdict.WORSE), (["a", "b"], Verdict.SAME)]
+)
+def test_of_several_classes_that_may_not_drop_each_is_judged_for_their_number(
+    classes: list[str], verdict: Verdict
+) -> None:
+    still = Change("accuracy", 0.9, 0.9, (-0.01, 0.01), 1.0)
+    recalls = [Change(name, 0.9, 0.8, (-0.2, 0.0), 0.03, 0.09) for name in "abc"]
+    gate = Gate(metric="accuracy", tolerance=0, confidence=0.95, classes=classes)
+    assert decide(still, recalls, gate)[0] == verdict
 
 
 def test_a_class_that_may_not_drop_decides(repository: Path) -> None:

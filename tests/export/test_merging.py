@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.export.merging import merge
-from reprotune.models.adapters import save_tuned
+from reprotune.models.adapters import prepare, save_tuned
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
@@ -88,3 +88,15 @@ def test_a_weight_beyond_the_number_format_is_refused(
 def test_a_folder_without_an_exported_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no exported model"):
         load_classifier(tmp_path)
+
+
+def test_what_is_multiplied_in_half_precision_is_merged_in_full(
+    base: Path, encoder: PromptEncoder, params: Params, tmp_path: Path
+) -> None:
+    precision = Precision("nf4", False, "bfloat16")
+    fresh = prepare(load_model(base, precision, encoder), params.train, encoder)
+    save_tuned(fresh, "lora", tmp_path)
+    model, _ = merge(Base(base, precision, encoder), tmp_path)
+    layers = {name: w for name, w in model.state_dict().items() if "_proj" in name}
+    assert layers and all(weight.dtype == torch.float32 for weight in layers.values())
+    assert not any(w.equal(w.bfloat16().float()) for w in layers.values()), "of the 4 bits' own"
