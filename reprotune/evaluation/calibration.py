@@ -57,6 +57,13 @@ def apply_temperature(log_p: np.ndarray, temperature: float) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
+def rescale(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> pd.DataFrame:
+    """A table of predictions with its probabilities over a temperature."""
+    probability = table[list(classes)].to_numpy(dtype=float)
+    scaled = apply_temperature(np.log(np.clip(probability, LEAST, 1)), temperature)
+    return table.assign(**dict(zip(classes, scaled.T, strict=True)))
+
+
 def fit_temperature(log_p: np.ndarray, labels: np.ndarray) -> float:
     """The temperature with the least log loss on these rows (Guo et al. 2017).
 

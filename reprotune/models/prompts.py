@@ -12,6 +12,7 @@ from reprotune.core.params import Prompt
 from reprotune.models.chat import Frame, render
 from reprotune.models.heads import IGNORED
 from reprotune.models.spelling import encode_text
+from reprotune.models.surround import Surround, find_surround
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,16 @@ class PromptEncoder:
     def frame(self) -> Frame:
         return Frame(self.tokenizer, len(self.turns("")))
 
+    @cached_property
+    def surround(self) -> Surround | None:
+        """What stands around a text, if that is the same around every text."""
+        before, after = self.template.split("{text}")
+        if not self.chat:
+            return find_surround(self.tokenizer, self.ask, (before, after), (False, False))
+        edges = self.frame.parts[-1] + before, after + self.frame.end
+        strips = [self.frame.trims and not edge.strip() for edge in (before, after)]
+        return find_surround(self.tokenizer, self.ask, edges, (strips[0], strips[1]))
+
     def ask(self, text: str, answer: str = "") -> list[int]:
         """The tokens of a prompt, and of an answer to it."""
         if self.chat:
@@ -144,6 +155,8 @@ class PromptEncoder:
             InputError: the template alone is too long.
         """
         ids = self.ask(text)
+        if len(ids) > self.room and self.surround:
+            ids = self.surround.cut(self.tokenizer, text, ids, self.room) or ids
         while len(ids) > self.room:
             if not text:
                 raise InputError(

@@ -31,6 +31,13 @@ def encode_text(
     return plain.encode(text.replace(BEFORE, OTHER)).ids
 
 
+def encode_plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text alone, without marks; all of it is text."""
+    plain = forget_added(tokenizer)
+    plain.no_truncation()
+    return list(plain.encode(text.replace(BEFORE, OTHER), add_special_tokens=False).ids)
+
+
 def encode_frame(
     tokenizer: PreTrainedTokenizerBase, text: str, contents: Sequence[Span]
 ) -> list[int]:

@@ -266,6 +266,9 @@ class Export(Parity):
 
     rows: int  # compared
     bytes: int  # of the folder
+    temperature: float = 1.0  # that a head made of a vocabulary has in it
+    kept_causal: str = ""  # why a causal model is not the classifier that was asked for
+    stock_change_max: float | None = None  # of a probability, by a stock pipeline of its own
 
 
 Record = TypeVar("Record", bound=BaseModel)

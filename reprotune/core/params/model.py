@@ -174,6 +174,7 @@ class Evaluate(Section):
 class Export(Section):
     """What the merged model is stored as, and how far it may be from the tuned one."""
 
+    form: Literal["classifier", "causal"]
     dtype: Literal["float32", "bfloat16", "float16"]
     agreement: Probability
     log_likelihood_tolerance: PositiveReal

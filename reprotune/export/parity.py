@@ -1,0 +1,70 @@
+"""Whether an exported folder says the same to everybody."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.export import stock
+
+KEPT = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")  # without which some machines find no GPU
+TOLERANCE = 1e-5  # of probabilities, of the same weights in fp32
+
+
+def ask_stock(
+    folder: Path, texts: Sequence[str], classes: Sequence[str], batch_size: int
+) -> np.ndarray:
+    """Probabilities by ``pipeline("text-classification")``, shape (texts, classes).
+
+    In a fresh process whose environment is bare and that does not see this package.
+
+    Raises:
+        InputError: it fails there.
+    """
+    with TemporaryDirectory() as work:
+        answers = Path(work) / "answers.json"
+        asked = {
+            "folder": str(folder.resolve()),
+            "texts": list(texts),
+            "batch_size": batch_size,
+            "answers": str(answers),
+        }
+        done = subprocess.run(
+            [sys.executable, "-I", stock.__file__],
+            input=json.dumps(asked),
+            env={name: os.environ[name] for name in KEPT if name in os.environ},
+            cwd=work,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        if done.returncode:
+            told = done.stderr.strip().splitlines()[-1:] or ["it was killed"]
+            raise InputError(
+                f'a stock pipeline("text-classification") fails with the exported model: {told[0]}'
+            )
+        return pd.DataFrame(json.loads(answers.read_bytes()))[list(classes)].to_numpy()
+
+
+def require_same(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The largest difference between probabilities of the same rows.
+
+    Raises:
+        InputError: it is more than the last bits of fp32.
+    """
+    change = float(np.abs(ours - theirs).max(initial=0))
+    if not change <= TOLERANCE:
+        raise InputError(
+            f"a stock pipeline gives other probabilities than reprotune with the exported model, "
+            f"by up to {change:.6f}, and {TOLERANCE} are allowed; use another "
+            "base model, or of a causal one export.form causal"
+        )
+    return change
