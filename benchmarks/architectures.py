@@ -1,7 +1,8 @@
 """Which models work: random ones of each architecture, trained, read back, merged and scored.
 
 No speeds: a table of what was refused, and of how far the merged model is from the tuned one, in
-nats at most. The prompts begin alike and the answers have several tokens.
+nats at most. The prompts begin alike and the answers have several tokens. Last, how far a stock
+text-classification pipeline of a causal model is from it, in probabilities, where it can be one.
 """
 
 import tempfile
@@ -17,15 +18,18 @@ from transformers import AutoModel, AutoModelForCausalLM, PretrainedConfig, set_
 from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.export.classifier import UnfitError, as_classifier
 from reprotune.export.merging import merge
+from reprotune.export.parity import ask_stock
 from reprotune.models.adapters import save_tuned
 from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.pinning import TASKS
+from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import score_texts
+from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables.classes import class_names
 from reprotune.training.tune import tune
 
@@ -95,15 +99,34 @@ def outcome(base: Path, work: Path, params: Params, rows: pd.DataFrame, way: str
     return f"{np.abs(before - after).max():.0e}"
 
 
+def pipe(base: Path, work: Path, params: Params, rows: pd.DataFrame) -> str:
+    """How far the classifier that is made of a causal model is from it, or why there is none."""
+    words = {name: f" {name}" for name in params.prompt.verbalizers}
+    encoder = PromptEncoder(load_tokenizer(base), "News: {text}\nThat is:", words, 64)
+    precision = Precision("none", False, "float32")
+    texts = [*rows["text"], "rose </s> <s>", "profit " * 99]
+    shares = normalize(
+        score_texts(load_model(base, precision, encoder), encoder, texts, 16, "") / 2
+    )
+    try:
+        made, reader = as_classifier(load_model(base, precision, encoder), encoder, 2.0, texts)
+    except UnfitError as reason:
+        return str(reason)
+    save_merged(made, reader.tokenizer, "float32", work / "classifier")
+    save_classifier(reader, work / "classifier")
+    said = ask_stock(work / "classifier", texts, list(words), 16)
+    return f"{np.abs(said - shares).max():.0e}"
+
+
 def table(params: Params, rows: pd.DataFrame) -> Iterator[list[str]]:
     ways = [f"{task}, {q}" for task in ("causal", "classification") for q in ("none", "nf4")]
-    yield ["architecture", *ways]
+    yield ["architecture", *ways, "stock pipeline"]
     tokenizer = load_tokenizer(paths.BUILTIN_MODEL)
     names = ("pad", "bos", "eos")
     tokens = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in names}
     for name in DECODERS + ENCODERS:
         config = configured(name, tokens | {"vocab_size": len(tokenizer)})
-        cells = [name]
+        cells, last = [name], ""
         for way in ways:
             task = way.split(", ")[0]
             if config.model_type not in TASKS[task] or (task == "causal" and name in ENCODERS):
@@ -118,7 +141,9 @@ def table(params: Params, rows: pd.DataFrame) -> Iterator[list[str]]:
                     cells.append(outcome(Path(work) / "base", Path(work), params, rows, way))
                 except Exception as error:
                     cells.append(f"{type(error).__name__}: {str(error)[:60]}")
-        yield cells
+                if way == ways[0]:
+                    last = pipe(Path(work) / "base", Path(work), params, rows)
+        yield [*cells, last]
 
 
 def main() -> None:

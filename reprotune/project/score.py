@@ -22,6 +22,7 @@ from reprotune.data.ids import add_ids
 from reprotune.data.reading.columns import find_cell
 from reprotune.data.reading.labels import match_spellings, spell
 from reprotune.evaluation import baselines, figures
+from reprotune.evaluation.calibration import rescale
 from reprotune.evaluation.metrics import Resampling
 from reprotune.project import labelling, predict
 from reprotune.project.terminal import put
@@ -107,7 +108,7 @@ def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Eval
         others.append(former.assign(predictor=str(wanted.against)))
     other = pd.concat(others) if others else table[:0].assign(predictor="")
     is_known = wanted.model == paths.MERGED and paths.FIT.is_file()
-    fit = predictions.read(paths.FIT) if is_known else table[:0].assign(part="")
+    fit = read_fit(classes) if is_known else table[:0].assign(part="")
     sampling = Resampling(params.evaluate.confidence, params.evaluate.resamples, params.seed)
     nothing = pd.DataFrame({"id": [], "issue": []})
     subsets = figures.score_subsets(
@@ -117,6 +118,15 @@ def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Eval
     said = records.Predictions(texts_cut=cut)
     truth = pd.Series(None, index=rows.index, dtype="str")
     return figures.evaluate(asked, said, truth, subsets, classes, sampling)
+
+
+def read_fit(classes: Sequence[str]) -> pd.DataFrame:
+    """What was said of training and validation rows, over the temperature that the export has."""
+    fit = predictions.read(paths.FIT)
+    if not paths.EXPORT_METRICS.is_file():
+        return fit
+    temperature = records.read(paths.EXPORT_METRICS, records.Export).temperature
+    return fit if temperature == 1 else rescale(fit, classes, temperature)
 
 
 def ask(

@@ -169,9 +169,10 @@ def write_limits(facts: Facts, pipeline: str) -> list[str]:
     ]
     if found.calibration and found.calibration.temperature != 1:
         after = found.calibration
+        made = ", which is in the head," if stock and facts.params.model.task == "causal" else ""
         told.insert(
             3,
-            f"With the temperature {after.temperature:.3f} calibration error is "
+            f"With the temperature {after.temperature:.3f}{made} calibration error is "
             f"{after.after.ece:.3f}.",
         )
     if lost := facts.predictions.forgetting:

@@ -162,17 +162,23 @@ def test_other_architectures_and_a_bias_of_words_are_exact(
 
 
 @pytest.mark.parametrize(
-    "template", ["{text}\nSentiment:", "Say of\n\n{text}\n\nthat it is", "How is it: {text}"]
+    ("template", "prefix"),
+    [
+        ("{text}\nSentiment:", ()),
+        ("Say of\n\n{text}\n\nthat it is", ()),
+        ("How is it: {text}", ()),
+        ("{text}\nSentiment:", (5, 6)),  # a soft prompt
+    ],
 )
 def test_the_prompt_is_around_raw_text_of_any_length(
-    prompted: PromptEncoder, template: str
+    prompted: PromptEncoder, template: str, prefix: tuple[int, ...]
 ) -> None:
-    asking = replace(prompted, template=template)
+    asking = replace(prompted, template=template, prefix=prefix)
     _, reader = as_classifier(tiny.model(), asking, HOT, TEXTS)
     for text in TEXTS:
         assert reader.prompt(text) == asking.prompt(text)
     cut = reader.prompt("profit " * 300)
-    assert len(cut) == asking.room
+    assert len(cut) == asking.room + len(prefix)
     assert reader.tokenizer.decode(cut).endswith(template.partition("{text}")[2])
     assert reader.prompt("a\r\nb") == asking.prompt("a\nb"), "as predict reads it"
 

@@ -14,6 +14,7 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 from reprotune.builtin import news
+from reprotune.export.classifier import read_plainly
 from reprotune.models.heads import TextEncoder
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.spelling import BEFORE
@@ -94,6 +95,12 @@ def test_a_chat_is_tokenized_as_a_whole(chat: PromptEncoder) -> None:
     for text in ("great results", "Net sales rose.", "1\n2"):
         ids = chat.tokenizer(chat.render(text), add_special_tokens=False)["input_ids"]
         assert chat.ask(text) == ids
+
+
+def test_a_chat_can_go_into_a_tokenizer_that_puts_it_around_raw_texts(chat: PromptEncoder) -> None:
+    reader, mark = read_plainly(chat), next(iter(chat.tokenizer.get_added_vocab()))
+    for text in ("great results", "Net sales rose.", f"1\n2 {mark}", "profit " * 300):
+        assert reader.prompt(text) == chat.prompt(text)
 
 
 def test_the_answer_stands_where_the_template_puts_it(chat: PromptEncoder) -> None:
