@@ -12,7 +12,8 @@ from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.data.ids import add_ids
 from reprotune.evaluation.metrics import score
-from reprotune.tables import schemas
+from reprotune.project.score import read_fit
+from reprotune.tables import metrics, predictions, schemas
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,16 @@ def test_baselines_and_a_former_model_are_paired_and_leaked_rows_counted(
     shown = capsys.readouterr().out
     assert "70 rows: accuracy" in shown and "over tfidf: " in shown
     assert "nearly the same as a training row" in shown
+
+
+def test_the_fit_is_over_the_temperature_that_an_export_has_in_its_head() -> None:
+    said = {"label": ["a", "b"], "predicted": ["a", "b"], "a": [0.9, 0.2], "b": [0.1, 0.8]}
+    predictions.write(pd.DataFrame({"id": ["1", "2"], "text": ["x", "y"], **said}), paths.FIT)
+    parity = {"agreement": 1.0, "ties": 0, "log_likelihood_change": 0.0}
+    parity |= {"log_likelihood_change_max": 0.0, "rows": 2, "bytes": 1}
+    for temperature, known in ((1.0, 0.9), (2.0, 0.75)):  # of odds of 9, and of their root
+        metrics.write(paths.EXPORT_METRICS, metrics.Export(**parity, temperature=temperature))
+        assert read_fit(["a", "b"])["a"][0] == pytest.approx(known)
 
 
 def test_rows_without_a_text_or_a_class_are_left_out_and_said(
