@@ -14,6 +14,7 @@ from reprotune.data.audit import (
     queue_for_review,
 )
 from reprotune.data.judges import Asked, judge_labels
+from reprotune.data.reasons import give_reasons
 from reprotune.tables import cells, schemas
 from reprotune.tables import metrics as records
 from reprotune.tables.classes import class_names
@@ -50,8 +51,13 @@ def run(
     found = pd.concat(
         [find_repeated_texts(rows), find_doubtful_labels(rows, codes, judge.probability, classes)]
     )
-    schemas.write(found, findings, schemas.Findings)
     queue = queue_for_review(rows, found, params.audit.review_rows)
+    with threadpool_limits(1):
+        reasons = give_reasons(rows, queue["id"].drop_duplicates(), judge.columns)
+    found, queue = (
+        table.assign(reason=table["id"].map(reasons).astype("str")) for table in (found, queue)
+    )
+    schemas.write(found, findings, schemas.Findings)
     cells.write(queue, review, params.guard_cells)
     known = rows["reference_label"].notna().all()
     able = int((rows["role"] != "test").sum())

@@ -56,6 +56,7 @@ class Judge(NamedTuple):
     probability: np.ndarray
     models: list[LogisticRegression]  # of each kind in the order of the folds, the whole one last
     taught: int  # rows
+    columns: csr_matrix | np.ndarray  # what it knows of each row; of two kinds, the features
 
 
 def choose_taught(rows: pd.DataFrame, codes: np.ndarray, most: int) -> np.ndarray:
@@ -117,6 +118,7 @@ def judge_labels(
         np.mean([judge.probability for judge in judges], axis=0),
         [model for judge in judges for model in judge.models],
         len(parts.taught),
+        judges[-1].columns,
     )
 
 
@@ -177,7 +179,7 @@ def judge_rows(
         if len(part.asked):
             said = one.predict_proba(columns[part.asked])
             probability[np.ix_(part.asked, one.classes_)] = said
-    return Judge(probability, [*best, model], len(parts.taught))
+    return Judge(probability, [*best, model], len(parts.taught), columns)
 
 
 def measure_loss(

@@ -38,6 +38,7 @@ class Row(NamedTuple):
     issue: str
     score: float
     suggested: str
+    reason: str
 
 
 class Queue:
@@ -48,12 +49,15 @@ class Queue:
     ) -> None:
         """``rows`` has id, text, label and role; ``findings`` id, issue, score and suggested.
 
-        ``arrange`` says in which order else the ranked rows come.
+        The audit's have reasons, too. ``arrange`` says in which order else the ranked rows come.
         """
-        found = findings.assign(rank=findings["issue"].map(RANK.index))
+        found = findings.assign(
+            rank=findings["issue"].map(RANK.index), reason=findings.get("reason", "")
+        )
         gravest = found.sort_values(["rank", "score", "id"]).drop_duplicates("id")
         table = rows[["id", "text", "label", "role"]].merge(gravest, on="id", how="left")
-        table = table.fillna({"rank": len(RANK), "issue": "", "score": 1.0, "suggested": ""})
+        gaps = {"rank": len(RANK), "issue": "", "score": 1.0, "suggested": "", "reason": ""}
+        table = table.fillna(gaps)
         judged = findings[findings["issue"] == "label"].set_index("id")["suggested"]
         missing = table["suggested"] == ""
         table.loc[missing, "suggested"] = table.loc[missing, "id"].map(judged).fillna("")

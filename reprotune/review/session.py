@@ -271,14 +271,16 @@ def explain(row: Row, similar: Sequence[Similar]) -> str:
     likely = f"{100 * row.score:.0f} %" if row.score >= 0.01 else "less than 1 %"
     told = {
         "conflict": "The same text has other labels elsewhere",
-        "label": f"Its words speak for {row.suggested}: to a model that has not seen this row, "
-        f"{row.label} is {likely} likely",
+        "label": f"To a model that has not seen this row, {row.label} is {likely} likely; it would "
+        f"say {row.suggested}",
         "near_duplicate": "Nearly the same text is there again",
         "duplicate": "The same text with the same label is there before",
         "": "Nothing speaks against its label",
     }[row.issue]
     if row.issue == "conflict" and other:
         told += ": " + ", ".join(f"{label} ({count})" for label, count in other.most_common())
+    if row.reason:
+        return f"{told}. {row.reason}"
     if similar:
         counts = Counter(one.row.label for one in similar).most_common()
         told += ". The most similar rows: " + ", ".join(f"{n} {label}" for label, n in counts)

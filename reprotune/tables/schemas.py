@@ -58,12 +58,16 @@ class Roles(Identified):
 
 
 class Findings(Table):
-    """What the audit found: one row for each id and issue; a low score is more doubtful."""
+    """What the audit found: one row for each id and issue; a low score is more doubtful.
+
+    ``reason`` is a sentence, of the rows in the review queue alone.
+    """
 
     id: Series[str]
     issue: Series[str] = pa.Field(isin=ISSUES)
     score: Series[float] = pa.Field(ge=0, le=1)
     suggested: Series[str]
+    reason: Series[str] | None = pa.Field(nullable=True)
 
 
 class Decisions(Table):

@@ -13,7 +13,7 @@ from reprotune.review.page import Page
 from reprotune.review.progress import estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue
 from reprotune.review.session import Form, Session
-from tests.review.conftest import CLASSES, IDS, Start
+from tests.review.conftest import CLASSES, FINDINGS, IDS, ROWS, Start
 
 DOUBTED, ALL = Filter(), Filter(issue="any")
 
@@ -182,9 +182,17 @@ def test_the_reason_is_in_words(start: Start) -> None:
     assert session.view(Filter()).reason.startswith(
         "The same text has other labels elsewhere: bad (1). The most similar rows: "
     )
-    assert "good: to a model that has not seen this row, bad is 10 % likely" in (
-        session.view(Filter(), IDS[2]).reason
+    assert session.view(Filter(), IDS[2]).reason.startswith(
+        "To a model that has not seen this row, bad is 10 % likely; it would say good. The most "
     )
+
+
+def test_what_the_audit_found_of_the_nearest_rows_is_told(file: Path) -> None:
+    told = "Nine of its ten nearest rows say good, one bad."
+    findings = FINDINGS.assign(reason=[None, None, told, None, None, None])
+    session = Session(Queue(ROWS, findings), DecisionFile(file), "ann", CLASSES)
+    assert session.view(Filter(), IDS[2]).reason.endswith(f"it would say good. {told}")
+    assert "nearest" not in session.view(Filter(), IDS[5]).reason
 
 
 def test_what_the_work_brings_is_told_from_ten_rows_on() -> None:
