@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, issparse
+from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
@@ -18,8 +21,9 @@ from reprotune.core.errors import InputError
 from reprotune.text.tfidf import vectorizer
 
 WORDS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of C, for TF-IDF; tried from the first on
-FEATURES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)  # of C, for what a model holds
+FEATURES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of C, for what a model holds
 COMPONENTS = 256  # of these features: all of them find hardly more, in five times the time
+LANDMARKS = 600  # rows to which each is likened, for a boundary that is no plane
 BLOCK = 8192  # rows of features in memory at once
 LEAST = 20  # rows that teach a class, if it has so many
 STEPS = 1000
@@ -104,7 +108,7 @@ def judge_labels(
 ) -> Judge:
     """What texts say of their labels; ``rows`` has text, group, role and rank.
 
-    By their words; with ``features`` of shape (rows, columns) by these, or the mean of both.
+    By their words; with ``features`` of shape (rows, columns) by these, or by both, pooled.
     """
     parts = cut(rows, codes, asked)
     judges = []
@@ -113,9 +117,11 @@ def judge_labels(
         judges.append(judge_rows(words, codes, parts, WORDS, asked.seed, "audit: words"))
     if features is not None:
         turned = turn(features, parts.taught, asked.seed)
-        judges.append(judge_rows(turned, codes, parts, FEATURES, asked.seed, "audit: features"))
+        alike = liken(turned, parts.taught, asked.seed)
+        judged = judge_rows(alike, codes, parts, FEATURES, asked.seed, "audit: features")
+        judges.append(judged._replace(columns=turned))  # near rows are nearer there
     return Judge(
-        np.mean([judge.probability for judge in judges], axis=0),
+        pool([judge.probability for judge in judges], codes, parts.taught),
         [model for judge in judges for model in judge.models],
         len(parts.taught),
         judges[-1].columns,
@@ -129,6 +135,36 @@ def turn(features: np.ndarray, taught: np.ndarray, seed: int) -> np.ndarray:
     turned = make_pipeline(StandardScaler(), components).fit(features[taught])
     blocks = range(0, len(features), BLOCK)
     return np.concatenate([turned.transform(features[n : n + BLOCK]) for n in blocks])
+
+
+def liken(turned: np.ndarray, taught: np.ndarray, seed: int) -> np.ndarray:
+    """How like each row is to some that teach (Gaussian kernel by Nyström's method)."""
+    known = turned[taught]
+    width = max(2 * float(known.var(axis=0).sum()), 1e-9)
+    count = min(LANDMARKS, len(taught))
+    likeness = Nystroem(gamma=1 / width, n_components=count, random_state=seed)
+    return np.asarray(likeness.fit(known).transform(turned))
+
+
+def pool(said: Sequence[np.ndarray], codes: np.ndarray, taught: np.ndarray) -> np.ndarray:
+    """One probability of several judges': each to its own power, the product normed to sum 1.
+
+    The powers, none below zero, are those of the least loss on the rows that teach, of which each
+    judge was asked as of rows held out.
+    """
+    if len(said) == 1:
+        return said[0]
+    logs = np.log(np.stack(said, axis=2).clip(1e-9))
+    held, true, place = logs[taught], logs[taught, codes[taught]], np.arange(len(taught))
+
+    def lose(powers: np.ndarray) -> tuple[float, np.ndarray]:
+        pooled = log_softmax(held @ powers, axis=1)
+        slope = (np.exp(pooled)[:, :, None] * held).sum(axis=1) - true
+        return -float(pooled[place, codes[taught]].mean()), slope.mean(axis=0)
+
+    even = np.full(len(said), 1 / len(said))
+    found = minimize(lose, even, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(said))
+    return np.asarray(softmax(logs @ found.x, axis=1))
 
 
 def count_words(texts: pd.Series, taught: np.ndarray, units: str) -> csr_matrix:
