@@ -18,7 +18,7 @@ from reprotune.models.base import Base
 from reprotune.models.loading import WHOLE
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
-from reprotune.tables.classes import class_names
+from reprotune.tables.classes import class_names, share_out
 from reprotune.training.callbacks import CURVES, Curves
 from reprotune.training.distributed import is_launched, launch
 from reprotune.training.tune import tune
@@ -26,8 +26,7 @@ from reprotune.training.tune import tune
 
 def draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
     """The same share of every class, at least one row of each."""
-    count = rows["label"].value_counts()
-    sizes = (count * fraction).round().clip(lower=1).astype(int)
+    sizes = share_out(rows["label"], fraction)
     parts = [part.sample(sizes[label], random_state=seed) for label, part in rows.groupby("label")]
     return pd.concat(parts)
 

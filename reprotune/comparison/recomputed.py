@@ -19,6 +19,7 @@ from reprotune.evaluation import figures, truth
 from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, accuracy, score
 from reprotune.tables import metrics
+from reprotune.tables.classes import share_out
 
 MORE = (paths.SLICES, paths.EDITED)  # what else an evaluation rests on
 CURVES = {"train_loss": paths.TRAIN_CURVE, "validation_loss": paths.VALIDATION_CURVE}
@@ -49,8 +50,10 @@ def follow_training(evidence: Evidence) -> BaseModel | None:
         for name, curve in curves.items()
         if curve is not None and name in curve and len(curve)
     }
-    rows = evidence.rows
-    count = found.rows if rows is None else int((rows["role"] == "train").sum())
+    rows, count = evidence.rows, found.rows
+    if rows is not None:
+        labels = rows.loc[rows["role"] == "train", "label"]
+        count = int(share_out(labels, evidence.params.train.fraction).sum())
     return found.model_copy(update={"rows": count, "loss": found.loss | ends})
 
 

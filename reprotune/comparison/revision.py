@@ -15,7 +15,8 @@ from reprotune.core.yaml_file import load_yaml
 from reprotune.tables import cells, metrics
 
 WORKSPACE = "workspace"
-TEXT = {"id", "text", "label", "predicted", "predictor", "role", "class", "action", "reviewer"}
+TEXT = {"id", "text", "label", "predicted", "predictor"}
+MORE = {"role", "class"}  # of tables that have no column for each class, which may be called so
 
 
 def git(*command: str, given: bytes | None = None) -> str:
@@ -81,7 +82,8 @@ class Revision:
         if not found:
             return None
         separator = "\t" if path.suffix == ".tsv" else ","
-        kinds = dict.fromkeys(TEXT, "str")
+        more = set() if path.parent == paths.PREDICTIONS.parent else MORE
+        kinds = dict.fromkeys(TEXT | more, "str")
         try:
             return cells.read(BytesIO(found), sep=separator, dtype=kinds)
         except ValueError as error:

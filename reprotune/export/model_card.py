@@ -47,7 +47,7 @@ USES = {
 
 def plain(name: str) -> str:
     """A class name that Markdown shows as it is."""
-    return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", name)
+    return re.sub(r"([\\|*_`<>\[\]&~])", r"\\\1", " ".join(name.split()))
 
 
 def write_card(

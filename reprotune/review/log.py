@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -119,7 +120,7 @@ def write(file: IO[bytes], raw: bytes) -> None:
 def write_lines(entries: Iterable[Entry], guarded: bool) -> bytes:
     """Entries as lines of CSV."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    for entry in entries:
-        writer.writerow([cells.guard(cell, guarded) for cell in entry[: len(COLUMNS)]])
+    rows = [[cells.guard(cell, guarded) for cell in entry[: len(COLUMNS)]] for entry in entries]
+    quoting = cells.choose_quoting(chain.from_iterable(rows))
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
     return text.getvalue().encode()

@@ -4,9 +4,11 @@ Such a cell gets an apostrophe before it, and so does one that would then look l
 takes one away again, and gives back every text exactly, whether cells are guarded or not.
 """
 
+import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,10 +50,19 @@ def mark(table: pd.DataFrame, guarded: bool) -> pd.DataFrame:
     return change(table, partial(guard, guarded=guarded))
 
 
+def choose_quoting(cells: Iterable[object]) -> Any:
+    """How the module ``csv`` quotes these cells: left bare, a lone carriage return ends a row."""
+    bare = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+    return csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
+
+
 def write(table: pd.DataFrame, path: Path, guarded: bool, **more: Any) -> None:
     """Write a whole CSV file; ``more`` is for ``to_csv``."""
+    marked = mark(table, guarded)
+    texts = (marked[name] for name in marked if not is_numeric_dtype(marked[name]))
+    quoting = choose_quoting(chain(marked.columns, *texts))
     with whole_file(path) as file:
-        mark(table, guarded).to_csv(file, index=False, **more)
+        marked.to_csv(file, index=False, quoting=quoting, **more)
 
 
 def read(source: Any, **more: Any) -> pd.DataFrame:

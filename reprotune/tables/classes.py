@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
 EVEN = 0.9  # share of the rows that as many of each class would keep
 
 
@@ -11,6 +13,11 @@ def class_names(labels: Mapping[str, str | None]) -> list[str]:
     Not the order of the mapping, for DVC would not see it change.
     """
     return sorted({name for name in labels.values() if name is not None})
+
+
+def share_out(labels: pd.Series, share: float) -> pd.Series:
+    """The rows of each class in so large a part of all rows, at least one."""
+    return (labels.value_counts() * share).round().clip(lower=1).astype(int)
 
 
 def is_uneven(counts: Iterable[int]) -> bool:

@@ -19,7 +19,9 @@ from reprotune.core.params.fields import (
 )
 
 Mark = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[^\x00\n\r]$")]
-RESERVED = {"id", "text", "label", "part", "predicted", "predictor"}  # columns of a prediction file
+RESERVED = {  # columns beside those of the classes: of prediction files, and of what predict writes
+    "id", "text", "label", "part", "edit", "predicted", "predictor", "problem",
+}  # fmt: skip
 
 
 class Builtin(Section):

@@ -16,8 +16,11 @@ WHOLE = re.compile(r"([+-]?\d+)\.0+")  # a number that was an integer
 
 
 def spell(value: object) -> str:
-    """The cell of a label as its raw value; what is missing is empty."""
-    return "" if is_missing(value) else str(value).strip()
+    """The cell of a label as its raw value; what is missing is empty.
+
+    Of U+0085 `dvc exp run -S` makes a space in the parameter file, and so it is one from the start.
+    """
+    return "" if is_missing(value) else str(value).replace("\x85", " ").strip()
 
 
 def tidy(value: str) -> str:
