@@ -1,6 +1,6 @@
 """Which rows may be test, validation and train."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -163,15 +163,25 @@ def assign_by_hash(rows: pd.DataFrame, limits: Quotas) -> pd.Series:
     the pool from which ``split`` draws.
     """
     room = {role: Counter(limits[role]) for role in ("test", "validation")}
+    left = sum(count.total() for count in room.values())
+    ranked = rows.sort_values("rank")
+    labels_of: defaultdict[str, list[str]] = defaultdict(list)
+    for group, label in zip(ranked["group"], ranked["label"], strict=True):
+        labels_of[group].append(label)
     role_of: dict[str, str] = {}
-    for group, labels in rows.sort_values("rank").groupby("group", sort=False)["label"]:
+    for group, labels in labels_of.items():
+        if not left:
+            break
         need = Counter(labels)
-        role = next((r for r in room if all(room[r][c] >= n for c, n in need.items())), "train")
-        role_of[str(group)] = role
-        if role in room:
-            room[role].subtract(need)
+        for role, has in room.items():
+            if all(has[name] >= count for name, count in need.items()):
+                role_of[group] = role
+                has.subtract(need)
+                left -= need.total()
+                break
     check_full(room["test"])
-    return rows["group"].map(role_of)
+    found = [role_of.get(group, "train") for group in rows["group"]]
+    return pd.Series(found, index=rows.index, dtype="str")
 
 
 def check_full(room: Counter[str]) -> None:

@@ -36,5 +36,8 @@ def normalize(text: str) -> str:
 
     Everything else counts: other marks, emoji and accents can turn the meaning.
     """
-    plain = QUOTES.sub("", ADDRESS.sub(" ", unicodedata.normalize("NFC", text).lower()))
+    plain = unicodedata.normalize("NFC", text).lower()
+    if "://" in plain:  # of most texts that is all there is to look for
+        plain = ADDRESS.sub(" ", plain)
+    plain = QUOTES.sub("", plain)
     return " ".join(plain.split()).rstrip(". ") or text

@@ -24,6 +24,8 @@ def has_no_words(text: str) -> bool:
     A text whose words somebody has parted by spaces is counted in words.
     """
     letters = len(SPACELESS.findall(text))
+    if not letters:
+        return False
     others = len(re.findall(r"[^\W\d_]", SPACELESS.sub("", text)))
     pieces = len(text.split())
     return letters > others and (pieces == 1 or letters > PIECE * pieces)
