@@ -20,8 +20,9 @@ from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.scores import embed_texts, normalize, score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
-from reprotune.tables.classes import class_names
+from reprotune.tables.classes import class_names, share_out
 
+LEAST = 20  # rows that teach a class, if it has so many
 UNLABELLED = 300  # training texts from which the bias of a prompt is estimated
 Found = dict[str, np.ndarray]  # baseline: probabilities, shape (test rows, classes)
 
@@ -33,6 +34,14 @@ class Asked(NamedTuple):
     batch_size: int
     folds: int
     seed: int
+
+
+def choose_taught(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The rows that teach: of each class its share, the first by id, and so any of them."""
+    if len(rows) <= most:
+        return rows
+    room = share_out(rows["label"], most / len(rows), LEAST)
+    return rows[rows.groupby("label").cumcount() < rows["label"].map(room)]
 
 
 def draw(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -101,12 +110,13 @@ def run(
     train_rows, rows = schemas.read(train, schemas.Split), schemas.read(test, schemas.Split)
     classes, texts = class_names(params.download.labels), rows["text"]
     settings = params.baseline
+    taught = choose_taught(train_rows, settings.rows)
     opened = Base.open(base, params.model, params.prompt, classes)
     with threadpool_limits(1):
         found = {
             "majority": baselines.majority(train_rows["label"], classes, len(rows)),
             "tfidf": baselines.tfidf(
-                train_rows,
+                taught,
                 texts,
                 classes,
                 settings.ngrams,
@@ -117,9 +127,9 @@ def run(
         }
     asked = Asked(settings.shots, settings.batch_size, settings.folds, params.seed)
     model, encoder, shots = opened.load(), opened.encoder, 0
-    found |= freeze(model, encoder, train_rows, texts, asked)
+    found |= freeze(model, encoder, taught, texts, asked)
     if is_prompted(encoder):
-        answers, shots = prompt(model, encoder, train_rows, texts, asked)
+        answers, shots = prompt(model, encoder, taught, texts, asked)
         found |= answers
     tables = {n: predictions.table(rows, p, classes) for n, p in found.items()}
     stacked = [table.assign(predictor=name) for name, table in tables.items()]
@@ -132,7 +142,8 @@ def run(
         )
         for name, table in tables.items()
     }
-    records.write(metrics, records.Baselines(baselines=figures, shots=shots))
+    learnt = len(taught) if len(taught) < len(train_rows) else None
+    records.write(metrics, records.Baselines(baselines=figures, shots=shots, taught=learnt))
 
 
 if __name__ == "__main__":

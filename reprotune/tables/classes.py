@@ -15,9 +15,9 @@ def class_names(labels: Mapping[str, str | None]) -> list[str]:
     return sorted({name for name in labels.values() if name is not None})
 
 
-def share_out(labels: pd.Series, share: float) -> pd.Series:
-    """The rows of each class in so large a part of all rows, at least one."""
-    return (labels.value_counts() * share).round().clip(lower=1).astype(int)
+def share_out(labels: pd.Series, share: float, least: int = 1) -> pd.Series:
+    """The rows of each class in so large a part of all rows, at least so many."""
+    return (labels.value_counts() * share).round().clip(lower=least).astype(int)
 
 
 def is_uneven(counts: Iterable[int]) -> bool:

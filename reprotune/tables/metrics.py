@@ -141,6 +141,7 @@ class Baselines(Figures):
     # majority, tfidf, frozen_embeddings; zero_shot and few_shot, both also _calibrated
     baselines: dict[str, Baseline]
     shots: int  # examples that the few-shot prompt had room for
+    taught: int | None = None  # rows that the baselines learnt from, if not all
 
 
 class Trial(Figures):

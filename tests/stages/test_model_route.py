@@ -106,3 +106,12 @@ def test_an_export_that_says_something_else_leaves_the_earlier_one(
     with pytest.raises(InputError, match=r"log_likelihood_tolerance.*export\.dtype float32"):
         export.run(params)
     assert [file.name for file in paths.MERGED.iterdir()] == ["precious"]
+
+
+def test_baselines_learn_from_so_many_rows_and_from_enough_of_a_rare_class() -> None:
+    labels = [*["often"] * 900, *["seldom"] * 90, *["rarely"] * 10]
+    rows = pd.DataFrame({"label": labels}).sample(frac=1, random_state=1)
+    taught = baseline.choose_taught(rows, 100)
+    assert dict(taught["label"].value_counts()) == {"often": 90, "seldom": 20, "rarely": 10}
+    assert list(taught[taught["label"] == "often"].index) == [n for n in rows.index if n < 900][:90]
+    assert baseline.choose_taught(rows, 1000) is rows

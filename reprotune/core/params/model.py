@@ -77,6 +77,7 @@ class Baseline(Section):
     """The classical baseline and the batches of the zero-shot one."""
 
     folds: Folds
+    rows: Annotated[int, Field(ge=100, le=MANY)]
     ngrams: Annotated[int, Field(ge=1, le=100)]
     shots: Annotated[int, Field(ge=0, le=10_000)]
     batch_size: Positive
