@@ -45,6 +45,22 @@ def test_every_parameter_and_figure_has_a_meaning(generate: ModuleType) -> None:
         assert [line for line in lines if "|  |" in line] == []
 
 
+def test_a_comment_that_names_a_value_names_all_that_a_parameter_may_have(
+    generate: ModuleType,
+) -> None:
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| .*? \| (.*?) \| (.*) \| .*? \|$",
+        generate.make_pages()[ROOT / "docs/reference/parameters.md"],
+        re.MULTILINE,
+    )
+    half = {}
+    for name, allowed, comment in rows:
+        values = set(re.findall(r"`(\w+)`", allowed))
+        if missing := {value for value in values if value not in comment.lower()}:
+            half |= {name: missing} if missing < values else {}
+    assert len(rows) > 90 and half == {}, "add them in profiles/builtin.yaml and params.yaml"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     text = BLOCK.sub("", page.read_text("utf-8"))

@@ -65,7 +65,7 @@ def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
         case metrics.Export():
             ties = f", {found.ties} tied" if found.ties else ""
             return f"{found.agreement:.1%} agree with the tuned model{ties}"
-    raise TypeError(f"no stage has {type(found).__name__}")
+    raise TypeError(f"describe_finding has no line for metrics.{type(found).__name__}")
 
 
 def describe_download(found: metrics.Download) -> str:

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from peft.tuners.lora import LoraLayer
 
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
-from reprotune.core.params import Params
+from reprotune.core.params import Params, Train
 from reprotune.export.merging import merge
 from reprotune.models.adapters import prepare, save_tuned
 from reprotune.models.base import Base
@@ -27,7 +27,7 @@ from reprotune.training.tune import tune
 from tests import tiny
 
 Changed = Callable[[dict[str, Any]], Params]
-METHODS = ("lora", "dora", "ia3", "prompt_tuning", "head", "full")
+METHODS = get_args(Train.model_fields["method"].annotation)
 TASKS = ("causal", "classification")
 QUANTIZATIONS = ("nf4", "int8", "none")
 CLASSES = list(headlines.CLASSES)
