@@ -72,8 +72,8 @@ def is_binary(content: bytes | None) -> bool:
     return content is not None and (b"\0" in content or content.startswith(files.HASHED))
 
 
-def merge_text(sides: Sides) -> Merged:
-    """Line by line, by git; what conflicts has all three sides, between marks."""
+def merge_text(sides: Sides, conflicts: str = "--diff3") -> Merged:
+    """Line by line, by git; what conflicts has all three sides, between marks, or is yours."""
     with tempfile.TemporaryDirectory() as folder:
         names = ("here", "base", "new")
         for name in names:
@@ -81,7 +81,7 @@ def merge_text(sides: Sides) -> Merged:
         labels = ("yours", "as the library wrote it", "the library's now")
         marks = [part for label in labels for part in ("-L", label)]
         done = subprocess.run(
-            ["git", "merge-file", "-p", "--diff3", *marks, *names],
+            ["git", "merge-file", "-p", conflicts, *marks, *names],
             cwd=folder,
             capture_output=True,
             check=False,
@@ -124,10 +124,9 @@ def merge_params(sides: Sides) -> Merged:
         put(tree, name, value)
     buffer = BytesIO()
     EDITOR.dump(tree, buffer)
-    lines = merge_text(sides)  # keeps what you wrote beside the values
-    if lines.outcome == Outcome.MERGED and holds(lines.content, buffer.getvalue()):
-        return Merged(Outcome.MERGED, lines.content, notes)
-    return Merged(Outcome.MERGED, buffer.getvalue(), notes)
+    lines = merge_text(sides, "--ours")  # keeps what you wrote beside the values
+    kept = holds(lines.content, buffer.getvalue())
+    return Merged(Outcome.MERGED, lines.content if kept else buffer.getvalue(), notes)
 
 
 def holds(content: bytes | None, wanted: bytes) -> bool:

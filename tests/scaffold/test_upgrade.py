@@ -248,6 +248,18 @@ def test_parameters_move_with_their_names_and_by_value() -> None:
     )
 
 
+def test_a_value_that_both_changed_is_yours_with_all_that_you_wrote_beside_values() -> None:
+    text = "train:\n  epochs: {}  # passes\n  rate: {}\n  keep: last\n  seed: {}\n"
+    base, here, new = (
+        text.format(*values).encode()
+        for values in ((5, "1e-3", 1), (4, "2e-3  # mine", 1), (6, "1e-3", 2))
+    )
+    found = merge(Sides("params.yaml", base, here, new))
+    assert found.outcome == Outcome.MERGED
+    assert found.content == text.format(4, "2e-3  # mine", 2).encode()
+    assert "train.epochs: yours stays, 4; the library's went from 5 to 6" in found.notes
+
+
 def test_parameters_that_lines_cannot_merge_are_merged_by_value() -> None:
     sides = Sides(
         "params.yaml",
