@@ -84,7 +84,10 @@ def list_commands() -> Iterator[tuple[str, str]]:
     """Page and line of every command of ours in a block for a shell."""
     for page in PAGES:
         for kind, block in BLOCK.findall(page.read_text("utf-8")):
-            lines = block.replace("\\\n", " ").splitlines() if kind == "bash" else []
+            shown = block if kind == "bash" else ""
+            if kind == "console":  # a prompt, what is typed, and what it prints
+                shown = "\n".join(re.findall(r"^\$ (.*)$", block, re.MULTILINE))
+            lines = shown.replace("\\\n", " ").splitlines()
             for line in lines:
                 for part in re.split(r"&&|\|\||;|\|", line):
                     if part.split()[:1] == ["reprotune"]:
