@@ -85,7 +85,8 @@ def list_commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for kind, block in BLOCK.findall(page.read_text("utf-8")):
             shown = block if kind == "bash" else ""
-            if kind == "console":  # a prompt, what is typed, and what it prints
+            is_usage = page.parent.name == "reference"  # which has no values
+            if kind == "console" and not is_usage:  # a prompt, what is typed, and what it prints
                 shown = "\n".join(re.findall(r"^\$ (.*)$", block, re.MULTILINE))
             lines = shown.replace("\\\n", " ").splitlines()
             for line in lines:
