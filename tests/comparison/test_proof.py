@@ -16,6 +16,7 @@ from reprotune.comparison.report import Verdict, markdown
 from reprotune.comparison.revision import WORKSPACE, Revision, read_revision
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
+from reprotune.tables import metrics
 from tests.comparison.runs import write_figures
 from tests.comparison.test_verdict import commit, git, write_run
 
@@ -314,6 +315,18 @@ def test_a_forgery_is_named_with_file_and_row_or_key(repository: dict[str, Any],
     forge, expected = FORGED[what]
     forge()
     assert find_contradiction(HERE).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "against"), [(30, ""), (60, "metrics/train.json: `rows` is `60`")]
+)
+def test_a_training_on_half_of_its_rows_has_half_of_them(
+    repository: dict[str, Any], rows: int, against: str
+) -> None:
+    edit(paths.PARAMS, "  fraction: 1.0", "  fraction: 0.5")
+    trained = metrics.Train(rows=rows, texts_cut=0, trained_parameters=1, loss={})
+    metrics.write(paths.TRAIN_METRICS, trained)
+    assert find_contradiction(HERE)[: len(against) or None] == against
 
 
 def test_noise_of_another_cpu_is_no_forgery(repository: dict[str, Any]) -> None:
