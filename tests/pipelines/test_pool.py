@@ -49,7 +49,7 @@ stages:
 
 
 def run(*command: str, at: Path = Path()) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=at, timeout=300)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=at, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout.strip()
 
