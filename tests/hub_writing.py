@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,6 +21,7 @@ class Store:
     refusals: dict[str, int] = field(default_factory=dict)  # create | batch | put | commit: status
     allowed: int = 10**9  # large files, before what `put` says
     pulls: list[dict[str, bytes]] = field(default_factory=list)
+    one: threading.Lock = field(default_factory=threading.Lock)  # large files come at once
 
 
 class WritingHandler(Handler):
@@ -50,12 +52,13 @@ class WritingHandler(Handler):
 
     def do_PUT(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
-        if len(self.store.sent) >= self.store.allowed and self.is_refused("put"):
-            return
         oid = self.path.rsplit("/", 1)[1]
         assert hashlib.sha256(content).hexdigest() == oid
-        self.store.objects[oid] = content
-        self.store.sent.append(oid)
+        with self.store.one:
+            if len(self.store.sent) >= self.store.allowed and self.is_refused("put"):
+                return
+            self.store.objects[oid] = content
+            self.store.sent.append(oid)
         self.reply({})
 
     def do_GET(self) -> None:
