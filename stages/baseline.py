@@ -20,9 +20,8 @@ from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.scores import embed_texts, normalize, score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
-from reprotune.tables.classes import class_names, share_out
+from reprotune.tables.classes import class_names, take_first
 
-LEAST = 20  # rows that teach a class, if it has so many
 UNLABELLED = 300  # training texts from which the bias of a prompt is estimated
 Found = dict[str, np.ndarray]  # baseline: probabilities, shape (test rows, classes)
 
@@ -34,14 +33,6 @@ class Asked(NamedTuple):
     batch_size: int
     folds: int
     seed: int
-
-
-def choose_taught(rows: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The rows that teach: of each class its share, the first by id, and so any of them."""
-    if len(rows) <= most:
-        return rows
-    room = share_out(rows["label"], most / len(rows), LEAST)
-    return rows[rows.groupby("label").cumcount() < rows["label"].map(room)]
 
 
 def draw(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -110,7 +101,7 @@ def run(
     train_rows, rows = schemas.read(train, schemas.Split), schemas.read(test, schemas.Split)
     classes, texts = class_names(params.download.labels), rows["text"]
     settings = params.baseline
-    taught = choose_taught(train_rows, settings.rows)
+    taught = train_rows[take_first(train_rows["label"], settings.rows)]
     opened = Base.open(base, params.model, params.prompt, classes)
     with threadpool_limits(1):
         found = {

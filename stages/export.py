@@ -1,33 +1,28 @@
 """Merge the tuned model, and prove that the merged one says the same."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy.special import log_softmax
-from transformers import PreTrainedModel
 
 from reprotune.core import paths
-from reprotune.core.errors import InputError
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Export, Params
-from reprotune.core.printing import say
 from reprotune.core.runner import main
 from reprotune.core.space import require_space
 from reprotune.evaluation.calibration import rescale
 from reprotune.evaluation.figures import calibrate
-from reprotune.export.classifier import UnfitError, as_classifier
+from reprotune.export.classifier import choose_form
 from reprotune.export.decision import write_decision
 from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
-from reprotune.export.parity import ask_stock, require_same
+from reprotune.export.parity import ask_stock, compare, require, require_same
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
-from reprotune.models.encoders import Encoder, is_prompted
+from reprotune.models.encoders import is_prompted
 from reprotune.models.exported import (
     load_classifier,
     save_certainties,
@@ -39,68 +34,6 @@ from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
-
-
-def compare(
-    tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray, tolerance: float
-) -> records.Parity:
-    """Agreement of the predictions and change of the label's log-likelihood, in nats.
-
-    Both scores have shape (rows, classes), ``labels`` are column numbers. Two classes whose scores
-    by the tuned model are no further apart than ``tolerance`` are tied: either is its prediction.
-    """
-    rows = np.arange(len(labels))
-    said, now = tuned.argmax(1), merged.argmax(1)
-    tied = (said != now) & (tuned[rows, said] - tuned[rows, now] <= tolerance)
-    change = np.abs(tuned - merged)[rows, labels]
-    return records.Parity(
-        agreement=float(((said == now) | tied).mean()),
-        ties=int(tied.sum()),
-        log_likelihood_change=float(change.mean()),
-        log_likelihood_change_max=float(change.max()),
-    )
-
-
-def require(found: records.Parity, export: Export) -> None:
-    """Raise InputError if the merged model is further from the tuned one than allowed."""
-    if not found.agreement >= export.agreement:
-        raise InputError(
-            f"merged and tuned model agree on {found.agreement:.4f} of the test rows, "
-            f"export.agreement asks for {export.agreement}; try export.dtype float32"
-        )
-    if not found.log_likelihood_change <= export.log_likelihood_tolerance:
-        raise InputError(
-            f"merging changed the labels' log-likelihood by "
-            f"{found.log_likelihood_change:.5f}, "
-            f"more than export.log_likelihood_tolerance {export.log_likelihood_tolerance}; try "
-            "export.dtype float32"
-        )
-
-
-class Form(NamedTuple):
-    """What is exported: a model, how it is asked, and what became of the wish for a classifier."""
-
-    model: PreTrainedModel
-    encoder: Encoder
-    temperature: float = 1.0
-    kept_causal: str = ""
-
-
-def choose_form(
-    model: PreTrainedModel,
-    encoder: Encoder,
-    wanted: str,
-    temperature: float,
-    texts: Sequence[str],
-) -> Form:
-    """The classifier that is wanted of a causal model; itself, where that would not be exact."""
-    if not is_prompted(encoder) or wanted == "causal":
-        return Form(model, encoder)
-    try:
-        return Form(*as_classifier(model, encoder, temperature, texts), temperature)
-    except UnfitError as reason:
-        say(f"export.form classifier: kept causal, for {reason}", sys.stderr)
-        return Form(model, encoder, kept_causal=str(reason))
 
 
 def find_temperature(said: pd.DataFrame, held: pd.DataFrame, classes: Sequence[str]) -> float:

@@ -17,8 +17,8 @@ from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.io import round_figures
 from reprotune.robustness.edits import edit_rows
-from reprotune.tables.figures import round_figures
 from reprotune.tables.predictions import DECIMALS
 
 NOISE = 1e-5  # by which another CPU may compute a figure differently

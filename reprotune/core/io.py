@@ -92,3 +92,12 @@ def parse_json(raw: bytes | str) -> Any:
         return json.loads(raw)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def round_figures(value: Any) -> Any:
+    """The same with at most six decimals: what is noise is not shown as change."""
+    if isinstance(value, dict):
+        return {str(key): round_figures(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [round_figures(item) for item in value]
+    return round(float(value), 6) if isinstance(value, float) else value

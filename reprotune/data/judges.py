@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
 from reprotune.core.errors import InputError
+from reprotune.tables.classes import take_first
 from reprotune.text.tfidf import vectorizer
 
 WORDS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of C, for TF-IDF; tried from the first on
@@ -25,7 +26,6 @@ FEATURES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of C, for what a model hol
 COMPONENTS = 256  # of these features: all of them find hardly more, in five times the time
 LANDMARKS = 600  # rows to which each is likened, for a boundary that is no plane
 BLOCK = 8192  # rows of features in memory at once
-LEAST = 20  # rows that teach a class, if it has so many
 STEPS = 1000
 
 
@@ -68,14 +68,9 @@ def choose_taught(rows: pd.DataFrame, codes: np.ndarray, most: int) -> np.ndarra
 
     They are the first by rank, and of a rare class at least a few. ``rows`` has role and rank.
     """
-    able = np.flatnonzero((rows["role"] != "test").to_numpy())
-    if len(able) <= most:
-        return able
-    table = pd.DataFrame({"class": codes[able], "rank": rows["rank"].to_numpy()[able]})
-    order = table.sort_values("rank", kind="stable")
-    turn = order.groupby("class").cumcount().reindex(table.index)
-    room = (table["class"].value_counts() * most / len(able)).clip(lower=LEAST)
-    return np.asarray(able[(turn < table["class"].map(room)).to_numpy()])
+    able = pd.Series(codes)[(rows["role"] != "test").to_numpy()]
+    ranked = able.iloc[np.argsort(rows["rank"].to_numpy()[able.index], kind="stable")]
+    return np.sort(ranked.index[take_first(ranked, most)].to_numpy())
 
 
 def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:

@@ -18,7 +18,7 @@ from reprotune.evaluation.metrics import (
     score_subset,
 )
 from reprotune.tables import predictions
-from reprotune.tables.figures import Calibration
+from reprotune.tables.figures import Calibration, Threshold
 from reprotune.tables.metrics import (
     BaselineIntervals,
     Evaluation,
@@ -26,7 +26,6 @@ from reprotune.tables.metrics import (
     Reference,
     Subset,
     Summary,
-    Threshold,
 )
 
 

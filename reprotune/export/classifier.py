@@ -5,11 +5,12 @@ tokenizer. Both are exact, or it is refused.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from tokenizers import Tokenizer
@@ -20,6 +21,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from reprotune.core.printing import say
+from reprotune.models.encoders import Encoder, is_prompted
 from reprotune.models.exported import MARKED
 from reprotune.models.heads import TextEncoder, head_modules
 from reprotune.models.pinning import TASKS
@@ -34,6 +37,32 @@ CLOSE = 1e-4  # of logits in fp32
 
 class UnfitError(ValueError):
     """Why a causal model stays one."""
+
+
+class Form(NamedTuple):
+    """What is exported: a model, how it is asked, and what became of the wish for a classifier."""
+
+    model: PreTrainedModel
+    encoder: Encoder
+    temperature: float = 1.0
+    kept_causal: str = ""
+
+
+def choose_form(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    wanted: str,
+    temperature: float,
+    texts: Sequence[str],
+) -> Form:
+    """The classifier that is wanted of a causal model; itself, where that would not be exact."""
+    if not is_prompted(encoder) or wanted == "causal":
+        return Form(model, encoder)
+    try:
+        return Form(*as_classifier(model, encoder, temperature, texts), temperature)
+    except UnfitError as reason:
+        say(f"export.form classifier: kept causal, for {reason}", sys.stderr)
+        return Form(model, encoder, kept_causal=str(reason))
 
 
 def as_classifier(

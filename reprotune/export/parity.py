@@ -12,10 +12,46 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
+from reprotune.core.params import Export
 from reprotune.export import stock
+from reprotune.tables.metrics import Parity
 
 KEPT = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")  # without which some machines find no GPU
 TOLERANCE = 1e-5  # of probabilities, of the same weights in fp32
+
+
+def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray, tolerance: float) -> Parity:
+    """Agreement of the predictions and change of the label's log-likelihood, in nats.
+
+    Both scores have shape (rows, classes), ``labels`` are column numbers. Two classes whose scores
+    by the tuned model are no further apart than ``tolerance`` are tied: either is its prediction.
+    """
+    rows = np.arange(len(labels))
+    said, now = tuned.argmax(1), merged.argmax(1)
+    tied = (said != now) & (tuned[rows, said] - tuned[rows, now] <= tolerance)
+    change = np.abs(tuned - merged)[rows, labels]
+    return Parity(
+        agreement=float(((said == now) | tied).mean()),
+        ties=int(tied.sum()),
+        log_likelihood_change=float(change.mean()),
+        log_likelihood_change_max=float(change.max()),
+    )
+
+
+def require(found: Parity, export: Export) -> None:
+    """Raise InputError if the merged model is further from the tuned one than allowed."""
+    if not found.agreement >= export.agreement:
+        raise InputError(
+            f"merged and tuned model agree on {found.agreement:.4f} of the test rows, "
+            f"export.agreement asks for {export.agreement}; try export.dtype float32"
+        )
+    if not found.log_likelihood_change <= export.log_likelihood_tolerance:
+        raise InputError(
+            f"merging changed the labels' log-likelihood by "
+            f"{found.log_likelihood_change:.5f}, "
+            f"more than export.log_likelihood_tolerance {export.log_likelihood_tolerance}; try "
+            "export.dtype float32"
+        )
 
 
 def ask_stock(

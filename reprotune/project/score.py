@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.io import round_figures
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
@@ -29,7 +30,6 @@ from reprotune.project.terminal import put
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
-from reprotune.tables.figures import round_figures
 
 MANY = 30  # classes: more are not all shown
 UNTAUGHT = pd.DataFrame({"text": [], "label": []}, dtype="str")  # training rows that are not here

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+LEAST = 20  # rows that teach a class, if it has so many
 EVEN = 0.9  # share of the rows that as many of each class would keep
 
 
@@ -15,9 +16,20 @@ def class_names(labels: Mapping[str, str | None]) -> list[str]:
     return sorted({name for name in labels.values() if name is not None})
 
 
-def share_out(labels: pd.Series, share: float, least: int = 1) -> pd.Series:
-    """The rows of each class in so large a part of all rows, at least so many."""
-    return (labels.value_counts() * share).round().clip(lower=least).astype(int)
+def share_out(labels: pd.Series, share: float) -> pd.Series:
+    """The rows of each class in so large a part of all rows, at least one."""
+    return (labels.value_counts() * share).round().clip(lower=1).astype(int)
+
+
+def take_first(labels: pd.Series, most: int) -> pd.Series:
+    """Whether each row is among ``most`` that teach: of each class the first ones, by its share.
+
+    Of a rare class they are at least a few.
+    """
+    if len(labels) <= most:
+        return pd.Series(True, index=labels.index)
+    room = (labels.value_counts() * most / len(labels)).clip(lower=LEAST)
+    return labels.groupby(labels).cumcount() < labels.map(room)
 
 
 def is_uneven(counts: Iterable[int]) -> bool:

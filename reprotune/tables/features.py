@@ -35,9 +35,9 @@ def read(path: Path, rows: int) -> np.ndarray:
         InputError: the file is of other texts, or empty: made when nobody asked for features.
     """
     try:
-        table = np.load(path, mmap_mode="r")
+        table: np.ndarray = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
-        table = np.empty((0, 0))
-    if table.shape[0] != rows or table.ndim != 2:
+        table = np.empty(0)
+    if table.ndim != 2 or len(table) != rows:
         raise InputError(f"{path}: not the features of these {rows} rows; `dvc repro` makes them")
-    return np.asarray(table) if not isinstance(table, np.memmap) else table
+    return table

@@ -1,7 +1,5 @@
 """What every file of figures is made of."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 Interval = tuple[float, float]
@@ -28,10 +26,12 @@ class Calibration(Figures):
     after: Losses  # with this one
 
 
-def round_figures(value: Any) -> Any:
-    """The same with at most six decimals: what is noise is not shown as change."""
-    if isinstance(value, dict):
-        return {str(key): round_figures(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [round_figures(item) for item in value]
-    return round(float(value), 6) if isinstance(value, float) else value
+class Threshold(Figures):
+    """For two classes: where to cut, chosen on the validation rows by balanced accuracy."""
+
+    class_: str  # the one that is cut
+    value: float  # its least probability
+    accuracy: float  # on the test rows
+    balanced_accuracy: float  # on the test rows
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)

@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
-from reprotune.tables.figures import Calibration, Figures, Interval, OfClass, round_figures
+from reprotune.core.io import round_figures, whole_file
+from reprotune.tables.figures import Calibration, Figures, Interval, OfClass, Threshold
 from reprotune.tables.limits import Limits
 from reprotune.tables.reviewed import Reviewed
 
@@ -202,17 +202,6 @@ class Subset(Figures):
     accuracy: float  # on them
     interval: Intervals  # of it
     baselines: dict[str, float] | None = None  # accuracy of each on the same rows
-
-
-class Threshold(Figures):
-    """For two classes: where to cut, chosen on the validation rows by balanced accuracy."""
-
-    class_: str  # the one that is cut
-    value: float  # its least probability
-    accuracy: float  # on the test rows
-    balanced_accuracy: float  # on the test rows
-
-    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
 
 
 class BaselineIntervals(Figures):

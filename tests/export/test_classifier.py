@@ -19,12 +19,12 @@ from reprotune import Classifier
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.export.classifier import UnfitError, as_classifier
+from reprotune.export.classifier import UnfitError, as_classifier, choose_form
 from reprotune.export.parity import require_same
 from reprotune.models.exported import load_classifier, save_classifier, save_merged, seal
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.scores import score_texts
-from stages.export import choose_form, prove
+from stages.export import prove
 from tests import tiny
 
 WORDS = {name: f" {name}" for name in headlines.CLASSES}

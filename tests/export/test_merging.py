@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.export.merging import merge
+from reprotune.export.parity import compare, require
 from reprotune.models.adapters import prepare, save_tuned
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
@@ -18,7 +19,6 @@ from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
-from stages.export import compare, require
 
 
 @pytest.mark.parametrize(
