@@ -69,6 +69,8 @@ def choose_taught(rows: pd.DataFrame, codes: np.ndarray, most: int) -> np.ndarra
     They are the first by rank, and of a rare class at least a few. ``rows`` has role and rank.
     """
     able = pd.Series(codes)[(rows["role"] != "test").to_numpy()]
+    if len(able) <= most:
+        return able.index.to_numpy()
     ranked = able.iloc[np.argsort(rows["rank"].to_numpy()[able.index], kind="stable")]
     return np.sort(ranked.index[take_first(ranked, most)].to_numpy())
 
