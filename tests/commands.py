@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dvc.cli import main as dvc_main
 
-FLOWS = ["pipelines.reproduce", "pipelines.retrain", "pipelines.sweep"]
+FLOWS = [f"pipelines.{name}" for name in ("reproduce", "retrain", "sweep", "deploy")]
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(FLOWS)  # with the PYTHONPATH and PREFECT_API_URL of the first call
 SECONDS = 600  # that a flow may take: the machine may be busy

@@ -19,7 +19,7 @@ from reprotune.builtin import headlines
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import read_yaml
-from tests import server
+from tests import forked, server
 
 if TYPE_CHECKING:  # torch takes seconds, and many tests need none
     from reprotune.models.loading import Precision
@@ -81,6 +81,13 @@ def params() -> Params:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with server.served(tmp_path_factory.mktemp("prefect")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[str]:
+    """A PATH on which stages need not import torch anew."""
+    with forked.served() as folder:
+        yield os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 @pytest.fixture(scope="session")

@@ -54,13 +54,12 @@ def unrun(project: Path) -> Iterator[Path]:
     subprocess.run(["git", "checkout", "-q", "."], cwd=project, check=True)
 
 
-def reproduce(root: Path, *options: str) -> set[str]:
+def reproduce(root: Path, path: str, *options: str) -> set[str]:
     """Run `dvc repro` and return the stages that it ran."""
-    bin_folder = Path(sys.executable).parent
     result = subprocess.run(
-        [bin_folder / "dvc", "repro", *options],
+        [sys.executable, "-m", "dvc", "repro", *options],
         cwd=root,
-        env=os.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}", "PYTHONPATH": str(root)},
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
         check=False,
@@ -84,8 +83,8 @@ def follow(root: Path, begun: set[str]) -> set[str]:
     return begun
 
 
-def test_nothing_runs_when_nothing_changed(project: Path) -> None:
-    assert begin_with(project) == reproduce(project) == set()
+def test_nothing_runs_when_nothing_changed(project: Path, forking: str) -> None:
+    assert begin_with(project) == reproduce(project, forking) == set()
 
 
 def test_a_comment_in_the_parameters_runs_nothing(unrun: Path) -> None:
@@ -164,27 +163,29 @@ def test_a_row_of_a_source_file_runs_download_and_what_depends_on_it(unrun: Path
     assert follow(unrun, begun) == set(STAGES) - {"base_model"}
 
 
-def test_the_learning_rate_runs_train_evaluate_and_export(project: Path) -> None:
+def test_the_learning_rate_runs_train_evaluate_and_export(project: Path, forking: str) -> None:
     change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3"})
     begun = begin_with(project)
     assert begun == {"train"}
     ran = {"train", "predictions", "evaluate", "export"}
-    assert reproduce(project) == follow(project, begun) == ran
+    assert reproduce(project, forking) == follow(project, begun) == ran
 
 
-def test_going_back_to_parameters_that_were_run_trains_and_exports_nothing(project: Path) -> None:
+def test_going_back_to_parameters_that_were_run_trains_and_exports_nothing(
+    project: Path, forking: str
+) -> None:
     shown = subprocess.run(
         ["git", "show", "HEAD:dvc.lock"], cwd=project, capture_output=True, check=True
     )
     change(project / "params.yaml", {"learning_rate: 2e-3": "learning_rate: 1e-3"})
-    assert reproduce(project) == set()
+    assert reproduce(project, forking) == set()
     assert read_yaml(project / "dvc.lock") == load_yaml(
         shown.stdout, "HEAD"
     )  # DVC folds lines anew
     assert begin_with(project) == set(), "and every output is in its place"
 
 
-def test_forcing_runs_everything_and_gives_the_same_lock(project: Path) -> None:
+def test_forcing_runs_everything_and_gives_the_same_lock(project: Path, forking: str) -> None:
     before = (project / "dvc.lock").read_text()
-    assert reproduce(project, "--force") == set(STAGES)
+    assert reproduce(project, forking, "--force") == set(STAGES)
     assert (project / "dvc.lock").read_text() == before

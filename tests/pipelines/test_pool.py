@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 from pipelines.deploy import SILENT
 from reprotune.core import paths
 from reprotune.project import sweeps
+from tests.commands import dvc, flow
 from tests.project.test_sweeps import write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,10 +53,6 @@ def run(*command: str, at: Path = Path()) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=at, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout.strip()
-
-
-def dvc(*command: str) -> str:
-    return run(sys.executable, "-m", "dvc", *command)
 
 
 @pytest.fixture
@@ -132,17 +129,16 @@ def state(server: str, name: str) -> str:
 
 @pytest.mark.slow
 def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_server: str) -> None:
-    sweep = [sys.executable, "-m", "pipelines.sweep", "sweep.yaml", "--on", "trial/anywhere"]
-    refused = subprocess.run(sweep, capture_output=True, text=True, check=False)
+    sweep = ["pipelines.sweep", "sweep.yaml", "--on", "trial/anywhere"]
+    refused = flow(*sweep)
     assert refused.returncode == 1 and "git push first" in refused.stderr
     run("git", "push", "-q", "origin", "main")
     dvc("push", "-q")
     for _ in ("once", "and again"):
-        said = run(sys.executable, "-m", "pipelines.deploy")
+        said = flow("pipelines.deploy").stdout
         assert "trial/anywhere" in said and "automation: reprotune: crashed runs" in said
 
-    asked = [sys.executable, "-m", "pipelines.deploy", "--notify", "custom-webhook/nosuch"]
-    wrong = subprocess.run(asked, capture_output=True, text=True, check=False)
+    wrong = flow("pipelines.deploy", "--notify", "custom-webhook/nosuch")
     assert wrong.returncode == 1 and wrong.stderr.startswith(
         "deploy: --notify custom-webhook/nosuch"
     )
@@ -163,13 +159,13 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     assert state(prefect_server, "lost") == "RUNNING", "nobody has told the server"
 
     with worker(project.parent / "one"), worker(project.parent / "two"):
-        told = run(*sweep)
+        told = flow(*sweep).stdout
     for name in ("one", "two"):
         left = list((project.parent / name / ".reprotune/trials").iterdir())
         assert left and all(file.suffix == ".lock" for file in left), "it took part and tidied up"
     far = pd.read_csv(paths.SWEEPS / "sweep-trials.csv")
     best = sweeps.list_trials("sweep", sweeps.load_sweep(Path("sweep.yaml")))[3].name
-    assert told == f"best: {best}"
+    assert told == f"best: {best}\n"
     dvc("exp", "pull", "-q", "origin", best)
     dvc("exp", "apply", "-q", best)
     assert Path("model.txt").read_text() == "text 0.82"

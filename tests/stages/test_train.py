@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from reprotune.builtin import headlines
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.data.ids import add_ids
 from reprotune.project.summary import describe_finding
@@ -94,42 +95,38 @@ def test_the_rate_that_trials_chose_is_written_down_beside_them(
 
 
 @pytest.mark.slow
-def test_two_processes_see_the_same_rows_and_leave_one_set_of_outputs(
+def test_two_processes_choose_the_rate_of_one_and_leave_its_outputs(
     project: Path, params: Params
 ) -> None:
     still = params.train.lora.model_copy(update={"dropout": 0.0})  # drawn in each process
-    train.run(settings(params, {"lora": still}))
+    asked = {"lora": still, "learning_rate": "auto"}
+    train.run(settings(params, asked))
     one, curve = trained()
+    chosen = metrics.read(paths.TRAIN_METRICS, metrics.Train)
     shutil.rmtree(paths.TUNED)
-    settings(params, {"processes": 2, "lora": still})
+    settings(params, asked | {"processes": 2})
     done = run("-m", "stages.train")
     assert done.returncode == 0, done.stderr[-3000:]
     two, other = trained()
+    found = metrics.read(paths.TRAIN_METRICS, metrics.Train)
+    assert found.learning_rate == chosen.learning_rate
+    assert done.stdout.count("train.learning_rate ") == len(found.trials) >= 3
     assert set(json.loads(paths.RUN.read_text())) == {"train"}
+    assert not list(paths.CHECKPOINTS.glob("*"))
     np.testing.assert_allclose(other["train_loss"], curve["train_loss"], atol=2e-4)
     moved = max(np.abs(one[name]).max() for name in one)
     assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02 * moved
 
 
 @pytest.mark.slow
-def test_two_processes_choose_one_rate(project: Path, params: Params) -> None:
-    settings(params, {"processes": 2, "learning_rate": "auto", "epochs": 2})
-    done = run("-m", "stages.train")
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = metrics.read(paths.TRAIN_METRICS, metrics.Train)
-    assert done.stdout.count("train.learning_rate ") == len(found.trials) >= 3
-    trained()
-    assert not list(paths.CHECKPOINTS.glob("*"))
-
-
-@pytest.mark.slow
-def test_one_process_that_fails_ends_in_an_error(project: Path, params: Params) -> None:
-    settings(params, {"processes": 2, "keep": "best"})
+def test_one_process_that_fails_ends_in_an_error(
+    project: Path, params: Params, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = settings(params, {"processes": 2, "keep": "best"})
     schemas.write(pd.read_parquet(paths.VALIDATION)[:0], paths.VALIDATION, schemas.Split)
-    done = run("-m", "stages.train")
-    assert done.returncode == 1
-    assert "need validation rows" in done.stderr
-    assert "train: one of 2 processes failed" in done.stderr
+    with pytest.raises(InputError, match=r"^one of 2 processes failed"):
+        train.run(asked)
+    assert "need validation rows" in capfd.readouterr().err
     assert not paths.TUNED.exists()
 
 

@@ -1,0 +1,122 @@
+"""`python -m stages.NAME` and `reprotune` forked from a process that has their imports.
+
+Those take ten seconds of a processor each time. What runs is the code and the folder of whoever
+asks, in a process of its own; where a new interpreter is the point, a test starts one.
+"""
+
+import atexit
+import contextlib
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from tests.projects import ROOT
+
+NAMES = ("python", "reprotune")
+OURS = ("reprotune", "stages", "tests")  # imported anew, from the folder of who asks
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
+if name == "python":
+    if arguments[:1] != ["-m"] or not arguments[1].startswith("stages."):
+        os.execv({python!r}, [{python!r}, *arguments])
+    name, arguments = arguments[1], arguments[2:]
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
+    asked.connect({address!r})
+    job = json.dumps([name, arguments, os.getcwd(), dict(os.environ)]).encode()
+    socket.send_fds(asked, [job], [0, 1, 2])
+    os._exit(int(asked.recv(16)))
+"""
+
+
+@contextlib.contextmanager
+def served() -> Iterator[Path]:
+    """A folder for the PATH."""
+    with tempfile.TemporaryDirectory() as made:
+        folder, address = Path(made), f"{made}/asked"
+        for name in NAMES:
+            (folder / name).write_text(CLIENT.format(python=sys.executable, address=address))
+            (folder / name).chmod(0o755)
+        command = [sys.executable, "-m", "tests.forked", address]
+        with subprocess.Popen(command, cwd=ROOT) as server:
+            try:
+                while not Path(address).exists():
+                    assert server.poll() is None
+                    time.sleep(0.05)
+                yield folder
+            finally:
+                server.terminate()
+
+
+def serve(address: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        door.bind(f"{address}.new")
+        door.listen()
+        Path(f"{address}.new").rename(address)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+        while True:
+            asked, _ = door.accept()
+            with asked:
+                if not os.fork():
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    answer(asked)
+
+
+def answer(asked: socket.socket) -> None:
+    """Fork the job, and say its exit code."""
+    job, descriptors, *_ = socket.recv_fds(asked, 1 << 20, 3)
+    if child := os.fork():
+        asked.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        os._exit(0)
+    for place, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, place)
+    name, arguments, folder, environment = json.loads(job)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.environ.pop("DVC_STAGE", None)  # by which a stage looks for DVC among its parents
+    for module in [module for module in sys.modules if module.partition(".")[0] in OURS]:
+        del sys.modules[module]
+    sys.path[:0] = [folder]
+    sys.argv = [name, *arguments]
+    code: object = 0
+    try:
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    leave(code)
+
+
+def leave(code: object) -> NoReturn:
+    """End as ``sys.exit``, but leave the modules to the kernel: to take them down takes seconds."""
+    if not isinstance(code, int):
+        print(code, file=sys.stderr)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    from reprotune.core.arithmetic import fix_arithmetic
+
+    fix_arithmetic()  # as a stage does, before its imports
+    for stage in sorted(Path("stages").glob("[a-z]*.py")):
+        __import__(f"stages.{stage.stem}")
+    gc.collect()
+    gc.freeze()  # else each child would copy what the collector touches
+    serve(sys.argv[1])
