@@ -28,17 +28,17 @@ rebuild.choose_stages = lambda *_: ["roles"]
 cli.main(["verify", "--sample", "1"])
 """
 COMMANDS = {
-    "compare": ["-m", "reprotune", "compare", "HEAD~1", "HEAD"],
-    "doctor": ["-m", "reprotune", "doctor"],
-    "check": ["-m", "reprotune", "check", "--lock"],
-    "verify": ["-c", VERIFY],
-    "predict": ["-m", "reprotune", "predict", "Sales rose.", "--output", "said.csv"],
-    "init": ["-m", "reprotune", "init", "own.csv", "--text=text", "--label=label", "--minutes=0"],
+    "compare": ["reprotune", "compare", "HEAD~1", "HEAD"],
+    "doctor": ["reprotune", "doctor"],
+    "check": ["reprotune", "check", "--lock"],
+    "verify": [sys.executable, "-c", VERIFY],
+    "predict": ["reprotune", "predict", "Sales rose.", "--output", "said.csv"],
+    "init": ["reprotune", "init", "own.csv", "--text=text", "--label=label", "--minutes=0"],
 }
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def work(tmp_path_factory: pytest.TempPathFactory, forking: str) -> Iterator[Path]:
     """A project in which everything was done with secrets in the environment, and what was said."""
     folder = tmp_path_factory.mktemp("work")
     root = folder / "project"
@@ -46,6 +46,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, secret in SECRETS.items():
             patch.setenv(name, secret)
         patch.setenv("PYTHONPATH", f"{root}:{ROOT}")
+        patch.setenv("PATH", forking)
         rows = headlines.examples(rows=300, wrong=0.06, repeated=0.02, seed=1)
         made(root, rows, SMALL)
         run_stages(root, STAGES)
@@ -54,7 +55,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         change(root / "params.yaml", {"confidence: 0.95  ": "confidence: 0.9  "})
         with server.served(folder / "prefect") as address:
             patch.setenv("PREFECT_API_URL", address)
-            done = really("-m", "pipelines.reproduce")  # no fork: later ones would ask this server
+            # Not `flow`: later ones of this worker would ask this server.
+            done = really(sys.executable, "-m", "pipelines.reproduce")
         assert done.returncode == 0, done.stderr[-3000:]
         (folder / "flow.log").write_text(done.stdout + done.stderr)
         commit("another run")
@@ -66,8 +68,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def really(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+def really(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def commit(message: str) -> None:
