@@ -244,7 +244,8 @@ def problems(root: Path, stage: str) -> list[str]:
     report += [f"{stage}: package {name} is neither pinned nor allowed" for name in sorted(unknown)]
     if entry["cmd"] != f"python -m stages.{stage}":
         report.append(f"{stage}: its command is {entry['cmd']}")
-    for item in [*entry.get("outs", []), *entry["metrics"], *entry.get("plots", [])]:
+    made = [item for key in ("outs", "metrics", "plots") for item in entry.get(key, [])]
+    for item in made:
         name, options = next(iter(item.items())) if isinstance(item, dict) else (item, {})
         in_git = name.startswith(("metrics/", "reports/"))
         if in_git == options.get("cache", True):

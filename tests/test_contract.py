@@ -56,6 +56,12 @@ def test_no_two_stages_write_one_file() -> None:
     assert len(written) == len(set(written))
 
 
+def test_the_tables_of_dvc_show_the_summary_alone() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    shown = [name for stage in stages for name in contract.names(stage.get("metrics", []))]
+    assert shown == ["metrics/summary.json"]
+
+
 def test_every_parameter_is_read_by_a_stage() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     listed = {key for stage in stages for key in contract.parameters(stage)[0]}
