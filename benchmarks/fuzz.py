@@ -32,7 +32,8 @@ from reprotune.core import paths, restoring, supervision
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
-from reprotune.models.exported import CLASSIFIER, SEAL, check_seal, read_record
+from reprotune.core.seals import CLASSIFIER, SEAL, check_seal
+from reprotune.models.exported import read_record
 from reprotune.models.loading import WHOLE, load_model
 from reprotune.models.manifest import MANIFEST, Manifest
 from reprotune.models.pinning import Place, check_task, pin, resolve

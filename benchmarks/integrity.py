@@ -13,8 +13,8 @@ from dvc.repo import Repo
 from huggingface_hub import constants
 
 from reprotune.core import paths
+from reprotune.core.seals import hash_file
 from reprotune.models.manifest import Manifest, PinnedFile
-from reprotune.models.pinning import sha256
 from reprotune.project.integrity import check_bytes, list_kept
 
 OBJECTS = 10_000
@@ -36,7 +36,7 @@ def write(folder: Path, count: int, size: int = SIZE) -> None:
 def pin(kind: str, location: str, folder: Path) -> None:
     """A manifest of a base model in a folder, or in the Hub's cache."""
     files = [
-        PinnedFile(name=file.name, bytes=file.stat().st_size, sha256=sha256(file))
+        PinnedFile(name=file.name, bytes=file.stat().st_size, sha256=hash_file(file))
         for file in sorted(folder.iterdir())
     ]
     revision = REVISION if kind == "hub" else None

@@ -10,10 +10,11 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
+from reprotune.core.seals import check_seal
 from reprotune.core.supervision import is_written
 from reprotune.data.reading.cleaning import clean
 from reprotune.models.encoders import Encoder
-from reprotune.models.exported import check_seal, load_certainties, load_classifier
+from reprotune.models.exported import load_certainties, load_classifier
 from reprotune.scoring.scores import Tell, normalize, score_texts
 from reprotune.tables.predictions import DECIMALS
 

@@ -65,7 +65,7 @@ def run(
     schemas.check_labels(examples["label"], classes, source)
     expectations.require(examples, "raw", classes, params.expectations, source)
     schemas.write(examples, raw, schemas.Raw)
-    bad.write(found.bad, bad_rows)
+    bad.write(found.bad, bad_rows, params.guard_cells)
     length = float(examples["text"].str.len().median())
     figures = records.Download(
         rows=len(examples),

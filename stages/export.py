@@ -12,6 +12,7 @@ from reprotune.core import paths
 from reprotune.core.io import whole_folder
 from reprotune.core.params import Export, Params
 from reprotune.core.runner import main
+from reprotune.core.seals import seal
 from reprotune.core.space import require_space
 from reprotune.evaluation.calibration import rescale
 from reprotune.evaluation.figures import calibrate
@@ -28,7 +29,6 @@ from reprotune.models.exported import (
     save_certainties,
     save_classifier,
     save_merged,
-    seal,
 )
 from reprotune.scoring.scores import score_texts
 from reprotune.tables import metrics as records

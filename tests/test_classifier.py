@@ -17,8 +17,8 @@ import pytest
 
 import reprotune
 from reprotune import Classifier, InputError
+from reprotune.core.seals import CLASSIFIER, SEAL, seal
 from reprotune.core.supervision import RWLOCK
-from reprotune.models.exported import CLASSIFIER, SEAL, seal
 from tests import tiny
 
 TEXTS = ["Net sales rose.", "", "Costs, too, and by much more than in the year before."]

@@ -74,6 +74,14 @@ def test_check_accepts_the_builtin_parameters(folder: Path) -> None:
     assert reprotune(folder, "check").returncode == 0
 
 
+def test_check_says_what_a_killed_dvc_left_in_the_way_of_the_next(folder: Path) -> None:
+    (folder / ".dvc/tmp").mkdir(parents=True)
+    (folder / ".dvc/tmp/rwlock").touch()
+    said = reprotune(folder, "check")
+    assert said.returncode == 1
+    assert ".dvc/tmp/rwlock is damaged, as a killed dvc leaves it" in said.stderr
+
+
 def test_check_names_a_misspelt_parameter_without_a_traceback(folder: Path) -> None:
     file = folder / "params.yaml"
     file.write_text(file.read_text().replace("epochs:", "epoch:"))

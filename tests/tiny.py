@@ -28,7 +28,8 @@ from transformers import (
 
 from reprotune.builtin import headlines, news
 from reprotune.builtin.pretraining import ModelSettings, build_model, train_tokenizer
-from reprotune.models.exported import save_classifier, save_merged, seal
+from reprotune.core.seals import seal
+from reprotune.models.exported import save_classifier, save_merged
 from reprotune.models.prompts import PromptEncoder
 
 SETTINGS = ModelSettings(hidden_size=64, intermediate_size=128, layers=2, heads=1, context=256)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
+
 SUPERVISED = (sys.executable, "-m", "reprotune.core.supervision")  # before a command
 PARENT = "REPROTUNE_PARENT"  # of the environment: the process that must be above this one
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -65,6 +68,20 @@ def read_running() -> set[int]:
         return {entry["pid"] for entry in find_holders(json.loads(RWLOCK.read_bytes()))}
     except (OSError, ValueError, RecursionError):  # none, or damaged: DVC says so
         return set()
+
+
+def require_readable() -> None:
+    """Raise InputError if DVC cannot read who runs something here, as after a kill while it wrote.
+
+    DVC then runs nothing, until somebody who sees that no other does removes the file.
+    """
+    try:
+        if RWLOCK.is_file() and not isinstance(parse_json(RWLOCK.read_bytes()), dict):
+            raise ValueError("it is no object")
+    except ValueError:
+        raise InputError(
+            f"{RWLOCK} is damaged, as a killed dvc leaves it; if no dvc is running here, remove it"
+        ) from None
 
 
 def is_written(path: Path) -> bool:

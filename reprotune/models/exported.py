@@ -13,16 +13,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.seals import CLASSIFIER
 from reprotune.models.encoders import ENCODERS, Encoder
 from reprotune.models.heads import TextEncoder
 from reprotune.models.loading import WHOLE, load_model
-from reprotune.models.pinning import sha256
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 
-CLASSIFIER = "reprotune.json"
 CERTAINTIES = "certainties.csv"
-SEAL = "sha256.json"
 MARKED = {"special": True}
 
 
@@ -68,36 +66,6 @@ def update_json(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) 
     values = json.loads(file.read_text(encoding="utf-8"))
     text = json.dumps(values | change(values), indent=2, ensure_ascii=False) + "\n"
     file.write_text(text, encoding="utf-8")
-
-
-def seal(folder: Path) -> None:
-    """Note the hash of every file, once all are written."""
-    found = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-    (folder / SEAL).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-def check_seal(folder: Path) -> None:
-    """Read every file that was exported, about two seconds a GiB; others beside them do not count.
-
-    Raises:
-        InputError: there is no seal, or a file is missing or another one.
-    """
-    try:
-        noted = parse_json((folder / SEAL).read_bytes())
-        if not isinstance(noted, dict) or CLASSIFIER not in noted:
-            raise ValueError("it names other files")
-    except (OSError, ValueError):
-        raise InputError(
-            f"{folder}: no exported model here whose files were noted in {SEAL}; `dvc repro` makes "
-            "one"
-        ) from None
-    for name, known in noted.items():
-        file = folder / Path(name).name
-        if not file.is_file() or sha256(file) != known:
-            raise InputError(
-                f"{file}: not the file that was exported; remove it, then dvc checkout {folder}, "
-                "or copy the folder again"
-            )
 
 
 def load_classifier(folder: Path) -> tuple[PreTrainedModel, Encoder]:

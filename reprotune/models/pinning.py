@@ -1,8 +1,8 @@
 """Resolve, check and pin a base model, without loading it."""
 
-import hashlib
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal, NamedTuple
@@ -16,6 +16,7 @@ from transformers.models.auto.modeling_auto import (
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.seals import hash_file
 from reprotune.models.manifest import Manifest, PinnedFile
 from reprotune.sources import hub
 from reprotune.sources.hub import Repository
@@ -30,7 +31,8 @@ SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQu
 TEMPLATES = "additional_chat_templates/*.jinja"  # which transformers reads, too
 OLD = "pytorch_model.bin"
 OLD_WEIGHTS = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
-BLOCK = 1 << 20
+LAYERS = re.compile("layers?$")  # how the names of their counts end
+MOST_LAYERS = 1000  # all are built before a weight is looked for
 # What torch and safetensors raise of files that are not what their names say.
 BROKEN: tuple[type[Exception], ...] = (
     *(OSError, EOFError, RuntimeError, ValueError, AttributeError),
@@ -99,14 +101,6 @@ def needed(repository: Repository) -> list[hub.Entry]:
     return [entry for entry in entries if entry.name in wanted]
 
 
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def parameter_count(path: Path) -> int:
     """Number of weights in a file, from its header if it is a safetensors file."""
     try:
@@ -169,6 +163,12 @@ def read_config(path: Path) -> Config:
             f"{path / 'config.json'}: {known}, and transformers has no text classifier for that "
             "without code of the model's own, which is not run; save another model there"
         )
+    for name, count in find_counts(config):
+        if count > MOST_LAYERS:
+            raise InputError(
+                f"{path / 'config.json'}: {name} is {str(count)[:100]}, and a model has at most "
+                f"{MOST_LAYERS:,} layers; fetch it or save the model again"
+            )
     saved = config.get("architectures") or []
     if not isinstance(saved, list) or not all(isinstance(name, str) for name in saved):
         raise InputError(
@@ -176,6 +176,15 @@ def read_config(path: Path) -> Config:
             "model again"
         )
     return Config(kind, saved[0] if saved else "unknown")
+
+
+def find_counts(values: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """The numbers of layers that a configuration names."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from find_counts(value)
+        elif isinstance(value, int | float) and LAYERS.search(name):
+            yield name, value
 
 
 def tasks(config: Config) -> list[str]:
@@ -200,7 +209,7 @@ def check_task(path: Path, task: str) -> None:
 
 def describe(file: Path, folder: Path) -> PinnedFile:
     name = file.relative_to(folder).as_posix()
-    return PinnedFile(name=name, bytes=file.stat().st_size, sha256=sha256(file))
+    return PinnedFile(name=name, bytes=file.stat().st_size, sha256=hash_file(file))
 
 
 def pin(path: Path, place: Place) -> Manifest:

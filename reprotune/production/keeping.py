@@ -11,12 +11,12 @@ from reprotune.comparison.lock import read_stages
 from reprotune.comparison.revision import Revision, read_revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import parse_json, whole_folder
+from reprotune.core.io import whole_folder
+from reprotune.core.seals import CLASSIFIER, check_seal, hash_file
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.production.history import History
 
 KEPT = paths.WORK / "models"  # by their hashes
-SEAL = "sha256.json"  # of models.exported
 FOLDER = ".dir"  # what DVC's hash of a folder ends with
 
 
@@ -85,30 +85,7 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
             f"{name}: what DVC has of {path} is not what was exported (it has {found}, dvc.lock "
             f"says {known}): files are missing or damaged; nothing was changed"
         )
-    check_seal(name, target)
-
-
-def check_seal(name: str, folder: Path) -> None:
-    """As ``models.exported`` checks what it has exported, without the seconds that torch takes.
-
-    Raises:
-        InputError: a file is not the one that was exported.
-    """
-    try:
-        noted = dict(parse_json((folder / SEAL).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        raise InputError(
-            f"{name}: its model has no {SEAL}, so it is of an earlier reprotune or no model"
-        ) from None
-    for file, known in noted.items():
-        place = folder / Path(file).name
-        if not place.is_file() or hash_file(place, "sha256") != known:
-            raise InputError(f"{name}: {file} is not the file that {SEAL} of its model names")
-
-
-def hash_file(file: Path, kind: str) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, kind).hexdigest()
+    check_seal(target, f"{name}: {path}")
 
 
 def tell_cause(said: str) -> str:
@@ -119,7 +96,7 @@ def tell_cause(said: str) -> str:
 
 def keep(history: History, name: str, path: str) -> Path:
     """The folder of an exported model: as it is named, or that of a version, kept by its hash."""
-    if (Path(name) / "reprotune.json").is_file():
+    if (Path(name) / CLASSIFIER).is_file():
         return Path(name)
     commit = find_commit(history, name)
     known = find_hash(name, commit, path)

@@ -9,6 +9,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.core.rooms import explain_rooms, find_other_rooms
+from reprotune.core.supervision import require_readable
 
 IN_ORDER = (
     "dvc.lock belongs to these parameters, this code and these sources; the figures follow from "
@@ -35,11 +36,12 @@ def check_packages() -> Check:
     """The parameters, and the installed packages against the pinned ones.
 
     Raises:
-        InputError: a parameter is wrong.
+        InputError: a parameter is wrong, or a killed DVC left something in the way of the next.
     """
     from reprotune.project import pins
 
     load_params()
+    require_readable()
     wrong = pins.differences()
     if other := find_other_rooms():
         told = explain_rooms(other)

@@ -19,12 +19,11 @@ from rich.table import Table
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import parse_json
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.core.rooms import explain_rooms, find_other_rooms
-from reprotune.core.supervision import find_holders
+from reprotune.core.supervision import RWLOCK, read_running, require_readable
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
 from reprotune.project.machine import time_product
@@ -122,14 +121,12 @@ def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
         whole = False
     if not whole:
         return Finding(STOP, "dvc", f"{lock} is damaged; git checkout -- {lock}")
-    held = root / "tmp/rwlock"
     try:
-        holders = parse_json(held.read_bytes() or b"{}") if held.is_file() else {}
-    except ValueError:
-        return Finding(STOP, "dvc", f"{held} is damaged; if no dvc is running, remove it")
-    numbers = {entry["pid"] for entry in find_holders(holders)}
-    if running := sorted(n for n in numbers if psutil.pid_exists(n)):
-        return Finding(STOP, "dvc", f"process {running[0]} holds {held}; wait for it, or remove "
+        require_readable()
+    except InputError as error:
+        return Finding(STOP, "dvc", str(error))
+    if running := sorted(n for n in read_running() if psutil.pid_exists(n)):
+        return Finding(STOP, "dvc", f"process {running[0]} holds {RWLOCK}; wait for it, or remove "
                        "the file if that is no dvc")  # fmt: skip
     return Finding(OK, "dvc", "repository and lock are whole, nothing else runs")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import reprotune
 from reprotune.core import paths
-from reprotune.production.keeping import hash_file
+from reprotune.core.seals import hash_file
 from reprotune.project.pins import list_locked
 from reprotune.publishing.card import find_intervals, list_data
 from reprotune.publishing.facts import PACKAGES, Facts
@@ -179,7 +179,7 @@ def list_packages() -> list[Json]:
 
 
 def hashed(file: Path) -> Json:
-    return {"hashes": [{"alg": "SHA-256", "content": hash_file(file, "sha256")}]}
+    return {"hashes": [{"alg": "SHA-256", "content": hash_file(file)}]}
 
 
 def with_license(component: Json, name: str | None) -> Json:

@@ -12,8 +12,9 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.seals import check_seal, hash_file
 from reprotune.models.manifest import Manifest
-from reprotune.production.keeping import check_seal, hash_file, hash_folder
+from reprotune.production.keeping import hash_folder
 from reprotune.project.checks import check_lock
 from reprotune.sources.hub import Repository, describe
 from reprotune.tables import metrics
@@ -69,7 +70,7 @@ class Facts:
             split=metrics.read(paths.SPLIT_METRICS, metrics.Split),
             predictions=metrics.read(paths.PREDICTIONS_METRICS, metrics.Predictions),
             commit=git("rev-parse", "HEAD").strip(),
-            lock=hash_file(LOCK, "sha256"),
+            lock=hash_file(LOCK),
             folder=hash_folder(paths.MERGED),
             hashes={one.path: str(one.md5) for one in files},
             pins=read_pins(here),
@@ -103,7 +104,7 @@ def require_committed() -> None:
     folder = paths.MERGED
     if not folder.is_dir():
         raise InputError(f"{folder}: no exported model here; dvc pull {folder}, or dvc repro")
-    check_seal(str(folder), folder)
+    check_seal(folder)
     outs = [out for stage in read_stages(Revision(WORKSPACE, None)).values() for out in stage.outs]
     if not any(out.path == folder.as_posix() and out.md5 == hash_folder(folder) for out in outs):
         raise InputError(

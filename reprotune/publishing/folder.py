@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reprotune.core import paths
 from reprotune.core.io import whole_folder
-from reprotune.models.exported import SEAL, seal
+from reprotune.core.seals import SEAL, seal
 from reprotune.publishing.bom import write_bom
 from reprotune.publishing.card import make_card
 from reprotune.publishing.facts import Facts

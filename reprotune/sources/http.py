@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from reprotune.core.errors import InputError
+from reprotune.core.seals import hash_file
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two parts of the answer
 ATTEMPTS = 3
@@ -71,11 +72,6 @@ def hash_current(url: str) -> str:
         for block in answer.iter_content(BLOCK):
             value.update(block)
     return value.hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_address(url: str) -> None:

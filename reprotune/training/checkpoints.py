@@ -1,6 +1,5 @@
 """Checkpoints from which a killed training goes on, and ends in the same bytes."""
 
-import hashlib
 import json
 import shutil
 import time
@@ -13,6 +12,7 @@ from accelerate.utils import broadcast
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from reprotune.core.io import parse_json, sync, whole_file
+from reprotune.core.seals import hash_file
 
 SECONDS = 300.0  # between two checkpoints, at least
 KEPT = 2  # the last one may be half-written when the plug is pulled
@@ -60,7 +60,7 @@ def locate(args: TrainingArguments, state: TrainerState) -> Path:
 
 def hashes(folder: Path) -> dict[str, str]:
     files = sorted(file for file in folder.iterdir() if file.name != SEAL)
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {file.name: hash_file(file) for file in files}
 
 
 def seal(folder: Path) -> None:

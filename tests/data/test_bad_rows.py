@@ -120,9 +120,12 @@ def test_a_cell_that_nobody_asked_for_may_be_damaged(read: Any) -> None:
 
 def test_the_file_of_bad_rows_holds_no_damage_itself(tmp_path: Path) -> None:
     row = bad_rows.BadRow("a.csv", 3, "broken line: x", 'a\0\udce9"\r\n' + "long " * 1000)
-    bad_rows.write([row], tmp_path / "bad.csv")
+    bad_rows.write(
+        [row, row._replace(content="=1+1"), row._replace(file="@a.csv")], tmp_path / "bad.csv", True
+    )
     with (tmp_path / "bad.csv").open(encoding="utf-8", newline="") as file:
-        (found,) = csv.DictReader(file)
+        found, formula, named = csv.DictReader(file)
+    assert formula["content"] == "'=1+1" and named["file"] == "'@a.csv"
     assert found["file"] == "a.csv" and found["row"] == "3"
     assert found["content"].startswith('a\\x00\\udce9"\\r\\nlong') and len(found["content"]) < 1100
 

@@ -19,9 +19,10 @@ from reprotune import Classifier
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.seals import seal
 from reprotune.export.classifier import UnfitError, as_classifier, choose_form
 from reprotune.export.parity import require_same
-from reprotune.models.exported import load_classifier, save_classifier, save_merged, seal
+from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.scores import score_texts
 from stages.export import prove

@@ -83,6 +83,8 @@ def test_a_task_that_the_model_cannot_do_is_refused(
     [
         ("config.json", '{"model_type": ["llama"]}'),
         ("config.json", '{"model_type": "llama", "architectures": 3}'),
+        ("config.json", '{"model_type": "llama", "num_hidden_layers": 2147483648}'),
+        ("config.json", '{"model_type": "llama", "text_config": {"n_layer": 1e308}}'),
         ("config.json", '{"model_type": "llama", "architectures": [3]}'),
         ("config.json", '{"a": ' * 5000 + "1" + "}" * 5000),
         ("config.json", '{"model_type": ' + "9" * 5000 + "}"),

@@ -29,7 +29,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An exported model, and one that answers in another way: other weights of the last layer."""
     import torch
 
-    from reprotune.models.exported import SEAL, load_classifier, seal
+    from reprotune.core.seals import SEAL, seal
+    from reprotune.models.exported import load_classifier
 
     folder = tmp_path_factory.mktemp("models")
     tiny.export(folder / "old")

@@ -11,8 +11,8 @@ from reprotune import cli
 from reprotune.comparison.revision import read_revision
 from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
 from reprotune.core import paths
+from reprotune.core.seals import hash_file
 from reprotune.models.manifest import Manifest, PinnedFile
-from reprotune.models.pinning import sha256
 from reprotune.project.integrity import check_bytes, list_kept, read_folder
 from reprotune.tables import metrics
 from tests.commands import dvc
@@ -29,7 +29,7 @@ def project(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     weights = Path("models/source/tiny/model.safetensors")
     weights.parent.mkdir(parents=True)
     weights.write_bytes(bytes(1000))
-    pinned = PinnedFile(name=weights.name, bytes=1000, sha256=sha256(weights))
+    pinned = PinnedFile(name=weights.name, bytes=1000, sha256=hash_file(weights))
     manifest = Manifest(
         kind="path",
         location=weights.parent.as_posix(),

@@ -10,7 +10,7 @@ import huggingface_hub.constants
 import pytest
 
 from reprotune import cli
-from reprotune.production.keeping import check_seal
+from reprotune.core.seals import check_seal
 from tests import hub
 from tests.hub import TOKEN, Hub
 from tests.hub_writing import Store, WritingHandler
@@ -77,7 +77,7 @@ def test_what_is_on_the_hub_is_the_published_folder(push: Push, stand_in: Hub) -
     there = repo.commits[repo.branches["main"]]
     assert repo.private
     assert there == {file.name: file.read_bytes() for file in PUBLISHED.iterdir()}
-    check_seal("published", PUBLISHED)
+    check_seal(PUBLISHED)
     export("other weights " * 1000)
     push()
     there = repo.commits[repo.branches["main"]]
@@ -148,7 +148,7 @@ def test_what_the_commit_does_not_stand_for_is_refused(push: Push) -> None:
     kept = weights.read_bytes()
     weights.unlink()
     weights.write_bytes(b"X" + kept[1:])
-    assert "is not the file" in push("--dry-run")
+    assert "not the file that was exported" in push("--dry-run")
     weights.write_bytes(kept)
     (MERGED / "added.json").write_text("{}")
     assert "not the folder that dvc.lock names" in push("--dry-run")

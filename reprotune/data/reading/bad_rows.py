@@ -1,6 +1,5 @@
 """Rows that cannot be used: set aside with a reason, up to a share of all rows."""
 
-import csv
 import json
 import math
 import re
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file
+from reprotune.tables import cells
 
 SHOWN = 10
 LONGEST = 1000  # characters of a row in messages and files; the source has the whole
@@ -99,10 +98,10 @@ def find_faults(rows: pd.DataFrame, labels: Mapping[str, str | None]) -> pd.Seri
 def collect(rows: pd.DataFrame, faults: pd.Series, file: str) -> list[BadRow]:
     """The rows with a fault; the index of ``rows`` is their place in the file."""
     found = faults.dropna()
-    cells = rows.loc[found.index, ["text", "label"]].to_dict("records")
+    content = rows.loc[found.index, ["text", "label"]].to_dict("records")
     return [
         BadRow(file, place + 1, reason, json.dumps(cell, ensure_ascii=False, default=str))
-        for place, reason, cell in zip(found.index.to_list(), found, cells, strict=True)
+        for place, reason, cell in zip(found.index.to_list(), found, content, strict=True)
     ]
 
 
@@ -145,9 +144,7 @@ def show(content: str) -> str:
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
-def write(bad: Iterable[BadRow], path: Path) -> None:
+def write(bad: Iterable[BadRow], path: Path, guarded: bool) -> None:
     """Write the bad rows as CSV, whole or not at all; a header alone if there are none."""
-    with whole_file(path) as partial_file, partial_file.open("w", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(BadRow._fields)
-        out.writerows((row.file, row.row, row.reason, show(row.content)) for row in bad)
+    shown = [row._replace(content=show(row.content)) for row in bad]
+    cells.write(pd.DataFrame(shown, columns=list(BadRow._fields)), path, guarded)

@@ -1,0 +1,49 @@
+"""The file in an exported folder that notes the hash of every other one."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
+
+CLASSIFIER = "reprotune.json"  # how the model is asked
+SEAL = "sha256.json"
+
+
+def hash_file(file: Path, kind: str = "sha256") -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, kind).hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Note the hash of every file, once all are written."""
+    found = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
+    (folder / SEAL).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def check_seal(folder: Path, name: str = "") -> None:
+    """Read every file that was exported, about two seconds a GiB; others beside them do not count.
+
+    ``name`` is what the folder is called in messages, if not by its path.
+
+    Raises:
+        InputError: there is no seal, or a file is missing or another one.
+    """
+    shown = name or folder
+    try:
+        noted = parse_json((folder / SEAL).read_bytes())
+        if not isinstance(noted, dict) or CLASSIFIER not in noted:
+            raise ValueError("it names other files")
+    except (OSError, ValueError):
+        raise InputError(
+            f"{shown}: no exported model here whose files were noted in {SEAL}; `dvc repro` makes "
+            "one"
+        ) from None
+    for part, known in noted.items():
+        file = folder / Path(part).name
+        if not file.is_file() or hash_file(file) != known:
+            raise InputError(
+                f"{shown}/{file.name}: not the file that was exported; remove it, then dvc "
+                f"checkout {shown}, or copy the folder again"
+            )
