@@ -18,6 +18,7 @@ from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version, taking
 from reprotune.project.wanted import Wanted
 from reprotune.publishing.command import push
+from reprotune.publishing.forms import onnx
 from reprotune.review.command import review
 from reprotune.scaffold.command import new, upgrade
 from reprotune.serving.command import evaluate_served, serve
@@ -216,6 +217,7 @@ app.command()(rollback)
 app.command()(shadow)
 app.command()(drift)
 app.command()(push)
+app.command()(onnx)
 for name, told in flows.FLOWS.items():
     app.command(
         name,

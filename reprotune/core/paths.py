@@ -27,6 +27,7 @@ BASE = Path("models/base")
 TUNED = Path("models/tuned")
 MERGED = Path("models/merged")
 PUBLISHED = Path("models/published")
+ONNX = Path("models/onnx")
 
 BASELINE_PREDICTIONS = Path("reports/predictions/baseline.csv")
 PREDICTIONS = Path("reports/predictions/evaluate.csv")

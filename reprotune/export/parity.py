@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,17 +65,27 @@ def ask_stock(
     Raises:
         InputError: it fails there.
     """
+    given = {"folder": str(folder.resolve()), "texts": list(texts), "batch_size": batch_size}
+    try:
+        answers = ask_afresh(Path(stock.__file__), given)
+    except InputError as reason:
+        raise InputError(
+            f'a stock pipeline("text-classification") fails with the exported model: {reason}'
+        ) from None
+    return pd.DataFrame(answers)[list(classes)].to_numpy()
+
+
+def ask_afresh(script: Path, given: dict[str, Any]) -> Any:
+    """What a script answers, in a fresh process whose environment is bare.
+
+    Raises:
+        InputError: it fails; the last line that it said.
+    """
     with TemporaryDirectory() as work:
         answers = Path(work) / "answers.json"
-        asked = {
-            "folder": str(folder.resolve()),
-            "texts": list(texts),
-            "batch_size": batch_size,
-            "answers": str(answers),
-        }
         done = subprocess.run(
-            [sys.executable, "-I", stock.__file__],
-            input=json.dumps(asked),
+            [sys.executable, "-I", str(script)],
+            input=json.dumps(given | {"answers": str(answers)}),
             env={name: os.environ[name] for name in KEPT if name in os.environ},
             cwd=work,
             capture_output=True,
@@ -84,10 +95,8 @@ def ask_stock(
         )
         if done.returncode:
             told = done.stderr.strip().splitlines()[-1:] or ["it was killed"]
-            raise InputError(
-                f'a stock pipeline("text-classification") fails with the exported model: {told[0]}'
-            )
-        return pd.DataFrame(json.loads(answers.read_bytes()))[list(classes)].to_numpy()
+            raise InputError(told[0])
+        return json.loads(answers.read_bytes())
 
 
 def require_same(ours: np.ndarray, theirs: np.ndarray) -> float:
