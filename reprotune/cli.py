@@ -17,7 +17,7 @@ from reprotune.project import flows
 from reprotune.project.asking import predict, score
 from reprotune.project.options import AsJson, repeat_options, show_version, taking
 from reprotune.project.wanted import Wanted
-from reprotune.publishing.command import push
+from reprotune.publishing.command import push, sign
 from reprotune.publishing.forms import onnx
 from reprotune.review.command import review
 from reprotune.scaffold.command import new, upgrade
@@ -218,6 +218,7 @@ app.command()(shadow)
 app.command()(drift)
 app.command()(push)
 app.command()(onnx)
+app.command()(sign)
 for name, told in flows.FLOWS.items():
     app.command(
         name,

@@ -145,7 +145,7 @@ def test_wrong_usage_ends_with_2_and_a_line(here: Here, arguments: list[str]) ->
 def test_every_help_fits_a_terminal_and_has_no_markup(tmp_path: Path, here: Here) -> None:
     top = reprotune(tmp_path, "--help").stdout
     commands = re.findall(r"^  ([\w-]+)  ", top.partition("Commands:")[2], re.MULTILINE)
-    assert len(commands) == 27
+    assert len(commands) == 28
     flows = {"reproduce", "retrain", "deploy"}  # which Prefect's imports make slow to ask
     for text in [top, *(here(command, "--help").stdout for command in {*commands} - flows)]:
         assert text and "`" not in text and "..." not in text.partition("Commands:")[2]

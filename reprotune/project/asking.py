@@ -10,6 +10,9 @@ from reprotune.core import paths
 from reprotune.project.options import AsJson, taking
 
 Model = Annotated[Path, Option(help="Folder of an exported model.")]
+Verify = Annotated[
+    Path | None, Option(metavar="KEY", help="Refuse what this public key's owner did not sign.")
+]
 BatchSize = Annotated[int, Option(min=1, help="Texts that are scored at once.")]
 
 
@@ -35,6 +38,7 @@ class Wanted:
     abstain: Annotated[
         float | None, Option(metavar="ACCURACY", help="Answer only what is proven to reach it.")
     ] = None
+    verify: Verify = None
     guard_cells: Annotated[
         bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
     ] = True

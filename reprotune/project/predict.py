@@ -23,6 +23,7 @@ from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.asking import Wanted
 from reprotune.project.incoming import Incoming
 from reprotune.project.labelling import Labeller, Text
+from reprotune.project.signing import verify
 from reprotune.project.terminal import show
 
 if TYPE_CHECKING:  # whose import takes seconds
@@ -136,7 +137,7 @@ def open_input(wanted: Wanted) -> Iterator[Path]:
 
 def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
     """Write the rows with the model's answers, and say which have none."""
-    classifier = load(wanted.model)
+    classifier = load(wanted.model, wanted.verify)
     threshold = classifier.find_threshold(wanted.abstain)
     schema = labelling.extend(given.schema, classifier.classes)
     report = labelling.Report()
@@ -154,16 +155,23 @@ def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
 
 def show_answers(texts: Sequence[str], wanted: Wanted) -> None:
     """Label the texts of a command line as a table for people."""
-    classifier = load(wanted.model)
+    classifier = load(wanted.model, wanted.verify)
     part = [labelling.find_text(row, "text") for row in incoming.take(texts).read()]
     threshold = classifier.find_threshold(wanted.abstain)
     table = pd.DataFrame(labelling.answer(part, classifier, wanted.batch_size, None, threshold))
     show(table if table[labelling.PROBLEM].any() else table.drop(columns=labelling.PROBLEM))
 
 
-def load(model: Path) -> "Classifier":
+def load(model: Path, key: Path | None = None) -> "Classifier":
+    """An exported model; with a public key, if its owner has signed it.
+
+    Raises:
+        InputError: it is not there, or not what was signed.
+    """
     if not model.is_dir():  # said at once: the import below takes seconds
         raise InputError(f"{model}: no exported model here; `dvc repro` makes one")
+    if key:
+        verify(model, key)
     from reprotune.classifier import Classifier
 
     return Classifier.load(model)

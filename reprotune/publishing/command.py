@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
+from reprotune.core import paths
 from reprotune.core.printing import say
 from reprotune.project.options import AsJson, taking
 
@@ -22,6 +24,9 @@ class Wanted:
     dry_run: Annotated[bool, Option("--dry-run", help="Only make the folder and list it.")] = False
     license: Annotated[str | None, Option(help="Of the model.  [its base model's]")] = None
     language: Annotated[str | None, Option(help="Such as en.  [its base model's]")] = None
+    sign: Annotated[Path | None, Option(metavar="KEY", help="Sign it with this private key.")] = (
+        None
+    )
     as_json: AsJson = False
 
 
@@ -40,7 +45,7 @@ def push(wanted: Wanted) -> None:
     require_committed()
     languages = [wanted.language] if wanted.language else None
     facts = Facts.read(wanted.repository, wanted.license, languages)
-    folder = make_folder(facts)
+    folder = make_folder(facts, wanted.sign)
     sizes = list_sizes(folder)
     done = None
     if not wanted.dry_run:
@@ -66,3 +71,19 @@ def push(wanted: Wanted) -> None:
         say(f"sent: {place}: {done.pr_url or done.commit_url}")
     else:
         say(f"nothing was sent; it would be {place}")
+
+
+def sign(
+    key: Annotated[Path, Argument(help="Private key of an elliptic curve, PEM.")],
+    model: Annotated[Path, Option(help="Folder of an exported model.")] = paths.MERGED,
+) -> None:
+    """Sign the exported model with a key of your own.
+
+    The signature is beside the folder, as FOLDER.sig; predict --verify and serve --verify check it.
+    A password of the key is taken from REPROTUNE_KEY_PASSWORD.
+    """
+    from reprotune.project.signing import place_signature, sign
+
+    signature = place_signature(model)
+    sign(model, key, signature)
+    say(f"{signature}: the signature of {model}; whoever has the public key can verify it")

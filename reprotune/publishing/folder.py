@@ -7,6 +7,7 @@ from pathlib import Path
 from reprotune.core import paths
 from reprotune.core.io import whole_folder
 from reprotune.core.seals import SEAL, seal
+from reprotune.project.signing import INSIDE, sign
 from reprotune.publishing.bom import write_bom
 from reprotune.publishing.card import make_card
 from reprotune.publishing.facts import Facts
@@ -15,8 +16,8 @@ CARD = "README.md"
 OWN = (CARD, SEAL)  # which are made anew
 
 
-def make_folder(facts: Facts) -> Path:
-    """Write ``models/published``, the same bytes for the same commit."""
+def make_folder(facts: Facts, key: Path | None = None) -> Path:
+    """Write ``models/published``, the same bytes for the same commit; signed, if with a key."""
     card = make_card(facts, (paths.MERGED / CARD).read_text("utf-8"))
     with whole_folder(paths.PUBLISHED) as partial:
         for file in sorted(paths.MERGED.iterdir()):
@@ -25,6 +26,8 @@ def make_folder(facts: Facts) -> Path:
         (partial / CARD).write_text(str(card), encoding="utf-8")
         write_bom(facts, partial)
         seal(partial)
+        if key:
+            sign(partial, key, partial / INSIDE)
     return paths.PUBLISHED
 
 

@@ -10,6 +10,7 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.printing import say
+from reprotune.project.asking import Verify
 from reprotune.project.options import AsJson, taking
 
 
@@ -21,6 +22,7 @@ def serve(
     ] = None,
     host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Option(min=1, max=65535, help="The same.")] = 8000,
+    verify: Verify = None,
     show: Annotated[bool, Option("--list", help="Only say which servers take the folder.")] = False,
 ) -> None:
     """Start a stock server with the exported model.
@@ -33,6 +35,10 @@ def serve(
     if show:
         put(describe(model, host, port))
         return
+    if verify:
+        from reprotune.project import signing
+
+        signing.verify(model, verify)
     start(model, server, host, port)
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from reprotune import cli
 from reprotune.core.seals import check_seal
+from reprotune.project.signing import verify
 from tests import hub
 from tests.hub import TOKEN, Hub
 from tests.hub_writing import Store, WritingHandler
 from tests.production.made import MERGED
+from tests.project.test_signing import write_keys
 from tests.publishing.released import export, make_release
 
 NAME = "team/headlines"
@@ -84,11 +86,16 @@ def test_what_is_on_the_hub_is_the_published_folder(push: Push, stand_in: Hub) -
     assert there["model.safetensors"] == (MERGED / "model.safetensors").read_bytes()
 
 
-def test_a_dry_run_sends_nothing_and_makes_the_same_bytes_again(push: Push, stand_in: Hub) -> None:
+def test_a_dry_run_sends_nothing_and_makes_the_same_bytes_again(
+    push: Push, stand_in: Hub, tmp_path: Path
+) -> None:
     assert "nothing was sent" in push("--dry-run")
     first = {file.name: file.read_bytes() for file in PUBLISHED.iterdir()}
     push("--dry-run")
     assert {file.name: file.read_bytes() for file in PUBLISHED.iterdir()} == first
+    key, public = write_keys(tmp_path, "mine")
+    push("--dry-run", "--sign", str(key))
+    verify(PUBLISHED, public)
     assert stand_in.requests == []
 
 
