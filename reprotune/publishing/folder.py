@@ -11,6 +11,7 @@ from reprotune.project.signing import INSIDE, sign
 from reprotune.publishing.bom import write_bom
 from reprotune.publishing.card import make_card
 from reprotune.publishing.facts import Facts
+from reprotune.publishing.provenance import write_provenance
 
 CARD = "README.md"
 OWN = (CARD, SEAL)  # which are made anew
@@ -25,6 +26,7 @@ def make_folder(facts: Facts, key: Path | None = None) -> Path:
                 take(file, partial / file.name)
         (partial / CARD).write_text(str(card), encoding="utf-8")
         write_bom(facts, partial)
+        write_provenance(facts, partial)
         seal(partial)
         if key:
             sign(partial, key, partial / INSIDE)

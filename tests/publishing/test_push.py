@@ -1,13 +1,18 @@
 """The model gets to the Hub whole, or one sentence says why not."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import huggingface_hub
 import huggingface_hub.constants
 import pytest
+from google.protobuf.json_format import ParseDict
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
 
 from reprotune import cli
 from reprotune.core.seals import check_seal
@@ -15,7 +20,7 @@ from reprotune.project.signing import verify
 from tests import hub
 from tests.hub import TOKEN, Hub
 from tests.hub_writing import Store, WritingHandler
-from tests.production.made import MERGED
+from tests.production.made import MERGED, git
 from tests.project.test_signing import write_keys
 from tests.publishing.released import export, make_release
 
@@ -93,6 +98,17 @@ def test_a_dry_run_sends_nothing_and_makes_the_same_bytes_again(
     first = {file.name: file.read_bytes() for file in PUBLISHED.iterdir()}
     push("--dry-run")
     assert {file.name: file.read_bytes() for file in PUBLISHED.iterdir()} == first
+    said = json.loads(first["provenance.intoto.json"])
+    Statement.copy_from_pb(ParseDict(said, statement_pb2.Statement())).validate()
+    found = {one["name"]: one["digest"]["sha256"] for one in said["subject"]}
+    own = {"provenance.intoto.json", "sha256.json"}
+    assert found == {k: sha256(v).hexdigest() for k, v in first.items() if k not in own}
+    made = {
+        one["name"]: one["digest"]
+        for one in said["predicate"]["buildDefinition"]["resolvedDependencies"]
+    }
+    assert made["commit"] == {"gitCommit": git("rev-parse", "HEAD").strip()}
+    assert made["dvc.lock"] == {"sha256": sha256(Path("dvc.lock").read_bytes()).hexdigest()}
     key, public = write_keys(tmp_path, "mine")
     push("--dry-run", "--sign", str(key))
     verify(PUBLISHED, public)
