@@ -39,6 +39,10 @@ class Wanted:
         float | None, Option(metavar="ACCURACY", help="Answer only what is proven to reach it.")
     ] = None
     verify: Verify = None
+    doubts: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Write what it is unsure of or contradicts, too."),
+    ] = None
     guard_cells: Annotated[
         bool, Option(help="A cell that begins with = + - @ gets a ': no spreadsheet runs it.")
     ] = True
@@ -50,6 +54,7 @@ def predict(wanted: Wanted) -> None:
 
     Files: of every format that init reads, packed or not; of a .txt, each line is a text.
     A row without a text is kept, with the reason. A run that was killed is gone on from.
+    People label the doubts with reprotune review --doubts FILE.
     """
     from reprotune.project.predict import predict
 

@@ -21,8 +21,9 @@ from reprotune.data.reading.columns import lacks_part, take_text
 from reprotune.project.incoming import Incoming, Row
 from reprotune.project.outgoing import Writer
 
-if TYPE_CHECKING:  # whose import takes seconds
+if TYPE_CHECKING:  # the first takes seconds
     from reprotune.classifier import Classifier
+    from reprotune.project.doubts import Doubts
 
 PART = 2048  # rows: texts that are sorted by length, and what a kill can lose
 SHOWN = 5  # rows without an answer that are named
@@ -138,8 +139,9 @@ class Labeller:
     writer: Writer
     bar: Any  # of rows
     threshold: float = 0.0  # of the probability, up to which there is no answer
+    doubts: "Doubts | None" = None
 
-    def label(self, part: Sequence[Text], first: bool) -> bytes:
+    def label(self, part: Sequence[Text], first: bool, kept: Path | None = None) -> bytes:
         """A part of the output; the bar moves as its tokens are read, not as its texts are."""
         start = self.bar.n
         done = 0.0
@@ -151,6 +153,10 @@ class Labeller:
 
         rows = answer(part, self.classifier, self.batch_size, tell, self.threshold)
         self.bar.update(start + len(part) - self.bar.n)
+        if self.doubts:
+            found = self.doubts.add(part, rows)
+            if kept:
+                kept.write_text(found, "utf-8")
         return self.writer.encode(rows, first)
 
     def print(self, parts: Iterator[list[Text]]) -> None:
@@ -164,12 +170,15 @@ class Labeller:
             files = []
             for number, part in enumerate(parts):
                 files.append(folder / f"{number:08}")
+                kept = files[-1].with_suffix(".doubts")
                 if files[-1].exists():
+                    if self.doubts:
+                        self.doubts.take(kept.read_text("utf-8"))
                     self.bar.initial += len(part)
                     self.bar.update(len(part))
                     continue
                 with whole_file(files[-1]) as partial:
-                    partial.write_bytes(self.label(part, first=number == 0))
+                    partial.write_bytes(self.label(part, number == 0, kept))
             with whole_file(output) as partial:
                 self.writer.join(files, partial)
 

@@ -21,6 +21,7 @@ from reprotune.core.printing import say
 from reprotune.data.reading.formats import PACKED, READABLE
 from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.asking import Wanted
+from reprotune.project.doubts import Doubts, check_place
 from reprotune.project.incoming import Incoming
 from reprotune.project.labelling import Labeller, Text
 from reprotune.project.signing import verify
@@ -42,8 +43,10 @@ def predict(wanted: Wanted) -> None:
         InputError: a file cannot be read, or there is no exported model that can answer so.
     """
     form = outgoing.choose_format(wanted.output, wanted.format)
+    if wanted.doubts:
+        check_place(wanted.doubts, wanted.output)
     if not any(map(names_file, wanted.inputs)):
-        if wanted.output or wanted.format:
+        if wanted.output or wanted.format or wanted.doubts:
             label(incoming.take(wanted.inputs), "text", form, wanted)
         else:
             show_answers(wanted.inputs, wanted)
@@ -140,15 +143,19 @@ def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
     classifier = load(wanted.model, wanted.verify)
     threshold = classifier.find_threshold(wanted.abstain)
     schema = labelling.extend(given.schema, classifier.classes)
-    report = labelling.Report()
+    report, doubts = labelling.Report(), None
+    if wanted.doubts:
+        doubts = Doubts(load_params(), classifier.classes, abstains=wanted.abstain is not None)
     parts = labelling.divide(given, column, report)
     with tqdm(total=given.count, unit="row", smoothing=0, mininterval=0.5) as bar:
         writer = outgoing.WRITERS[form](schema, wanted.guard_cells)
-        labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar, threshold)
+        labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar, threshold, doubts)
         if wanted.output:
             labeller.save(parts, wanted.output, describe(given, column, form, wanted))
         else:
             write_out(labeller, parts)
+    if doubts and wanted.doubts:
+        doubts.save(wanted.doubts)
     if report.sentence:
         say(report.sentence, sys.stderr)
 
@@ -196,5 +203,6 @@ def describe(given: Incoming, column: str, form: str, wanted: Wanted) -> dict[st
         "model": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files],
         "format": [form, wanted.guard_cells],
         "abstain": wanted.abstain,
+        "doubts": wanted.doubts is not None,
         "rows": [labelling.PART, wanted.batch_size],
     }

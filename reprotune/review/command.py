@@ -29,6 +29,10 @@ def review(
     shadow: Annotated[
         bool, Option("--shadow", help="Label what two versions differ on, blind, instead.")
     ] = False,
+    doubts: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Label what predict --doubts wrote, blind, instead."),
+    ] = None,
     teaching: Annotated[
         bool, Option("--teaching", help="First what teaches most: doubtful, no two of a kind.")
     ] = False,
@@ -45,14 +49,18 @@ def review(
     What a blind sample says of the labels and of every model, the stage evaluate tells.
     """
     from reprotune.core.params_file import load_params
+    from reprotune.review.adding import write_labelled
 
     params = load_params()
     who = reviewer or find_name()
-    if (sample or shadow) and (export or import_ or (sample and shadow)):
-        raise InputError("--sample and --shadow are for the page, and one of them at a time")
-    if teaching and (sample or shadow):
-        raise InputError("--teaching orders the audit's queue: without --sample and --shadow")
-    if shadow:
+    others = sum(map(bool, (sample, shadow, doubts)))
+    if others > 1 or (others and (export or import_)):
+        raise InputError("--sample, --shadow and --doubts are for the page, one of them at a time")
+    if teaching and others:
+        raise InputError("--teaching orders the audit's queue: without --sample and the like")
+    if doubts:
+        session = open_doubts(params, who, doubts)
+    elif shadow:
         session = open_shadow(params, who)
     elif sample:
         session = open_sample(params, who, sample)
@@ -64,6 +72,8 @@ def review(
         take_annotations(session, import_)
     else:
         serve(session, port)
+    if doubts:  # also what earlier sessions left that were killed
+        say(write_labelled(doubts, params.download))
 
 
 def find_name() -> str:
@@ -155,6 +165,28 @@ def open_shadow(params: "Params", reviewer: str) -> "Session":
     )
 
 
+def open_doubts(params: "Params", reviewer: str, file: Path) -> "Session":
+    """The rows that the model was unsure of or contradicts, of which the data may know nothing.
+
+    Raises:
+        InputError: `reprotune predict --doubts` did not write the file; or that of answers is none.
+    """
+    from reprotune.review.adding import read_doubts
+    from reprotune.review.log import DecisionFile
+    from reprotune.review.queue import Queue
+    from reprotune.review.session import Session
+    from reprotune.tables.classes import class_names
+
+    return Session(
+        Queue.of_ranked(read_doubts(file)),
+        DecisionFile(paths.DOUBT_ANSWERS, params.guard_cells),
+        reviewer,
+        class_names(params.download.labels),
+        sources=(file,),
+        next_step="",  # what is labelled is written as soon as the page ends
+    )
+
+
 def serve(session: "Session", port: int) -> None:
     """Show the page until Ctrl-C."""
     from reprotune.review.page import Page
@@ -166,9 +198,10 @@ def serve(session: "Session", port: int) -> None:
             server.serve_forever()
         except KeyboardInterrupt:
             figures = session.figures()
+            more = f"; `{session.next_step}` takes them up" if session.next_step else ""
             say(
-                f"\n{figures.decided} of {figures.total} rows are decided, in {session.file.path}; "
-                f"`{session.next_step}` takes them up"
+                f"\n{figures.decided} of {figures.total} rows are decided, in {session.file.path}"
+                f"{more}"
             )
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -357,24 +358,29 @@ def test_a_run_that_was_stopped_is_gone_on_from_and_ends_in_the_same_bytes(
     monkeypatch.setattr(labelling, "PART", 4)
     texts = [f"Sales rose by {number} %" if number % 3 else "" for number in range(18)]
     Path("in.csv").write_text("\n".join(["key,text", *(f"{n},{t}" for n, t in enumerate(texts))]))
-    predict(exported, "in.csv", "--output", f"whole.{form}")
+    shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
+    asked = ["in.csv", "--doubts", "doubts.csv", "--output"]
+    predict(exported, *asked, f"whole.{form}")
+    doubts = Path("doubts.csv").read_bytes()
+    Path("doubts.csv").unlink()
     labelled, write = 0, labelling.Labeller.label
 
-    def stop(self: labelling.Labeller, part: list[labelling.Text], first: bool) -> bytes:
+    def stop(self: labelling.Labeller, part: list[labelling.Text], *more: Any) -> bytes:
         nonlocal labelled
         labelled += 1
         if labelled == 3:
             raise KeyboardInterrupt
-        return write(self, part, first)
+        return write(self, part, *more)
 
     monkeypatch.setattr(labelling.Labeller, "label", stop)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        predict(exported, "in.csv", "--output", f"out.{form}")
-    assert not Path(f"out.{form}").exists()
-    predict(exported, "in.csv", "--output", f"out.{form}")
+        predict(exported, *asked, f"out.{form}")
+    assert not Path(f"out.{form}").exists() and not Path("doubts.csv").exists()
+    predict(exported, *asked, f"out.{form}")
     assert labelled == 3 + 3, "two parts of five were there"
     assert Path(f"out.{form}").read_bytes() == Path(f"whole.{form}").read_bytes()
     assert read(f"out.{form}")["key"].astype(int).tolist() == list(range(18))
+    assert Path("doubts.csv").read_bytes() == doubts and doubts.count(b"\n") == 1 + 12
     assert not list(Path().glob(".*"))
 
 
