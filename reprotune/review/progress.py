@@ -5,7 +5,8 @@ from datetime import datetime
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-from sklearn.isotonic import IsotonicRegression
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from reprotune.data.decisions import NO_ANSWER, Entry, Opinions
@@ -37,19 +38,22 @@ def measure_rate(entries: Sequence[Entry], labels: dict[str, str]) -> float | No
 
 
 def estimate_left(queue: Queue, marks: Marks) -> float | None:
-    """How many of the doubted labels that nobody has decided on are wrong, as far as one can tell.
+    """At most about how many of the doubted labels that nobody has decided on are wrong.
 
-    The share of wrong ones is learnt from the decided rows, as one that does not rise with the
-    audit's score (isotonic regression). None before ten are decided.
+    The share of wrong ones by the log-odds of the audit's score is learnt from the decided rows,
+    which come first: held back so that no single answer moves it much, it falls rather too late.
+    None before ten are decided.
     """
     doubted, settled = queue.has["label"], marks.settled
     decided, undecided = doubted & settled, doubted & ~settled
     if decided.sum() < LEAST:
         return None
-    score = queue.table["score"].to_numpy()
-    curve = IsotonicRegression(increasing=False, out_of_bounds="clip")
-    curve.fit(score[decided], marks.wrong[decided])
-    return float(curve.predict(score[undecided]).sum()) if undecided.any() else 0.0
+    wrong = marks.wrong[decided]
+    if wrong.all() or not wrong.any() or not undecided.any():
+        return float(undecided.sum() * wrong.mean())
+    odds = logit(queue.table["score"].to_numpy(dtype=float).clip(1e-3, 1 - 1e-3))[:, None]
+    curve = LogisticRegression(C=0.1).fit(odds[decided], wrong)
+    return float(curve.predict_proba(odds[undecided])[:, 1].sum())
 
 
 def compare_reviewers(opinions: Opinions, labels: dict[str, str]) -> list[Agreement]:

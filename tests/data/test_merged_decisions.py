@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.data.decisions import COLUMNS, read_decisions
 
@@ -79,6 +80,13 @@ def check_pairs(count: int) -> None:
         meant = merge_pair(draw)
         found = read_decisions(FILE)
         assert set(found["id"]) == meant and found["id"].is_unique
+
+
+def test_every_file_of_answers_is_merged_by_its_lines(repository: Path) -> None:
+    files = ["data/sample.csv", *map(str, (FILE, paths.SHADOW_ANSWERS, paths.DOUBT_ANSWERS))]
+    asked = ["git", "check-attr", "merge", *files]
+    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert [line.rpartition(" ")[2] for line in told] == ["union"] * 4
 
 
 def test_two_branches_that_add_decisions_merge_without_a_conflict(repository: Path) -> None:

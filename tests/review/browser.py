@@ -9,17 +9,37 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import requests
 from websockets.sync.client import ClientConnection, connect
 
+from reprotune.core import paths
+from reprotune.core.params_file import load_params
+from reprotune.review.command import open_session
+from reprotune.review.log import write_date
+from reprotune.review.page import Page
+from reprotune.review.server import Server
+from reprotune.review.session import LABEL
+from reprotune.tables import schemas
+
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 SECONDS = 60  # that a page may take: the machine may be busy
+ANSWERED, PACE = 30, timedelta(seconds=8)  # rows of the pictures' example, and the time of each
+GUIDELINES = """# What the classes mean
+
+- **negative**: the reader of the headline would sell: losses, falling sales, dismissals.
+- **neutral**: neither good nor bad for the company; *plans without figures* are neutral.
+- **positive**: profits, growth, new orders.
+
+If two things are said, the one about **money** decides.
+"""
 
 
 class Tab:
@@ -120,13 +140,36 @@ def browser(folder: Path) -> Iterator[int]:
             process.wait()
 
 
+@contextmanager
+def example(folder: Path) -> Iterator[Server]:
+    """The page on this project's queue, of which Ann has answered some rows, each as it is."""
+    guidelines, decisions = folder / "guidelines.md", folder / "decisions.csv"
+    guidelines.write_text(GUIDELINES, "utf-8")
+    params = load_params()
+    curate = params.curate.model_copy(update={"decisions": str(decisions)})
+    session = open_session(params.model_copy(update={"curate": curate}), "Ann")
+    truth = schemas.read(paths.RAW, schemas.Raw).set_index("id")["reference_label"]
+    start = datetime.now(UTC) - ANSWERED * PACE
+    for number, row in enumerate(session.queue.table["id"][:ANSWERED]):
+        entry = session.write(row, f"{LABEL}{truth[row]}", "")
+        session.take([entry._replace(date=write_date(start + number * PACE))])
+    with Server(session, Page(guidelines)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
 def main() -> None:
-    """Take the picture of the documents: ``python -m tests.review.browser ADDRESS FILE``."""
-    address, file = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder, browser(Path(folder)) as port:
-        tab = Tab(port)
-        tab.open(address)
-        tab.look(Path(file), 1200, 800)
+    """Take the pictures: ``python -m tests.review.browser FILE [WIDTH [dark]]``."""
+    file, width, *dark = [*sys.argv[1:], "1200"] if len(sys.argv) == 2 else sys.argv[1:]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with browser(folder) as port, example(folder) as server:
+            tab = Tab(port)
+            tab.open(server.address)
+            tab.look(Path(file), int(width), 800, dark=bool(dark))
 
 
 if __name__ == "__main__":

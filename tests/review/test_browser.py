@@ -1,5 +1,6 @@
 """The page in a real browser, by keyboard alone, as the command starts it."""
 
+import os
 import shutil
 import signal
 import statistics
@@ -25,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="no Chromium here"),
 ]
 ROWS = 100  # that are reviewed
+SIZE = int(os.environ.get("ROWS", "150"))  # of the queue
 FILE = Path("data/decisions.csv")
 READY = "performance.now() - shownAt > BOUNCE && !isSending"
 
@@ -58,14 +60,14 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command
     """A project whose audit has run, with guidelines, and its page."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
-    rows = add_ids(headlines.examples(rows=150, wrong=0.06, repeated=0.0, seed=1))
+    rows = add_ids(headlines.examples(rows=SIZE, wrong=0.06, repeated=0.0, seed=1))
     raw = rows.assign(split=pd.Series(None, index=rows.index, dtype="str"), row=range(len(rows)))
     columns = ["id", "text", "label", "reference_label", "split", "row"]
     schemas.write(raw[columns], paths.RAW, schemas.Raw)
     roles = rows[["id"]].assign(group=rows["id"], role="train", rank=range(len(rows)))
     schemas.write(roles, paths.ROLES, schemas.Roles)
     found = pd.DataFrame({
-        "id": rows["id"], "issue": "label", "score": [n / 200 for n in range(len(rows))],
+        "id": rows["id"], "issue": "label", "score": [n / len(rows) for n in range(len(rows))],
         "suggested": "positive",
     })  # fmt: skip
     schemas.write(found, paths.FINDINGS, schemas.Findings)
