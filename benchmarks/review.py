@@ -10,18 +10,23 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core import paths
+from reprotune.core.params_file import load_params
+from reprotune.data.decisions import Entry, Opinions
 from reprotune.data.ids import digest
 from reprotune.evaluation.metrics import wilson
 from reprotune.evaluation.truth import estimate
+from reprotune.review.command import open_session
 from reprotune.review.log import DecisionFile
 from reprotune.review.page import Page
-from reprotune.review.queue import Filter, Queue
+from reprotune.review.progress import estimate_left
+from reprotune.review.queue import Filter, Marks, Queue
 from reprotune.review.session import Form, Session
 from reprotune.tables import predictions, schemas
 
 SIZES, DOUBTED = (1_000, 100_000), 0.2  # rows of the queue, and the share that the audit doubts
 WORDS, LENGTH = 20_000, 15  # of a made-up text; words are as frequent as their rank is small
 ANSWERS = 100
+LEFT = (30, 100, 200, 300, 500)  # answers
 DRAWS, SAMPLED, ROWS = 1_000, 100, 600
 SIMULATED = [(0.99, 0.06), (0.95, 0.06), (0.9, 0.06), (0.85, 0.1), (0.7, 0.1), (0.85, 0.01)]
 Draw = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -64,6 +69,23 @@ def time_answers(rows: int, folder: Path) -> None:
     print(f"review: {rows} rows, begun in {begun:.1f} s, milliseconds to the next row: {told}")
 
 
+def compare_left() -> None:
+    """What the page says is left to find, and what is, after answers by the truth."""
+    session = open_session(load_params(), "ann")
+    raw = schemas.read(paths.RAW, schemas.Raw).set_index("id")
+    marks = Marks(session.queue, "ann", session.classes)
+    ids = session.queue.table["id"]
+    truth = ids.map(raw["reference_label"]).to_numpy()
+    said = [
+        Entry(row, "relabel", label, "ann", "", "") for row, label in zip(ids, truth, strict=True)
+    ]
+    wrong = session.queue.has["label"] & (session.queue.labels != truth)
+    for answered in LEFT:
+        marks.follow(Opinions(said[:answered]))
+        told = estimate_left(session.queue, marks)
+        print(f"review: {answered} answered, left {wrong[answered:].sum()}, told {told:.0f}")
+
+
 def simulate(chance: np.random.Generator, accuracy: float, noise: float) -> Draw:
     """A model that is right so often; labels wrong so often, half of them as a wrong model is."""
     right, wrong = chance.random(ROWS) < accuracy, chance.random(ROWS) < noise
@@ -99,6 +121,8 @@ def main() -> None:
     for accuracy, noise in SIMULATED:
         name = f"accuracy {accuracy}, wrong labels {noise}"
         count_kept(name, accuracy, lambda a=accuracy, n=noise: simulate(chance, a, n))
+    if paths.FINDINGS.exists() and load_params().download.kind == "builtin":
+        compare_left()
     if paths.TEST.exists() and paths.PREDICTIONS.exists():
         truth = schemas.read(paths.TEST, schemas.Split)["reference_label"]
         said = predictions.read(paths.PREDICTIONS)
