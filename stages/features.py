@@ -21,8 +21,11 @@ def run(
             partial.touch()
         records.write(metrics, records.Features(columns=0))
         return
+    import numpy as np
+    import pandas as pd
     import torch
 
+    from reprotune.core.progress import show_progress
     from reprotune.models.base import Base
     from reprotune.scoring.scores import embed_texts
     from reprotune.tables import features as table
@@ -33,11 +36,15 @@ def run(
     texts = schemas.read(raw, schemas.Raw)["text"]
     opened = Base.open(base, params.model, params.prompt, class_names(params.download.labels))
     model, size = opened.load(), params.baseline.batch_size
-    columns = table.write(
-        features,
-        texts,
-        lambda some: embed_texts(model, opened.encoder, some, size, "features"),
-    )
+    with show_progress("features", len(texts), "text") as bar:
+
+        def embed(some: pd.Series) -> np.ndarray:
+            def tell(share: float) -> None:
+                bar.update(share * len(some))
+
+            return embed_texts(model, opened.encoder, some, size, "features", tell)
+
+        columns = table.write(features, texts, embed)
     records.write(metrics, records.Features(columns=columns))
 
 

@@ -6,7 +6,7 @@ checked by its exact Jaccard similarity.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
 
@@ -16,6 +16,7 @@ from rensa import RMinHash
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from reprotune.core.progress import show_progress
 from reprotune.data.ids import normalize
 
 PERMUTATIONS = 128
@@ -64,7 +65,7 @@ def digest_sets(sets: Sequence[set[str]], seed: int) -> np.ndarray:
 
 
 def gather(
-    texts: Iterable[str], units: str, seed: int
+    texts: Collection[str], units: str, seed: int
 ) -> tuple[np.ndarray, csr_matrix, np.ndarray]:
     """The different sets of shingles: the set of each text, the sets, and their signatures.
 
@@ -73,17 +74,19 @@ def gather(
     number: dict[bytes, int] = {}
     row_set, lengths = array("q"), array("q", [0])
     codes, digests = [np.empty(0, np.int64)], [np.empty((0, PERMUTATIONS), np.uint32)]
-    for sets in chunk_sets(texts, units):
-        new = []
-        for one, code in zip(sets, read_codes(sets), strict=True):
-            key, found = blake2b(code.tobytes(), digest_size=16).digest(), len(number)
-            if number.setdefault(key, found) == found:
-                new.append((one, code))
-                lengths.append(len(code))
-            row_set.append(number[key])
-        if new:
-            codes.append(np.concatenate([code for _, code in new]))
-            digests.append(digest_sets([one for one, _ in new], seed))
+    with show_progress("near-duplicates: texts", len(texts), "text") as bar:
+        for sets in chunk_sets(texts, units):
+            new = []
+            for one, code in zip(sets, read_codes(sets), strict=True):
+                key, found = blake2b(code.tobytes(), digest_size=16).digest(), len(number)
+                if number.setdefault(key, found) == found:
+                    new.append((one, code))
+                    lengths.append(len(code))
+                row_set.append(number[key])
+            if new:
+                codes.append(np.concatenate([code for _, code in new]))
+                digests.append(digest_sets([one for one, _ in new], seed))
+            bar.update(len(sets))
     columns = np.concatenate(codes)
     shape = (len(number), np.iinfo(np.int64).max)
     held = csr_matrix((np.ones(len(columns), np.int8), columns, np.cumsum(lengths)), shape=shape)
@@ -99,15 +102,18 @@ def find_candidates(digests: np.ndarray, threshold: float) -> np.ndarray:
     """
     width = choose_width(threshold)
     pairs = [np.empty(0, dtype=np.int64)]
-    for start in range(0, PERMUTATIONS - width + 1, width):
-        band = pd.DataFrame(digests[:, start : start + width])
-        bucket = band.groupby(list(band)).ngroup().to_numpy()
-        order = np.argsort(bucket, kind="stable")
-        for step in range(1, NEIGHBOURS + 1):
-            shared = bucket[order[step:]] == bucket[order[:-step]]
-            if not shared.any():
-                break
-            pairs.append(order[:-step][shared] * len(digests) + order[step:][shared])
+    starts = range(0, PERMUTATIONS - width + 1, width)
+    with show_progress("near-duplicates: bands", len(starts), "band") as bar:
+        for start in starts:
+            band = pd.DataFrame(digests[:, start : start + width])
+            bucket = band.groupby(list(band)).ngroup().to_numpy()
+            order = np.argsort(bucket, kind="stable")
+            for step in range(1, NEIGHBOURS + 1):
+                shared = bucket[order[step:]] == bucket[order[:-step]]
+                if not shared.any():
+                    break
+                pairs.append(order[:-step][shared] * len(digests) + order[step:][shared])
+            bar.update()
     return np.column_stack(np.divmod(np.unique(np.concatenate(pairs)), len(digests)))
 
 
@@ -115,15 +121,17 @@ def compare_sets(held: csr_matrix, pairs: np.ndarray) -> np.ndarray:
     """The Jaccard similarity of each pair of rows of ``held``."""
     sizes = np.diff(held.indptr)
     found = [np.empty(0)]
-    for start in range(0, len(pairs), PAIRS):
-        left, right = pairs[start : start + PAIRS].T
-        both = np.diff(held[left].multiply(held[right]).indptr)
-        found.append(both / (sizes[left] + sizes[right] - both))
+    with show_progress("near-duplicates: pairs", len(pairs), "pair") as bar:
+        for start in range(0, len(pairs), PAIRS):
+            left, right = pairs[start : start + PAIRS].T
+            both = np.diff(held[left].multiply(held[right]).indptr)
+            found.append(both / (sizes[left] + sizes[right] - both))
+            bar.update(len(left))
     return np.concatenate(found)
 
 
 def near_duplicate_groups(
-    texts: Iterable[str], threshold: float, seed: int, units: str = "words"
+    texts: Collection[str], threshold: float, seed: int, units: str = "words"
 ) -> np.ndarray:
     """The group of each text, an integer; shape (texts,).
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix, issparse, vstack
 from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
 from sklearn.kernel_approximation import Nystroem
@@ -15,9 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tqdm.auto import tqdm
 
 from reprotune.core.errors import InputError
+from reprotune.core.progress import show_progress
 from reprotune.tables.classes import take_first
 from reprotune.text.tfidf import vectorizer
 
@@ -168,7 +168,13 @@ def count_words(texts: pd.Series, taught: np.ndarray, units: str) -> csr_matrix:
     """TF-IDF of all texts, by the words of those that teach; shape (rows, n-grams)."""
     if units == "words" and not texts.str.contains(r"\w\w").any():
         raise InputError("audit: no text has a word of two letters or more; is it the text column?")
-    counted: csr_matrix = vectorizer(2, units).fit(texts.iloc[taught]).transform(texts)
+    counter = vectorizer(2, units).fit(texts.iloc[taught])
+    blocks = []
+    with show_progress("audit: n-grams", len(texts), "text") as bar:
+        for start in range(0, len(texts), BLOCK):
+            blocks.append(counter.transform(texts.iloc[start : start + BLOCK]))
+            bar.update(blocks[-1].shape[0])
+    counted: csr_matrix = vstack(blocks, format="csr")
     return counted
 
 
@@ -195,18 +201,19 @@ def judge_rows(
     models = [deepcopy(model) for _ in parts.folds]
     best, least = models, np.inf
     most = len(strengths) * len(models)
-    quiet = None if title else True  # None: on a terminal alone
-    with tqdm(total=most, desc=title, unit="model", disable=quiet) as bar:
+    with show_progress(title, most + 1, "model") as bar:
         for strength in strengths:
             for one, part in zip(models, parts.folds, strict=True):
                 one.set_params(C=strength).fit(columns[part.taught], codes[part.taught])
-                bar.update()
+                bar.update(1)
             loss = measure_loss(columns, codes, parts, models)
             if loss >= least:
                 break
             best, least = deepcopy(models), loss
-    if len(parts.whole.asked):
-        model.set_params(C=best[0].C).fit(columns[parts.taught], codes[parts.taught])
+        bar.update(most - bar.n)
+        if len(parts.whole.asked):
+            model.set_params(C=best[0].C).fit(columns[parts.taught], codes[parts.taught])
+        bar.update()
     probability = np.zeros((len(codes), classes))
     for one, part in zip([*best, model], [*parts.folds, parts.whole], strict=True):
         if len(part.asked):

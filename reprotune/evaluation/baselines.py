@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
+from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegressionCV
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reprotune.core.errors import InputError
+from reprotune.core.progress import Advance, show_progress
 from reprotune.text.tfidf import vectorizer
 
 SPARSE = tuple(float(c) for c in np.logspace(-2, 3, 11))  # of C, for TF-IDF
@@ -49,9 +53,11 @@ def tfidf(
 
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
-    regressed = regression(train["label"], classes, SPARSE, folds, seed)
-    model = make_pipeline(vectorizer(ngrams, units), regressed)
-    return np.asarray(model.fit(train["text"], codes(train["label"], classes)).predict_proba(texts))
+    with show_progress("baseline: words", folds * len(SPARSE), "model") as bar:
+        regressed = regression(train["label"], classes, SPARSE, folds, seed, bar.update)
+        model = make_pipeline(vectorizer(ngrams, units), regressed)
+        model.fit(train["text"], codes(train["label"], classes))
+    return np.asarray(model.predict_proba(texts))
 
 
 def frozen_embeddings(
@@ -67,8 +73,10 @@ def frozen_embeddings(
     Embeddings have shape (rows, features). C is chosen as for ``tfidf``. They are turned onto their
     principal components, all of them: never more than rows, and the penalty stays what it was.
     """
-    model = make_pipeline(StandardScaler(), PCA(), regression(labels, classes, DENSE, folds, seed))
-    return np.asarray(model.fit(train, codes(labels, classes)).predict_proba(test))
+    with show_progress("baseline: embeddings", folds * len(DENSE), "model") as bar:
+        regressed = regression(labels, classes, DENSE, folds, seed, bar.update)
+        model = make_pipeline(StandardScaler(), PCA(), regressed).fit(train, codes(labels, classes))
+    return np.asarray(model.predict_proba(test))
 
 
 def codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
@@ -76,9 +84,16 @@ def codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
 
 
 def regression(
-    labels: pd.Series, classes: Sequence[str], strengths: Sequence[float], folds: int, seed: int
+    labels: pd.Series,
+    classes: Sequence[str],
+    strengths: Sequence[float],
+    folds: int,
+    seed: int,
+    advance: Advance,
 ) -> LogisticRegressionCV:
     """Logistic regression that chooses C by stratified cross-validation of the log loss.
+
+    ``advance`` hears of each model whose loss is known.
 
     Raises:
         InputError: a class has fewer rows than there are folds.
@@ -88,10 +103,16 @@ def regression(
         raise InputError(
             f"baseline.folds {folds}: a class has only {fewest} training rows; lower it or add rows"
         )
+    loss = get_scorer("neg_log_loss")
+
+    def measure(model: ClassifierMixin, rows: np.ndarray | csr_matrix, true: np.ndarray) -> float:
+        advance(1)
+        return float(loss(model, rows, true))
+
     return LogisticRegressionCV(
         Cs=list(strengths),
         cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-        scoring="neg_log_loss",
+        scoring=measure,
         l1_ratios=(0.0,),
         max_iter=2000,
         use_legacy_attributes=False,

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 import reprotune
 from reprotune.core import paths
@@ -18,6 +17,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
+from reprotune.core.progress import show_progress
 from reprotune.data.reading.formats import PACKED, READABLE
 from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.asking import Wanted
@@ -147,7 +147,7 @@ def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
     if wanted.doubts:
         doubts = Doubts(load_params(), classifier.classes, abstains=wanted.abstain is not None)
     parts = labelling.divide(given, column, report)
-    with tqdm(total=given.count, unit="row", smoothing=0, mininterval=0.5) as bar:
+    with show_progress("predict", given.count, "row") as bar:
         writer = outgoing.WRITERS[form](schema, wanted.guard_cells)
         labeller = labelling.Labeller(classifier, wanted.batch_size, writer, bar, threshold, doubts)
         if wanted.output:

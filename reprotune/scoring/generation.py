@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
+from reprotune.core.progress import show_progress
 from reprotune.models.adapters import Tuned
 from reprotune.models.prompts import PromptEncoder
 
@@ -28,16 +28,20 @@ def generate_answers(
     tokenizer, device = encoder.tokenizer, next(model.parameters()).device
     drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
     answers: list[str] = []
-    for start in tqdm(range(0, len(texts), BATCH), desc="generate", unit="batch"):
-        prompts = [encoder.prompt(text) for text in texts[start : start + BATCH]]
-        width = max(map(len, prompts))
-        pad = tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
-        said = cast(Any, model).generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=tokens, pad_token_id=pad, **drawn
-        )
-        answers += tokenizer.batch_decode(said[:, width:], skip_special_tokens=True)
+    with show_progress("generate", len(texts), "text") as bar:
+        for start in range(0, len(texts), BATCH):
+            prompts = [encoder.prompt(text) for text in texts[start : start + BATCH]]
+            width = max(map(len, prompts))
+            pad = tokenizer.pad_token_id
+            ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)
+            mask = torch.tensor(
+                [[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device
+            )
+            said = cast(Any, model).generate(
+                input_ids=ids, attention_mask=mask, max_new_tokens=tokens, pad_token_id=pad, **drawn
+            )
+            answers += tokenizer.batch_decode(said[:, width:], skip_special_tokens=True)
+            bar.update(len(prompts))
     return answers
 
 

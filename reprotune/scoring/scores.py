@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
+from reprotune.core.progress import show_progress
 from reprotune.models.encoders import Encoder
 from reprotune.scoring.answers import Answers
 
@@ -57,7 +57,12 @@ SCORERS = {"causal": answer_scorer, "classification": head_scorer}  # by ``model
 
 @torch.inference_mode()
 def embed_texts(
-    model: PreTrainedModel, encoder: Encoder, texts: Iterable[str], batch_size: int, title: str
+    model: PreTrainedModel,
+    encoder: Encoder,
+    texts: Iterable[str],
+    batch_size: int,
+    title: str,
+    tell: Tell | None = None,
 ) -> np.ndarray:
     """What the layers at each quarter of a model's depth hold of texts, side by side.
 
@@ -77,7 +82,7 @@ def embed_texts(
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
     width = len(layers) * model.config.hidden_size
-    return score_in_batches(prompts, width, batch_size, title, means)
+    return score_in_batches(prompts, width, batch_size, title, means, tell)
 
 
 def score_in_batches(
@@ -99,10 +104,7 @@ def score_in_batches(
     lengths = np.array([len(prompt) for prompt in prompts])
     order, total = np.argsort(lengths, kind="stable"), int(lengths.sum())
     result = np.zeros((len(prompts), width))
-    with tqdm(
-        total=total, desc=title, unit="token", unit_scale=True, mininterval=0.5,
-        disable=tell is not None or not title,
-    ) as bar:  # fmt: skip
+    with show_progress("" if tell else title, total, "token") as bar:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             result[rows] = function([prompts[row] for row in rows])

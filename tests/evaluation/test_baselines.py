@@ -72,7 +72,7 @@ def test_turned_onto_their_components_embeddings_teach_what_they_taught() -> Non
     labels = pd.Series(np.array(["a", "b"])[codes])
     found = baselines.frozen_embeddings(known, new, labels, ["a", "b"], 3, 1)
     plain = make_pipeline(
-        StandardScaler(), baselines.regression(labels, ["a", "b"], baselines.DENSE, 3, 1)
+        StandardScaler(), baselines.regression(labels, ["a", "b"], baselines.DENSE, 3, 1, print)
     )
     expected = plain.fit(known, codes).predict_proba(new)
     np.testing.assert_allclose(found, expected, atol=0.01)
