@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import time
 from typing import NoReturn, TextIO
 
 from tqdm import tqdm
-
-Advance = Callable[[float], object]  # hears how much was done since it last heard
 
 SOON = 2.0  # seconds; what takes less says nothing
 OFTEN, RARELY = 1.0, 30.0  # seconds between two states on a terminal, and in a log

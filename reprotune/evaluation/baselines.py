@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegressionCV
-from sklearn.metrics import get_scorer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reprotune.core.errors import InputError
-from reprotune.core.progress import Advance, show_progress
+from reprotune.core.progress import show_progress
 from reprotune.text.tfidf import vectorizer
 
 SPARSE = tuple(float(c) for c in np.logspace(-2, 3, 11))  # of C, for TF-IDF
+STEPS = 2000  # of the solver, at most
 DENSE = tuple(float(c) for c in np.logspace(-5, 1, 9))  # for standardized embeddings
 
 
@@ -53,11 +53,10 @@ def tfidf(
 
     C is chosen on the training rows by stratified cross-validation of the log loss.
     """
-    with show_progress("baseline: words", folds * len(SPARSE), "model") as bar:
-        regressed = regression(train["label"], classes, SPARSE, folds, seed, bar.update)
-        model = make_pipeline(vectorizer(ngrams, units), regressed)
-        model.fit(train["text"], codes(train["label"], classes))
-    return np.asarray(model.predict_proba(texts))
+    turner = vectorizer(ngrams, units)
+    words, known = turner.fit_transform(train["text"]), train["label"]
+    learner = regress(words, known, classes, SPARSE, folds, seed, "baseline: words")
+    return np.asarray(learner.predict_proba(turner.transform(texts)))
 
 
 def frozen_embeddings(
@@ -73,27 +72,24 @@ def frozen_embeddings(
     Embeddings have shape (rows, features). C is chosen as for ``tfidf``. They are turned onto their
     principal components, all of them: never more than rows, and the penalty stays what it was.
     """
-    with show_progress("baseline: embeddings", folds * len(DENSE), "model") as bar:
-        regressed = regression(labels, classes, DENSE, folds, seed, bar.update)
-        model = make_pipeline(StandardScaler(), PCA(), regressed).fit(train, codes(labels, classes))
-    return np.asarray(model.predict_proba(test))
+    turner = make_pipeline(StandardScaler(), PCA())
+    turned = turner.fit_transform(train)
+    learner = regress(turned, labels, classes, DENSE, folds, seed, "baseline: embeddings")
+    return np.asarray(learner.predict_proba(turner.transform(test)))
 
 
-def codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
-    return np.asarray(pd.Categorical(labels, categories=list(classes)).codes)
-
-
-def regression(
+def regress(
+    rows: np.ndarray | csr_matrix,
     labels: pd.Series,
     classes: Sequence[str],
     strengths: Sequence[float],
     folds: int,
     seed: int,
-    advance: Advance,
-) -> LogisticRegressionCV:
+    title: str = "",
+) -> LogisticRegression:
     """Logistic regression that chooses C by stratified cross-validation of the log loss.
 
-    ``advance`` hears of each model whose loss is known.
+    After a higher loss no further C is tried: the largest ones take longest.
 
     Raises:
         InputError: a class has fewer rows than there are folds.
@@ -103,17 +99,21 @@ def regression(
         raise InputError(
             f"baseline.folds {folds}: a class has only {fewest} training rows; lower it or add rows"
         )
-    loss = get_scorer("neg_log_loss")
-
-    def measure(model: ClassifierMixin, rows: np.ndarray | csr_matrix, true: np.ndarray) -> float:
-        advance(1)
-        return float(loss(model, rows, true))
-
-    return LogisticRegressionCV(
-        Cs=list(strengths),
-        cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-        scoring=measure,
-        l1_ratios=(0.0,),
-        max_iter=2000,
-        use_legacy_attributes=False,
-    )
+    codes = np.asarray(pd.Categorical(labels, categories=list(classes)).codes)
+    cuts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, codes))
+    models = [LogisticRegression(warm_start=True, max_iter=STEPS) for _ in cuts]
+    best, least, most = strengths[0], np.inf, folds * len(strengths)
+    with show_progress(title, most + 1, "model") as bar:
+        for strength in strengths:
+            loss = 0.0
+            for model, (taught, held) in zip(models, cuts, strict=True):
+                model.set_params(C=strength).fit(rows[taught], codes[taught])
+                loss += log_loss(codes[held], model.predict_proba(rows[held]))
+                bar.update()
+            if loss >= least:
+                break
+            best, least = strength, loss
+        bar.update(most - bar.n)
+        whole = LogisticRegression(C=best, max_iter=STEPS).fit(rows, codes)
+        bar.update()
+    return whole

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from reprotune.evaluation import baselines
@@ -71,8 +72,28 @@ def test_turned_onto_their_components_embeddings_teach_what_they_taught() -> Non
     known, new = draw.normal(size=(60, 100)) + codes[:, None] * 0.3, draw.normal(size=(20, 100))
     labels = pd.Series(np.array(["a", "b"])[codes])
     found = baselines.frozen_embeddings(known, new, labels, ["a", "b"], 3, 1)
-    plain = make_pipeline(
-        StandardScaler(), baselines.regression(labels, ["a", "b"], baselines.DENSE, 3, 1, print)
+    scaler = StandardScaler()
+    plain = baselines.regress(
+        scaler.fit_transform(known), labels, ["a", "b"], baselines.DENSE, 3, 1
     )
-    expected = plain.fit(known, codes).predict_proba(new)
+    expected = plain.predict_proba(scaler.transform(new))
     np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_c_is_that_of_scikit_learns_own_cross_validation() -> None:
+    draw = np.random.default_rng(1)
+    codes = np.repeat([0, 1, 2], 40)
+    known = draw.normal(size=(120, 20)) + codes[:, None] * 0.4
+    found = baselines.regress(
+        known, pd.Series(np.array(CLASSES)[codes]), CLASSES, baselines.DENSE, 4, 1
+    )
+    stock = LogisticRegressionCV(
+        Cs=list(baselines.DENSE),
+        cv=StratifiedKFold(4, shuffle=True, random_state=1),
+        scoring="neg_log_loss",
+        l1_ratios=(0.0,),
+        max_iter=2000,
+        use_legacy_attributes=False,
+    ).fit(known, codes)
+    assert baselines.DENSE[0] < found.C == stock.C_ < baselines.DENSE[-1]
+    np.testing.assert_allclose(found.predict_proba(known), stock.predict_proba(known), atol=1e-3)
