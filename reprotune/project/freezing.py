@@ -32,6 +32,7 @@ SAVED = ("dataset_dict.json", "state.json")  # in a folder of Hugging Face's sav
 SQLITE, DUCKDB = b"SQLite format 3\0", b"DUCK"
 DUCKDB_AT = 8  # bytes before its mark
 GLOB = "*?["
+ABOUT = {"readme", "license", "licence", "copying", "citation"}  # no rows, whatever the ending
 
 
 def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
@@ -231,6 +232,8 @@ def list_members(archive: Path) -> Sequence[str]:
 
 
 def is_readable(name: str) -> bool:
+    if Path(name).stem.lower() in ABOUT:
+        return False
     try:
         tell_kind(name)
     except InputError:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.data.reading.labels import fold
 
 Names = Mapping[str, str] | Sequence[str]  # by raw value, or in the order of their numbers
 UNLABELLED = "-1"  # of Hugging Face's datasets
@@ -57,18 +58,20 @@ def rename(labels: Mapping[str, str | None], names: Names) -> dict[str, str | No
     Raises:
         InputError: a name is for a value that no row has.
     """
+    plain = {raw: fold(raw) for raw in labels}
     if isinstance(names, Mapping):
-        if absent := [raw for raw in names if raw not in labels]:
+        said = {fold(raw): name for raw, name in names.items()}
+        if absent := [raw for raw in names if fold(raw) not in plain.values()]:
             raise InputError(
                 f"--names {absent[0]}={names[absent[0]]}: no row has this label; there are "
                 f"{sorted(labels)}"
             )
-        return {**labels, **names}
-    first = int("0" not in labels and str(len(names)) in labels)
+        return {raw: said.get(plain[raw], name) for raw, name in labels.items()}
+    first = int("0" not in plain.values() and str(len(names)) in plain.values())
     known: dict[str, Any] = {str(n): name for n, name in enumerate(names, start=first)}
-    if names and (odd := sorted(set(labels) - set(known) - {UNLABELLED})):
+    if names and (odd := sorted(set(plain.values()) - set(known) - {UNLABELLED})):
         raise InputError(
             f"there are {len(names)} names, from {names[0]!r} to {names[-1]!r}, and none for the "
             f"label {odd[0]!r}; name each: --names 0=negative 1=positive"
         )
-    return {raw: known.get(raw) if names else name for raw, name in labels.items()}
+    return {raw: known.get(plain[raw]) if names else name for raw, name in labels.items()}

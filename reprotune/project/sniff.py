@@ -26,7 +26,7 @@ from reprotune.data.reading.bad_rows import (
 from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.files import set_aside, take_cells
 from reprotune.data.reading.formats import DELIMITED, TABLES, TEXTS, tell_kind, unpack
-from reprotune.data.reading.labels import fold, tidy
+from reprotune.data.reading.labels import WHOLE, fold, tidy
 from reprotune.data.reading.parsing import Column
 from reprotune.project.dialects import DELIMITERS, SAMPLE, Sought, choose
 from reprotune.project.names import Names, rename
@@ -174,7 +174,10 @@ def name_labels(rows: pd.DataFrame, way: Download) -> dict[str, str | None]:
 
 
 def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, str]:
-    """A class for each raw value: the commonest of the spellings that look alike but for case."""
+    """A class for each raw value: the commonest of the spellings that look alike but for case.
+
+    Where all are integers written as floats, the integers: 5 for 5.0.
+    """
     counts = raw.value_counts()
     if raw.str.fullmatch(LIST).mean() > 0.5:
         raise InputError(
@@ -194,8 +197,9 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
     names: dict[str, str] = {}
     tidied = {value: tidy(value) for value in counts.index}
     taken = set(tidied.values())
+    whole = all(map(WHOLE.fullmatch, taken))  # of a column of floats that holds integers
     for plain in tidied.values():  # the commonest first
-        bare = plain.removeprefix(FASTTEXT) or plain
+        bare = WHOLE.sub(r"\1", plain) if whole else plain.removeprefix(FASTTEXT) or plain
         name = " ".join(bare.split()).replace("${", "$ {")  # see fields.stay_literal
         while name in {*RESERVED, UNSET} or (name != plain and name in taken):
             name += "_"

@@ -77,7 +77,7 @@ def test_a_validation_part_without_a_test_part_is_the_test_part(folder: Path) ->
 
 def test_an_archive_of_several_files_names_them(folder: Path) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
-        for name in ("train.csv", "test.csv.gz", "readme.md", "__MACOSX/train.csv"):
+        for name in ("train.csv", "test.csv.gz", "readme.md", "README.txt", "__MACOSX/train.csv"):
             archive.writestr(name, "text,label\n")
     with pytest.raises(InputError, match=r"has the files \['train.csv', 'test.csv.gz'\]; unpack"):
         freeze(Wanted([Path("a.zip")]), folder)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from reprotune.core.errors import InputError
 from reprotune.project.init import describe_reading, list_files, name_columns
 from reprotune.project.names import find_names, rename
-from reprotune.project.sniff import look
+from reprotune.project.sniff import look, name_classes
 from reprotune.project.wanted import Wanted
 
 FEATURES = {
@@ -49,6 +50,14 @@ def test_names_are_said_or_in_a_file(
 def test_numbers_begin_with_0_or_with_1_and_minus_1_is_no_class() -> None:
     assert rename({"1": "1", "2": "2"}, ["a", "b"]) == {"1": "a", "2": "b"}
     assert rename({"-1": "-1", "1": "1"}, ["a", "b"]) == {"-1": None, "1": "b"}
+
+
+def test_integers_that_come_as_floats_are_named_as_integers() -> None:
+    labels = name_classes(pd.Series(["1.0", "2.0"] * 9), "stars")
+    assert labels == {"1.0": "1", "2.0": "2"}
+    assert rename(labels, {"2": "good"}) == {"1.0": "1", "2.0": "good"}
+    assert rename(labels, ["bad", "good"]) == {"1.0": "bad", "2.0": "good"}
+    assert name_classes(pd.Series(["1.0", "1.5"] * 9), "stars") == {"1.0": "1.0", "1.5": "1.5"}
 
 
 @pytest.mark.parametrize(

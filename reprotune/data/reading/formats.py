@@ -52,7 +52,8 @@ def tell_kind(path: str) -> tuple[str, str | None]:
     if kind not in READABLE:
         raise InputError(
             f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}, and "
-            f"each of them packed as {', '.join(PACKED)}"
+            f"each of them packed as {', '.join(PACKED)}; unpack an archive, "
+            "and save other kinds as one of these"
         )
     return kind, packing
 
