@@ -1,5 +1,6 @@
 """A project of one's own has all that a run needs and nothing of ours, from a wheel too."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,9 @@ from reprotune.comparison.revision import read_revision
 from reprotune.core import dvc, rooms
 from reprotune.project import checks, pins
 from reprotune.scaffold import files
-from tests.projects import copy_checkout
+from reprotune.scaffold.listing import PACKED
+from tests.projects import change, copy_checkout
+from tests.test_documents import BLOCK
 
 ROOT = Path(__file__).resolve().parents[2]
 PARSER = YAML(typ="safe", pure=True)
@@ -113,9 +116,24 @@ def test_the_base_is_the_same_for_the_same_files_and_short(project: Path) -> Non
     assert version in files.name_library()
 
 
+PRELUDE = """
+pip() {
+  if [ "$2" = --upgrade ]; then
+    echo "# newer" >> "$INSTALLED/reprotune/tables/cells.py"
+    sed -i 's/threads: 2 /threads: 4 /' "$INSTALLED/reprotune/$PACKED/profiles/builtin.yaml"
+    sed -i '1s/Decide/Newer/' "$INSTALLED/reprotune/$PACKED/stages/roles.py"
+  else
+    python -m zipfile -e "$WHEEL" "$INSTALLED"
+  fi
+}
+reprotune() { python -m reprotune "$@"; }
+make() { reprotune check; }
+"""
+
+
 @pytest.mark.slow  # builds a wheel
-def test_a_wheel_has_the_files_and_no_stages_of_its_own(tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
+def test_a_wheel_is_enough_for_all_that_the_document_says(tmp_path: Path) -> None:
+    checkout, project = tmp_path / "checkout", tmp_path / "reviews"
     copy_checkout(checkout, "tests", "docs")
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation",
@@ -124,16 +142,39 @@ def test_a_wheel_has_the_files_and_no_stages_of_its_own(tmp_path: Path) -> None:
     )  # fmt: skip
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "installed")
-    tops = {path.name for path in (tmp_path / "installed").iterdir()}
-    assert {name.partition("-")[0] for name in tops} == {"reprotune"}
-    code = "import sys; from reprotune import cli; cli.main(['new', sys.argv[1]])"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "mine")],
-        cwd=tmp_path / "installed", capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    _, base = files.unpack(tmp_path / "mine")
+        assert {name.partition("/")[0].partition("-")[0] for name in archive.namelist()} == {
+            "reprotune"
+        }
+    installed = tmp_path / "installed"
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(installed), "INSTALLED": str(installed), "WHEEL": str(wheel),
+        "PACKED": str(PACKED),
+    }  # fmt: skip
+
+    def run(block: str, folder: Path) -> None:
+        done = subprocess.run(
+            ["bash", "-e", "-c", PRELUDE + block],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{block}\n{done.stdout[-2000:]}{done.stderr}"
+
+    found = BLOCK.findall((ROOT / "docs/own-project.md").read_text("utf-8"))
+    first, newer = (block for kind, block in found if kind == "bash")
+    (stage,) = (block for kind, block in found if kind == "yaml")
+    run(first, tmp_path)
+    _, base = files.unpack(project)
     made = files.render()
     assert base.keys() == made.keys()
     assert base == {place: files.shorten(content) for place, content in made.items()}
+    (project / "stages/lengths.py").write_text("mine")
+    change(project / "dvc.yaml", {"stages:\n": f"stages:\n{stage}\n"})
+    change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3  # mine"})
+    run("git add -A && git commit -qm mine", project)
+    run(newer, project)
+    assert (project / "stages/lengths.py").read_text() == "mine"
+    assert stage in (project / "dvc.yaml").read_text("utf-8")
+    assert (project / "stages/roles.py").read_text().startswith('"""Newer')
+    params = (project / "params.yaml").read_text("utf-8")
+    assert "threads: 4 " in params and "learning_rate: 2e-3  # mine" in params
+    run('test -z "$(git status --porcelain)"', project)
