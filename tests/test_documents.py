@@ -1,11 +1,13 @@
 """What the documents say of the source, and of each other."""
 
 import importlib.util
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import typer
@@ -124,3 +126,58 @@ def test_every_page_is_in_the_navigation() -> None:
     }
     pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if "docs" in page.parts}
     assert entries == pages | {"examples/README.md"}
+
+
+def test_figures_of_the_built_in_example_are_the_committed_ones() -> None:
+    known = {path.stem: json.loads(path.read_text()) for path in ROOT.glob("metrics/*.json")}
+    tuned, baselines = known["evaluate"], known["baseline"]["baselines"]
+
+    def span(interval: list[float]) -> str:
+        return f"({interval[0]:.3f} to {interval[1]:.3f})"
+
+    def tell(figures: dict[str, Any]) -> str:
+        return " | ".join(f"{recall:.3f}" for recall in figures["recall"].values())
+
+    test, truth = tuned["test"], tuned["reference"]
+    accuracy = f"**{test['accuracy']:.3f}** {span(test['interval']['accuracy'])}"
+    true = f"**{truth['accuracy']:.3f}** {span(truth['interval']['accuracy'])}"
+    gain = tuned["gain_over"]["tfidf"]
+    judged, found = known["audit"]["against_reference"], known["audit"]["findings"]["label"]
+    untuned = f"{baselines['tfidf']['accuracy']:.3f} | {baselines['zero_shot']['accuracy']:.3f}"
+    lost = tuned["forgetting"]
+    expected = {
+        "README.md": [f"| {untuned} | {accuracy} |"],
+        "docs/results.md": [
+            f"| {untuned} | {accuracy} |",
+            f"| {true} | `make repro` |",
+            f"| **tuned** | {accuracy} | {tell(test)} | {true} |",
+            *(
+                f"| {name} | {(one := baselines[key])['accuracy']:.3f} | "
+                f"{tell(one)} | {one['reference']['accuracy']:.3f} |"
+                for name, key in [
+                    ("majority", "majority"),
+                    ("TF-IDF + logistic regression", "tfidf"),
+                    ("frozen embeddings + logistic regression", "frozen_embeddings"),
+                    ("zero-shot", "zero_shot"),
+                    ("zero-shot, calibrated", "zero_shot_calibrated"),
+                ]
+            ),
+            f"Gain over TF-IDF {gain['accuracy']:.3f} {span(gain['interval'])}.",
+            f"doubts {found} labels: recall of the wrong ones\n{judged['recall']:.3f}, "
+            f"precision {judged['precision']:.3f}",
+            f"(the committed run) | {test['accuracy']:.3f} | {lost['after']:.2f} |",
+            f"general text ({lost['before']:.2f} before)",
+        ],
+        "docs/doubtful-labels.md": [
+            f"metrics/audit.json  {judged['precision']:.5f}",
+            f"doubts {found}. ",
+            f"found {judged['recall']:.1%} of the wrong labels".replace("%", " %"),
+        ],
+    }
+    pages = {page: (ROOT / page).read_text("utf-8") for page in expected}
+    assert [
+        (page, line)
+        for page, lines in expected.items()
+        for line in lines
+        if line not in pages[page]
+    ] == []
