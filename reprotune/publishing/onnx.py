@@ -19,9 +19,9 @@ from scipy.special import softmax
 from reprotune.classifier import Classifier
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_folder
+from reprotune.core.seals import CLASSIFIER, SEAL, hash_file, seal
 from reprotune.export.parity import ask_afresh
-from reprotune.models.exported import CERTAINTIES, CLASSIFIER, SEAL, seal
-from reprotune.models.pinning import sha256
+from reprotune.models.exported import CERTAINTIES
 from reprotune.publishing import stock_onnx
 
 FP32, INT8 = "model.onnx", "model_quantized.onnx"  # as other tools call them
@@ -173,7 +173,7 @@ def write_manifest(model: Path, folder: Path, forms: list[Form], rows: int) -> N
     """What the files were made of, by what, and how they were judged; then the hash of each."""
     told = [{k: v for k, v in asdict(form).items() if k != "seconds"} for form in forms]
     made = {
-        "export": {"sha256.json": sha256(model / SEAL)},
+        "export": {"sha256.json": hash_file(model / SEAL)},
         "packages": {name: version(name).split("+")[0] for name in PACKAGES},
         "rows": rows,
         "forms": told,

@@ -6,8 +6,7 @@ from typing import Any
 
 from reprotune.comparison.lock import LOCK
 from reprotune.core import paths
-from reprotune.models.pinning import sha256
-from reprotune.production.keeping import hash_file
+from reprotune.core.seals import hash_file
 from reprotune.publishing.facts import PACKAGES, Facts
 
 FILE = "provenance.intoto.json"
@@ -19,7 +18,7 @@ def write_provenance(facts: Facts, folder: Path) -> None:
     files = [file for file in sorted(folder.iterdir()) if file.is_file()]
     statement: dict[str, Any] = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": file.name, "digest": {"sha256": sha256(file)}} for file in files],
+        "subject": [{"name": file.name, "digest": {"sha256": hash_file(file)}} for file in files],
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {
             "buildDefinition": {
@@ -39,7 +38,7 @@ def list_dependencies(facts: Facts) -> list[dict[str, Any]]:
     held = [file for file in (LOCK, PACKAGES) if Path(file).is_file()]
     return [
         {"name": "commit", "digest": {"gitCommit": facts.commit}},
-        *({"name": str(one), "digest": {"sha256": hash_file(Path(one), "sha256")}} for one in held),
+        *({"name": str(one), "digest": {"sha256": hash_file(Path(one))}} for one in held),
         *(
             {"name": f"{facts.base.location}/{one.name}", "digest": {"sha256": one.sha256}}
             for one in facts.base.files

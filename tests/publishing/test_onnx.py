@@ -10,8 +10,9 @@ from reprotune import cli
 from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.seals import seal
 from reprotune.export.classifier import as_classifier
-from reprotune.models.exported import save_classifier, save_merged, seal
+from reprotune.models.exported import save_classifier, save_merged
 from reprotune.models.prompts import PromptEncoder
 from reprotune.publishing import onnx
 from reprotune.publishing.onnx import FP32, INT8, Form, convert
