@@ -1,5 +1,6 @@
 """The settings of a first run: a split, limits and a training that a person's data allows."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,7 @@ READ = 400_000  # tokens that a first training reads where nothing was measured
 SHOTS = 3  # examples of the few-shot baseline, where there is room for them
 SAMPLE = 1000  # texts whose tokens are counted
 ENCODER_RATE = 5e-4  # 2e-3 is better on 900 rows, and learns nothing on others: docs/results.md
-EPOCHS = {"causal": 5, "classification": 8}  # at most
+EPOCHS = {"causal": 5.0, "classification": 8.0}  # at most
 
 
 class Learner(NamedTuple):
@@ -169,9 +170,10 @@ def choose_training(seen: Look, model: str | None, rows: int) -> Changes:
     return common | set_duration(learner.task, passes) | (name_model(learner) if model else {})
 
 
-def choose_passes(task: str, passes: float) -> tuple[int, float]:
+def choose_passes(task: str, passes: float) -> tuple[float, float]:
     """The epochs, and the fraction of the rows, with which they are read about so many times."""
-    return max(1, min(EPOCHS[task], int(passes))), min(1.0, round(passes, 4))
+    epochs = max(1.0, min(EPOCHS[task], math.floor(10 * passes) / 10))
+    return int(epochs) if epochs.is_integer() else epochs, min(1.0, round(passes, 4))
 
 
 def set_duration(task: str, passes: float) -> Changes:

@@ -9,13 +9,14 @@ from reprotune.core.params import Params
 from reprotune.core.printing import say
 from reprotune.project import profiles
 from reprotune.project.doctor import takes_days
-from reprotune.project.first_run import choose_passes
+from reprotune.project.first_run import EPOCHS, choose_passes
 from reprotune.project.init import init, report
 from reprotune.project.terminal import put
 from reprotune.project.trial import Pace, measure_pace
 from reprotune.project.wanted import Wanted
 
 FEW = 100  # texts a class: a judgement, with fewer frozen features are likely the better start
+LEAST = 0.01  # passes over the rows, however few minutes there are
 BUILTIN = (
     "\nThe built-in base model has met no text that a person wrote: it shows that the route works. "
     "For results, take a base model of your own: --model FOLDER"
@@ -39,7 +40,7 @@ def start(wanted: Wanted) -> None:
         )
     if wanted.minutes and not takes_days(params):
         say("\nTrying a few steps of training on this machine:")
-        say(fit_training(params, parts["train"], wanted.minutes))
+        say(fit_training(params, parts["train"], len(parts["validation"]), wanted.minutes))
     elif (share := params.train.fraction) < 1:
         rows = len(parts["train"])
         say(f"\nTraining reads {round(share * rows)} of {rows} rows (train.fraction)")
@@ -55,35 +56,49 @@ def start(wanted: Wanted) -> None:
     )
 
 
-def fit_training(params: Params, train: pd.DataFrame, minutes: float) -> str:
-    """Set epochs and fraction so that training takes the minutes, and say how they were found."""
+def fit_training(params: Params, train: pd.DataFrame, validated: int, minutes: float) -> str:
+    """Set epochs and fraction so that training takes the minutes, and say how they were found.
+
+    So many rows are validated after each epoch.
+    """
     pace = measure_pace(params, train)
-    passes = 60 * minutes / (len(train) * pace.train)
+    left, each, checked = 60 * minutes - pace.ready, len(train) * pace.train, validated * pace.score
+    passes = max(
+        LEAST, left / (each + checked) if left > each + checked else (left - checked) / each
+    )
     epochs, fraction = choose_passes(params.model.task, passes)
     profiles.pin({"train.epochs": epochs, "train.fraction": fraction})
     read = len(train) * fraction * epochs
-    said = describe_training(pace, len(train), epochs, fraction)
-    return said + warn_of_few(pace, read, len(params.download.classes))
+    said = describe_training(pace, len(train), epochs, fraction, pace.ready + checked * epochs)
+    most = len(train) * EPOCHS[params.model.task]
+    return said + warn_of_few(pace, read, most, len(params.download.classes))
 
 
-def warn_of_few(pace: Pace, texts: float, classes: int) -> str:
-    """Said of a training that reads so many texts that the baselines are likely better."""
+def warn_of_few(pace: Pace, texts: float, most: float, classes: int) -> str:
+    """Said of a training that reads so many texts that the baselines are likely better.
+
+    ``most``: the texts that it would read if there were time.
+    """
     each = texts / classes
     if each >= FEW:
         return ""
     minutes = math.ceil(FEW * classes * pace.train / 60)
+    more = f"--minutes {minutes} reads {FEW} a class"
+    if most < FEW * classes:
+        more = "what may help is more rows, or more epochs (train.epochs)"
     return (
         f"\nThat is {each:.0f} texts a class: frozen features, which `baseline` learns from all "
-        f"rows, are likely better; --minutes {minutes} reads {FEW} a class"
+        f"rows, are likely better; {more}"
     )
 
 
-def describe_training(pace: Pace, rows: int, epochs: int, fraction: float) -> str:
+def describe_training(pace: Pace, rows: int, epochs: float, fraction: float, beside: float) -> str:
+    """What the stage ``train`` will do; ``beside`` the training itself it takes so many seconds."""
     used = round(rows * fraction)
     part = f"{used} of {rows} rows" if used < rows else f"{rows} rows"
     times = "once" if epochs == 1 else f"{epochs} times"
     return (
         f"training: {part}, {times}, at {1 / pace.train:.1f} rows a second: about "
-        f"{used * epochs * pace.train / 60:.1f} minutes\n"
+        f"{(used * epochs * pace.train + beside) / 60:.1f} minutes\n"
         f"scoring: {1 / pace.score:.0f} texts a second"
     )

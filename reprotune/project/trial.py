@@ -1,16 +1,18 @@
 """A few steps of training and a few answers on this machine: what a run will cost here."""
 
 import time
-from statistics import median
+from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.tables.classes import class_names
 
-STEPS = 3  # with short, middling and long texts
+STEPS = 6  # with texts of all lengths; made twice, for the first round prepares
+MEASURED = 2000  # texts whose tokens are counted
 
 
 class Pace(NamedTuple):
@@ -18,6 +20,19 @@ class Pace(NamedTuple):
 
     train: float  # for an example, forward and back
     score: float  # for a text
+    ready: float = 0.0  # until the first example
+
+
+def draw_batches(lengths: np.ndarray, batch: int) -> np.ndarray:
+    """The places of batches of short to long texts, as long as all are in the mean.
+
+    Each is of about one length: training reads texts of similar length together.
+    """
+    ordered = np.argsort(lengths, kind="stable")
+    size = max(1, min(batch, len(lengths) // STEPS))
+    middle = ((np.arange(STEPS) + 0.5) * len(lengths) / STEPS).astype(int)
+    starts = (middle - size // 2).clip(0, len(lengths) - size)
+    return np.asarray(ordered[np.unique(np.add.outer(starts, np.arange(size)))])
 
 
 def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
@@ -50,18 +65,23 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
             self.steps.append(time.perf_counter() - self.began)
 
     torch.set_num_threads(params.threads)
-    short = {"epochs": 1, "keep": "last", "patience": None}
+    began = time.perf_counter()
+    short = {"epochs": 2, "keep": "last", "patience": None}
     model, train = params.model, params.train.model_copy(update=short)
     folder = resolve(Place(model.kind, model.location, model.revision), paths.SOURCE_MODELS)
-    sample = rows.sample(min(len(rows), STEPS * train.batch_size), random_state=params.seed)
     encoder = encoder_for(
         load_tokenizer(folder), model.task, params.prompt, class_names(params.download.labels)
     )
+    drawn = rows.sample(min(len(rows), MEASURED), random_state=params.seed)
+    lengths = np.array([len(encoder.prompt(text)) for text in drawn["text"]])
+    sample = drawn.iloc[draw_batches(lengths, train.batch_size)]
     precision = Precision(model.quantization, model.double_quantization, model.compute_dtype)
     base = Base(folder, precision, encoder).load(WHOLE if train.method == "full" else None)
+    ready = time.perf_counter() - began
     watch = Stopwatch()
     tuned, *_ = tune(base, encoder, (sample, sample[:0]), train, precision, watch=[watch])
     start = time.perf_counter()
     score_texts(tuned, encoder, sample["text"], params.predictions.batch_size, "scored")
     scored = time.perf_counter() - start
-    return Pace(median(watch.steps) / train.batch_size, scored / len(sample))
+    warm = watch.steps[len(watch.steps) // 2 :]
+    return Pace(fmean(warm) * len(warm) / len(sample), scored / len(sample), ready)

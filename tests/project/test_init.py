@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from tokenizers import Tokenizer
@@ -19,11 +20,12 @@ from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
 from reprotune.project.init import init, list_some, report
-from reprotune.project.start import start, warn_of_few
-from reprotune.project.trial import Pace
+from reprotune.project.start import fit_training, start, warn_of_few
+from reprotune.project.trial import STEPS, Pace, draw_batches
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
+from reprotune.training.batches import LengthSampler
 from stages import audit, curate, download, roles, split
 from tests import tiny
 from tests.text.test_units import write_news
@@ -400,7 +402,7 @@ def test_training_is_as_long_as_the_minutes_that_it_is_given(
     assert (load_params().train.epochs, load_params().train.fraction) == (8, 1.0)
     start(replace(wanted, minutes=0.0001))
     assert load_params().train.epochs == 1 and 0 < load_params().train.fraction < 1
-    assert "rows a second: about 0.0 minutes" in capsys.readouterr().out
+    assert re.search(r"rows a second: about \d+\.\d minutes", capsys.readouterr().out)
 
 
 EVEN = table({"up": 60, "down": 50})
@@ -468,11 +470,51 @@ def test_an_encoding_is_guessed(text: str, encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
-    [(77 * 5, "That is 5 texts a class: .* --minutes 13 reads 100 a class"), (77 * 100, "^$")],
+    ("texts", "most", "said"),
+    [
+        (77 * 5, 77 * 200, "That is 5 texts a class: .* --minutes 13 reads 100 a class"),
+        (77 * 80, 77 * 80, "That is 80 texts a class: .* more rows, or more epochs"),
+        (77 * 100, 77 * 200, "^$"),
+    ],
 )
-def test_a_training_that_reads_few_texts_a_class_is_said_to_be_one(texts: int, said: str) -> None:
-    assert re.search(said, warn_of_few(Pace(train=0.1, score=0.01), texts, classes=77))
+def test_a_training_that_reads_few_texts_a_class_is_said_to_be_one(
+    texts: int, most: int, said: str
+) -> None:
+    assert re.search(said, warn_of_few(Pace(train=0.1, score=0.01), texts, most, classes=77))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "chosen"),
+    [
+        (10, (2.8, 1.0)),  # (600 - 30) s of 200 s an epoch
+        (2.5, (1, 0.5556)),  # 150 s less 30 to begin and 20 to validate
+        (60, (5, 1.0)),
+        (0.01, (1, 0.01)),
+    ],
+)
+def test_a_budget_holds_the_start_and_the_validation_too(
+    project: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, chosen: tuple[float, float]
+) -> None:
+    pace = Pace(train=0.18, score=0.1, ready=30)
+    monkeypatch.setattr("reprotune.project.start.measure_pace", lambda *_: pace)
+    shutil.copy(paths.PROFILES / "builtin.yaml", paths.PARAMS)
+    train = pd.DataFrame({"text": ["a"] * 1000})
+    said = fit_training(load_params(), train, 200, minutes)
+    found = load_params().train
+    assert (found.epochs, found.fraction) == chosen
+    if 1 < minutes < 60:
+        taken = float(re.search(r"about ([\d.]+) minutes", said)[1])
+        assert taken == pytest.approx(minutes, rel=0.05)
+
+
+def test_batches_of_a_trial_are_as_long_as_those_of_training_in_the_mean() -> None:
+    draw = np.random.default_rng(1)
+    lengths = draw.gamma(3, 20, 1600).astype(int) + 1
+    trained = lengths[list(LengthSampler(list(lengths), 16, seed=1))].reshape(-1, 16).max(axis=1)
+    tried = lengths[draw_batches(lengths, 16)].reshape(-1, 16).max(axis=1)
+    assert len(tried) == STEPS and len(np.unique(tried)) == STEPS
+    assert tried.mean() == pytest.approx(trained.mean(), rel=0.1)
+    assert sorted(draw_batches(lengths[:4], 16)) == [0, 1, 2, 3]
 
 
 def test_of_many_classes_the_commonest_and_the_rarest_are_listed() -> None:
