@@ -118,7 +118,9 @@ def try_one(case: Case, whole: bytes, draw: random.Random) -> str:
         verdict = "read"
     except (InputError, FlowError):
         verdict = "refused"
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of Rust is no Exception
         verdict = f"traceback: {type(error).__name__}: {str(error)[:200]}"
     return verdict if time.process_time() - began < SECONDS else "hang"
 

@@ -19,6 +19,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import round_figures
 from reprotune.robustness.edits import edit_rows
+from reprotune.tables import metrics
 from reprotune.tables.predictions import DECIMALS
 
 NOISE = 1e-5  # by which another CPU may compute a figure differently
@@ -34,6 +35,8 @@ def find_contradiction(revision: Revision) -> str:
 
 
 def list_contradictions(evidence: Evidence) -> Iterator[str]:
+    if evidence.rows is None and paths.PREDICTIONS in evidence.tables:
+        yield f"{paths.PREDICTIONS} rests on {paths.ROWS}, which is not there"
     for path, table in evidence.tables.items():
         yield from check_columns(path, table, evidence.classes)
         yield from check_probabilities(path, table, evidence.classes)
@@ -48,6 +51,7 @@ def list_contradictions(evidence: Evidence) -> Iterator[str]:
         drawn = evidence.revision.read_table(path)
         if drawn is not None and not is_same_table(drawn, plot):
             yield f"{path} does not follow from {paths.PREDICTIONS}"
+    yield from check_subsets(evidence)
 
 
 def check_columns(path: Path, table: pd.DataFrame, classes: list[str]) -> Iterator[str]:
@@ -103,6 +107,28 @@ def check_edits(evidence: Evidence) -> Iterator[str]:
         return
     other = (edited[list(made)].astype("str") != made).any(axis=1).to_numpy()
     yield from name_rows(path, edited, other, f"no edit makes this of a row of {paths.PREDICTIONS}")
+
+
+def check_subsets(evidence: Evidence) -> Iterator[str]:
+    """Git does not know which test rows are doubted or leaked, but what a part can come to."""
+    found = evidence.read(paths.EVALUATE_METRICS, metrics.Evaluation)
+    table = evidence.tables.get(paths.PREDICTIONS)
+    if found is None or table is None:
+        return
+    right = int((table["label"] == table["predicted"]).sum())
+    wrong = len(table) - right
+    for name in ("without_doubted", "without_leaked"):
+        subset: metrics.Subset = getattr(found, name)
+        if not subset.rows:
+            continue
+        hits = round(subset.accuracy * subset.rows)
+        exact = is_same(subset.accuracy, hits / subset.rows)
+        if not (exact and hits <= right and 0 <= subset.rows - hits <= wrong):
+            told = f"{subset.accuracy:g} of {subset.rows} rows"
+            yield (
+                f"{paths.EVALUATE_METRICS}: {code(name)} is {code(told)}; of the {len(table)} test "
+                f"rows {right} are right and {wrong} wrong, so no part of them gives that"
+            )
 
 
 def divide(path: Path, table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reprotune.comparison.lock import File, Stage, read_stages
 from reprotune.comparison.revision import Revision, flat
-from reprotune.comparison.tree import Tree, is_under
+from reprotune.comparison.tree import LINKED, Tree, is_under
 from reprotune.core import dvc, paths
 
 SOURCES = {paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()}
@@ -162,7 +162,9 @@ def has_changed(lineage: Lineage, dep: File) -> bool:
     if lineage.find_makers(dep.path) or "://" in dep.path or dep.path.startswith(("/", "..")):
         return False
     count = lineage.tree.count(dep.path)
-    if dep.path in SOURCES and count < (dep.nfiles or 1):
+    if dep.path in SOURCES and (
+        count < (dep.nfiles or 1) or lineage.tree.hash(dep.path, {}) == LINKED
+    ):
         return False  # some of its files are elsewhere
     return not count or is_other(lineage, dep)
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from reprotune.comparison.revision import Revision, git, run
 
 LINK, SUBMODULE = "120000", "160000"
+LINKED = ""  # for a hash: another file could be put in its place, and git would show nothing
 LARGE = b"version https://git-lfs"  # git holds a pointer, and the hash is that of the file
 
 
 class Tree:
     """What git holds of a revision under this folder, and what the pointers of DVC say beside it.
 
-    A hash is None where git does not have the content: links, submodules and files of Git LFS.
+    A hash is None where git does not have the content of a large file, LINKED where it has none
+    of what the code may be: links, submodules, and code in Git LFS.
     """
 
     def __init__(self, revision: Revision, under: Collection[str]) -> None:
@@ -36,6 +38,8 @@ class Tree:
         if path in known:
             return known[path]
         inside = {file: md5 for file, md5 in known.items() if is_under(file, path)}
+        if LINKED in inside.values():
+            return LINKED
         if not all(inside.values()) or any(str(md5).endswith(".dir") for md5 in inside.values()):
             return None
         unseen = (one for one in self.unseen if one not in known)
@@ -63,7 +67,7 @@ def hash_commit(commit: str, under: Collection[str]) -> Iterator[tuple[str, str 
         about, path = line.split("\t", 1)
         mode, _, name = about.split()
         if mode in (LINK, SUBMODULE) or not is_wanted(path, under):
-            yield path, None
+            yield path, LINKED if is_wanted(path, under) else None
         else:
             wanted.append((path, name))
     with tempfile.TemporaryFile() as names:
@@ -74,7 +78,8 @@ def hash_commit(commit: str, under: Collection[str]) -> Iterator[tuple[str, str 
             assert process.stdout is not None
             for path, _ in wanted:
                 size = int(process.stdout.readline().split()[-1])
-                yield path, hash_content(process.stdout.read(size + 1)[:-1])
+                found = hash_content(process.stdout.read(size + 1)[:-1])
+                yield path, LINKED if found is None and path.endswith(".py") else found
 
 
 def hash_workspace(under: Collection[str]) -> Iterator[tuple[str, str | None]]:
@@ -84,8 +89,8 @@ def hash_workspace(under: Collection[str]) -> Iterator[tuple[str, str | None]]:
     for path in listed.split("\0")[:-1]:
         file = Path(path)
         if file.is_file():
-            wanted = is_wanted(path, under) and not file.is_symlink()
-            yield path, hash_content(file.read_bytes()) if wanted else None
+            known = LINKED if file.is_symlink() else hash_content(file.read_bytes())
+            yield path, known if is_wanted(path, under) else None
 
 
 def is_wanted(path: str, under: Collection[str]) -> bool:

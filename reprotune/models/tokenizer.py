@@ -17,7 +17,9 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-    except Exception as error:  # tokenizers raises no narrower one
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of its Rust is no Exception
         raise explain(folder, "tokenizer", error) from None
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
@@ -43,7 +45,7 @@ def load_config(folder: Path) -> PretrainedConfig:
     return config
 
 
-def explain(folder: Path, what: str, error: Exception) -> InputError:
+def explain(folder: Path, what: str, error: BaseException) -> InputError:
     """What is told of a part of a model folder with which transformers can do nothing."""
     told = f"{type(error).__name__}: {error}"[:SHOWN]
     return InputError(f"{folder}: its {what} cannot be read: {told}; fetch it or save it again")

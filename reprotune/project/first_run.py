@@ -201,7 +201,12 @@ def count_tokens(texts: pd.Series, folder: Path) -> pd.Series:
     file = folder / "tokenizer.json"
     if not file.is_file():
         return sample.str.len() / CHARACTERS
-    tokenizer = Tokenizer.from_file(str(file))
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of its Rust is no Exception
+        raise InputError(f"{file}: cannot be read: {error}; fetch it or save it again") from None
     tokenizer.no_padding()  # the file may ask for both, and all texts are of one length then
     tokenizer.no_truncation()
     return sample.map(lambda text: len(tokenizer.encode(text).ids))

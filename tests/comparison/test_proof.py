@@ -150,6 +150,13 @@ def change_parameter() -> None:
     paths.PARAMS.write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
 
 
+def link_code() -> None:
+    """Change the code of a folder, and put a link beside it, whose content git does not know."""
+    for name in ("elsewhere.py", "library/sub/two.py"):
+        Path(name).write_text("three")
+    Path("library/more.py").symlink_to("../elsewhere.py")
+
+
 SPLITS = "data/splits is not what audit and split made"
 STALE: dict[str, tuple[Callable[[dict[str, Any]], object], dict[str, list[str]]]] = {
     "an output that a later stage did not take": (
@@ -174,6 +181,7 @@ STALE: dict[str, tuple[Callable[[dict[str, Any]], object], dict[str, list[str]]]
         lambda stages: Path("library/sub/two.py").write_text("three"),
         {"train": ["library"]},
     ),
+    "code behind a link": (lambda stages: link_code(), {"train": ["library"]}),
     "code that is gone": (lambda stages: Path("split.py").unlink(), {"split": ["split.py"]}),
     "decisions, whose place is a parameter": (
         lambda stages: Path("data/decisions.csv").write_text("id\n"),
@@ -228,6 +236,16 @@ def edit_table(path: Path, **columns: object) -> None:
     for name, value in columns.items():
         table.loc[0, name] = value
     table.to_csv(path, index=False)
+
+
+def forge_leaks(rows: int, accuracy: float) -> None:
+    """In both files that hold the accuracy without leaked rows."""
+    subset = {"rows": rows, "accuracy": accuracy}
+    found = json.loads(paths.EVALUATE_METRICS.read_text())
+    found["without_leaked"] |= subset
+    paths.EVALUATE_METRICS.write_text(json.dumps(found))
+    told = json.loads(paths.SUMMARY_METRICS.read_text()) | {"accuracy_without_leaked": accuracy}
+    paths.SUMMARY_METRICS.write_text(json.dumps(told))
 
 
 FORGED: dict[str, tuple[Callable[[], object], str]] = {
@@ -294,6 +312,14 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
     "a mistake that is hidden": (
         lambda: edit_table(paths.ERRORS, text="none"),
         "reports/errors.csv does not follow from reports/predictions/evaluate.csv",
+    ),
+    "the rows without leaks": (
+        lambda: forge_leaks(290, 1.0),
+        "metrics/evaluate.json: `without_leaked` is `1 of 290 rows`; of the 300 test rows",
+    ),
+    "no list of rows": (
+        paths.ROWS.unlink,
+        "reports/predictions/evaluate.csv rests on reports/rows.csv, which is not there",
     ),
     "no baselines": (
         paths.BASELINE_PREDICTIONS.unlink,

@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from bitsandbytes.nn.modules import Linear4bit
@@ -12,6 +13,7 @@ from reprotune.models.adapters import prepare
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
+from reprotune.project.first_run import count_tokens
 from tests import tiny
 
 
@@ -65,6 +67,17 @@ def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path: Path)
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(InputError, match="neither a pad token nor an end token"):
         load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_whose_library_panics_is_refused(tmp_path: Path) -> None:
+    file = tiny.save(tmp_path) / "tokenizer.json"
+    values = json.loads(file.read_text())
+    values["model"]["continuing_subword_prefix"] = "longer than a token"
+    file.write_text(json.dumps(values))
+    with pytest.raises(InputError, match="its tokenizer cannot be read: PanicException"):
+        load_tokenizer(tmp_path)
+    with pytest.raises(InputError, match=r"tokenizer.json: cannot be read"):
+        count_tokens(pd.Series(["a text"]), tmp_path)
 
 
 def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> None:
