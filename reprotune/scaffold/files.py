@@ -26,7 +26,7 @@ LARGE = 1 << 20  # bytes from which the base holds a hash in place of the conten
 HASHED = b"sha256:"
 FIRST = (1980, 1, 1, 0, 0, 0)  # the day of every file in the base: the same files, the same bytes
 OURS = re.compile(
-    r".*(/tests/|/site/|\.egg-info|/reprotune/\*\*|room is no code).*\n"
+    r".*(/tests/|/site/|\.ci/|\.egg-info|import_linter|/reprotune/\*\*|room is no code).*\n"
 )  # no lines of theirs
 TARGETS = re.compile(r"(test|check|bench|docs):|# (Strict|Tools)")  # of our Makefile alone
 

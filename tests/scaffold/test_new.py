@@ -42,6 +42,9 @@ def test_a_new_project_is_committed_and_in_order(
     assert (project / ".github/report.sh").stat().st_mode & 0o100
     for absent in ("tests", "benchmarks", "docs", "metrics", "reports", "reprotune", "dvc.lock"):
         assert not (project / absent).exists()
+    for name in (".gitignore", ".dvcignore", ".gitattributes"):
+        text = (project / name).read_text("utf-8")
+        assert not any(ours in text for ours in (".ci/", "import_linter", "egg-info", "/tests/"))
     make = subprocess.run(
         ["make", "--no-print-directory", "help"],
         cwd=project,
