@@ -258,10 +258,14 @@ def join(paths: Iterable[str]) -> str:
 
 
 def list_commands() -> str:
-    context = typer.Context(typer.main.get_command(app), info_name="reprotune")
-    return get_docs_for_click(
-        obj=typer.main.get_command(app), ctx=context, name="reprotune", title="Commands"
-    )
+    """The page of the commands; what each does in one line is not cut as on a terminal."""
+    group = typer.main.get_command(app)
+    context = typer.Context(group, info_name="reprotune")
+    text = get_docs_for_click(obj=group, ctx=context, name="reprotune", title="Commands")
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        cut, whole = command.get_short_help_str(), command.get_short_help_str(limit=200)
+        text = text.replace(f"* `{name}`: {cut}\n", f"* `{name}`: {whole}\n")
+    return text
 
 
 def list_api() -> str:
