@@ -18,7 +18,8 @@ def hash_file(file: Path, kind: str = "sha256") -> str:
 
 def seal(folder: Path) -> None:
     """Note the hash of every file, once all are written."""
-    found = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
+    files = (file for file in sorted(folder.iterdir()) if file.name != SEAL)
+    found = {file.name: hash_file(file) for file in files}
     (folder / SEAL).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
