@@ -106,21 +106,21 @@ def check_packages(lock: Path = pins.LOCK) -> Finding:
     return Finding(OK, "packages", f"all as in {lock.name}")
 
 
-def check_dvc(root: Path = DVC, lock: Path = LOCK) -> Finding:
+def check_dvc() -> Finding:
     """Git, DVC and the files that they leave when they are killed."""
     if absent := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
         return Finding(STOP, "dvc", f"{absent[0]} is not on the PATH; source .venv/bin/activate "
                        "has dvc, the system's packages have git")  # fmt: skip
     git = subprocess.run(["git", "rev-parse"], capture_output=True, check=False).returncode == 0
-    if not git or not root.is_dir():
+    if not git or not DVC.is_dir():
         return Finding(STOP, "dvc", "this folder is no git repository with DVC; clone one, or "
                        "run git init && dvc init")  # fmt: skip
     try:
-        whole = not lock.is_file() or isinstance(read_yaml(lock), dict)
+        whole = not LOCK.is_file() or isinstance(read_yaml(LOCK), dict)
     except InputError:
         whole = False
     if not whole:
-        return Finding(STOP, "dvc", f"{lock} is damaged; git checkout -- {lock}")
+        return Finding(STOP, "dvc", f"{LOCK} is damaged; git checkout -- {LOCK}")
     try:
         require_readable()
     except InputError as error:
