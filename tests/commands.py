@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from dvc.cli import main as dvc_main
+from dvc.ui import ui
 
 FLOWS = [f"pipelines.{name}" for name in ("reproduce", "retrain", "sweep", "deploy")]
 FORKED = multiprocessing.get_context("forkserver")
@@ -18,6 +19,7 @@ SECONDS = 600  # that a flow may take: the machine may be busy
 
 def dvc(*command: str) -> None:
     """`dvc COMMAND` in this process; the stages that it runs have processes of their own."""
+    ui._enabled = False  # which a command without --quiet leaves switched on
     assert dvc_main([*command]) == 0, command
 
 
