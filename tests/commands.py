@@ -27,7 +27,7 @@ def flow(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m MODULE ARGUMENTS` in a process of its own, forked from one with the imports."""
     with tempfile.TemporaryDirectory() as folder:
         said = [Path(folder) / name for name in ("out", "err")]
-        where = Path.cwd(), dict(os.environ)
+        where = sys.executable, Path.cwd(), dict(os.environ)
         process = FORKED.Process(target=call, args=(module, arguments, *where, said))
         process.start()
         process.join(SECONDS)
@@ -39,9 +39,15 @@ def flow(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def call(
-    module: str, arguments: list[str], folder: Path, environment: dict[str, str], said: list[Path]
+    module: str,
+    arguments: list[str],
+    python: str,
+    folder: Path,
+    environment: dict[str, str],
+    said: list[Path],
 ) -> None:
     """What the forked process does: ``main`` of the module, its output in two files."""
+    sys.executable = python
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import itertools
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,9 +86,15 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def forking() -> Iterator[str]:
-    """A PATH on which stages need not import torch anew."""
+    """A PATH on which stages, `reprotune` and `dvc` import nothing anew."""
     with forked.served() as folder:
         yield os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.fixture
+def forking_python(forking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process starts by ``sys.executable``, and flows by theirs, is forked."""
+    monkeypatch.setattr(sys, "executable", shutil.which("python", path=forking))
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,17 @@
-"""`python -m stages.NAME` and `reprotune` forked from a process that has their imports.
+"""Stages, `reprotune` and `dvc` as commands, forked from a process that has their imports.
 
-Those take ten seconds of a processor each time. What runs is the code and the folder of whoever
-asks, in a process of its own; where a new interpreter is the point, a test starts one.
+Those take two to ten seconds of a processor each time. What runs is the code and the folder of
+whoever asks, in a process of its own; where a new interpreter is the point, a test starts one.
 """
 
 import atexit
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -24,17 +26,20 @@ from typing import NoReturn
 from tests.projects import ROOT
 
 NAMES = ("python", "reprotune")
+MODULES = ("dvc", "reprotune", "stages")  # that `python -m` takes from here
+IMPORTED = ("dvc.cli.parser", "dvc.repo.reproduce", "matplotlib.figure", "scipy.stats")  # beside
 OURS = ("reprotune", "stages", "tests")  # imported anew, from the folder of who asks
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 if name == "python":
-    if arguments[:1] != ["-m"] or not arguments[1].startswith("stages."):
+    if arguments[:1] != ["-m"] or arguments[1].partition(".")[0] not in {modules}:
         os.execv({python!r}, [{python!r}, *arguments])
     name, arguments = arguments[1], arguments[2:]
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
     asked.connect({address!r})
-    job = json.dumps([name, arguments, os.getcwd(), dict(os.environ)]).encode()
+    here = os.path.join(os.path.dirname(sys.argv[0]), "python")
+    job = json.dumps([here, name, arguments, os.getcwd(), dict(os.environ)]).encode()
     socket.send_fds(asked, [job], [0, 1, 2])
     os._exit(int(asked.recv(16)))
 """
@@ -45,8 +50,9 @@ def served() -> Iterator[Path]:
     """A folder for the PATH."""
     with tempfile.TemporaryDirectory() as made:
         folder, address = Path(made), f"{made}/asked"
+        client = CLIENT.format(python=sys.executable, modules=MODULES, address=address)
         for name in NAMES:
-            (folder / name).write_text(CLIENT.format(python=sys.executable, address=address))
+            (folder / name).write_text(client)
             (folder / name).chmod(0o755)
         command = [sys.executable, "-m", "tests.forked", address]
         with subprocess.Popen(command, cwd=ROOT) as server:
@@ -74,14 +80,18 @@ def serve(address: str) -> None:
 
 
 def answer(asked: socket.socket) -> None:
-    """Fork the job, and say its exit code."""
+    """Fork the job, and say its exit code; it ends with who asked."""
     job, descriptors, *_ = socket.recv_fds(asked, 1 << 20, 3)
     if child := os.fork():
-        asked.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        if asked in select.select([asked, os.pidfd_open(child)], [], [])[0]:
+            os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with contextlib.suppress(BrokenPipeError):
+            asked.send(b"%d" % code)
         os._exit(0)
     for place, descriptor in enumerate(descriptors):
         os.dup2(descriptor, place)
-    name, arguments, folder, environment = json.loads(job)
+    sys.executable, name, arguments, folder, environment = json.loads(job)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -115,8 +125,9 @@ if __name__ == "__main__":
     from reprotune.core.arithmetic import fix_arithmetic
 
     fix_arithmetic()  # as a stage does, before its imports
-    for stage in sorted(Path("stages").glob("[a-z]*.py")):
-        __import__(f"stages.{stage.stem}")
+    stages = [f"stages.{file.stem}" for file in sorted(Path("stages").glob("[a-z]*.py"))]
+    for module in [*stages, *IMPORTED]:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()  # else each child would copy what the collector touches
     serve(sys.argv[1])

@@ -22,6 +22,7 @@ from tests.commands import dvc, flow
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
+STAGE_FILE = Path("stages/evaluate.py")
 STAGE = """
 import os, pathlib, sys, time
 sys.path.insert(0, {root!r})
@@ -48,17 +49,17 @@ pathlib.Path("model.txt").write_text(text)
 DAG = """
 stages:
   evaluate:
-    cmd: {python} evaluate.py
+    cmd: python -m stages.evaluate
     deps: [data/source]
     outs:
       - model.txt
-      - reports/predictions/evaluate.csv: {{cache: false}}
-      - reports/rows.csv: {{cache: false}}
-      - reports/plots/confusion.csv: {{cache: false}}
+      - reports/predictions/evaluate.csv: {cache: false}
+      - reports/rows.csv: {cache: false}
+      - reports/plots/confusion.csv: {cache: false}
     metrics:
-      - metrics/evaluate.json: {{cache: false}}
+      - metrics/evaluate.json: {cache: false}
 artifacts:
-  classifier: {{path: model.txt, type: model}}
+  classifier: {path: model.txt, type: model}
 """
 OWN = {
     "kind": "file",
@@ -80,19 +81,24 @@ def put(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory, forking: str) -> Iterator[Path]:
     """A project that was run and committed, once for all tests, which get copies."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("finished")
         patch.chdir(folder)
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("PATH", forking)
         make_project()
         yield folder
 
 
 @pytest.fixture
 def project(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prefect_server: str,
+    forking_python: None,
 ) -> Path:
     """A project that was run and committed, with a remote of DVC."""
     shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
@@ -117,8 +123,10 @@ def make_project() -> None:
     paths.SOURCE_DATA.mkdir(parents=True)
     put("0.80")
     Path("data/decisions.csv").write_text("id,action,label,reviewer,note\n")
-    Path("evaluate.py").write_text(STAGE.format(root=str(ROOT)))
-    Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
+    STAGE_FILE.parent.mkdir()
+    (STAGE_FILE.parent / "__init__.py").touch()
+    STAGE_FILE.write_text(STAGE.format(root=str(ROOT)))
+    Path("dvc.yaml").write_text(DAG)
     Path(".gitignore").write_text("/.reprotune/\n/store\n/reports/comparison.*\n/started\n/quick\n")
     dvc("repro", "-q")
     run("git", "add", "-A")
@@ -202,8 +210,9 @@ def test_worse_data_are_stopped_at_the_gate(project: Path) -> None:
 
 
 def test_a_model_no_better_than_a_baseline_is_stopped_too(project: Path) -> None:
-    stage = Path("evaluate.py")
-    stage.write_text(stage.read_text().replace("write_figures()", "write_figures(as_good=True)"))
+    STAGE_FILE.write_text(
+        STAGE_FILE.read_text().replace("write_figures()", "write_figures(as_good=True)")
+    )
     run("git", "commit", "-qam", "a stronger baseline")
     put("0.87")
     done = retrain()
