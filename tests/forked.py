@@ -26,14 +26,22 @@ from typing import NoReturn
 from tests.projects import ROOT
 
 NAMES = ("python", "reprotune")
-MODULES = ("dvc", "reprotune", "stages")  # that `python -m` takes from here
-IMPORTED = ("dvc.cli.parser", "dvc.repo.reproduce", "matplotlib.figure", "scipy.stats")  # beside
+MODULES = ("dvc", "reprotune", "stages.", "torch.")  # that `python -m` takes from here
+IMPORTED = (
+    "torch.distributed.run",
+    "dvc.cli.parser",
+    "dvc.repo.reproduce",
+    "matplotlib.figure",
+    "scipy.stats",
+)
 OURS = ("reprotune", "stages", "tests")  # imported anew, from the folder of who asks
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 if name == "python":
-    if arguments[:1] != ["-m"] or arguments[1].partition(".")[0] not in {modules}:
+    arguments = arguments[arguments[:1] == ["-u"]:]  # as torchrun starts its processes
+    module = arguments[1] if arguments[:1] == ["-m"] else ""
+    if not module.startswith({modules}) or module.endswith(".supervision"):  # it knows its parents
         os.execv({python!r}, [{python!r}, *arguments])
     name, arguments = arguments[1], arguments[2:]
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:

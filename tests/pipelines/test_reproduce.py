@@ -24,6 +24,7 @@ from tests.project.test_sweeps import STAGE, write
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable  # which forks nothing
 DAG = """
 stages:
   second:
@@ -44,12 +45,14 @@ def run(*command: str) -> None:
 
 def really(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, check=False, timeout=300
+        [PYTHON, "-m", *arguments], capture_output=True, text=True, check=False, timeout=300
     )
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str) -> Path:
+def repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str, forking_python: None
+) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
@@ -168,7 +171,7 @@ def test_a_progress_bar_is_seen_before_it_ends(
 
 def test_dvcs_lock_is_told_in_words(project: Path) -> None:
     Path("first.py").write_text("import time; time.sleep(20)")
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro"], stdout=subprocess.DEVNULL) as one:
+    with subprocess.Popen([PYTHON, "-m", "dvc", "repro"], stdout=subprocess.DEVNULL) as one:
         time.sleep(4)
         refused = flow("pipelines.reproduce")
         one.kill()
@@ -199,7 +202,7 @@ def test_no_stage_goes_on_writing_after_a_kill_9(
     Path("first.py").write_text(SLOW.format(root=str(ROOT)))
     module = ["pipelines.reproduce"] if victim == "flow" else ["dvc", "repro"]
     with subprocess.Popen(
-        [sys.executable, "-m", *module], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [PYTHON, "-m", *module], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         deadline = time.monotonic() + 120
         while not Path("pid").is_file() or not Path("pid").read_text():

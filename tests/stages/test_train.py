@@ -95,6 +95,7 @@ def test_the_rate_that_trials_chose_is_written_down_beside_them(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking_python")
 def test_two_processes_choose_the_rate_of_one_and_leave_its_outputs(
     project: Path, params: Params
 ) -> None:
@@ -119,6 +120,7 @@ def test_two_processes_choose_the_rate_of_one_and_leave_its_outputs(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking_python")
 def test_one_process_that_fails_ends_in_an_error(
     project: Path, params: Params, capfd: pytest.CaptureFixture[str]
 ) -> None:
