@@ -509,7 +509,7 @@ state.write_text(json.dumps(comments))
 
 @pytest.fixture
 def report(
-    repository: Path, tmp_path_factory: pytest.TempPathFactory
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, forking: str
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The script of the workflow, with a stand-in for gh that keeps the comments in a file."""
     tools = tmp_path_factory.mktemp("tools")
@@ -517,8 +517,7 @@ def report(
     (tools / "gh").chmod(0o755)
 
     def run(**environment: str) -> subprocess.CompletedProcess[str]:
-        places = [str(tools), str(ROOT / ".venv/bin"), os.environ["PATH"]]
-        known = {"PATH": os.pathsep.join(places), "GH_STATE": str(tools / "comments.json")}
+        known = {"PATH": f"{tools}{os.pathsep}{forking}", "GH_STATE": str(tools / "comments.json")}
         known |= {"GITHUB_STEP_SUMMARY": str(tools / "summary.md"), "PYTHONPATH": str(ROOT)}
         known |= {"REPOSITORY": "someone/project", "PULL_REQUEST": "7"}
         return subprocess.run(
