@@ -23,7 +23,7 @@ from reprotune.training.tune import tune
 
 @pytest.mark.parametrize(
     ("quantization", "compute_dtype"),
-    [("nf4", "float32"), ("nf4", "bfloat16"), ("none", "float32")],
+    [("nf4", "float32"), ("nf4", "bfloat16"), ("none", "bfloat16")],
 )
 def test_the_merged_model_read_back_says_what_the_tuned_one_says_and_a_fault_shows(
     base: Path,
@@ -47,6 +47,7 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says_and_a_fault_sho
 
     def export(tuned: Path) -> np.ndarray:
         merged, asking = merge(opened, tuned)
+        assert {weights.dtype for weights in merged.parameters()} == {torch.float32}
         save_merged(merged, asking.tokenizer, "float16", tmp_path / "merged")
         save_classifier(asking, tmp_path / "merged")
         return score_texts(*load_classifier(tmp_path / "merged"), rows["text"], 32, "merged")

@@ -71,7 +71,13 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str, s3: str) -> Path:
+def project(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prefect_server: str,
+    s3: str,
+    forking_python: None,
+) -> Path:
     """A project that is pushed, git's part to a bare repository, its data to S3."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
     run("git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "origin.git"))
