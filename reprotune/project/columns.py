@@ -1,7 +1,9 @@
 """Which columns hold texts and labels, found by their names and by what is in them."""
 
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,17 +17,30 @@ from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.columns import as_object
 from reprotune.data.reading.files import read_table
-from reprotune.data.reading.formats import DELIMITED, TABLES, tell_kind, unpack
-from reprotune.data.reading.parsing import Dialect, find_misfit, name_columns, parse_rows
+from reprotune.data.reading.formats import (
+    DELIMITED,
+    SHEETS,
+    TABLES,
+    fill_columns,
+    parse_sheets,
+    tell_kind,
+    unpack,
+)
+from reprotune.data.reading.parsing import (
+    PREFACE,
+    Dialect,
+    find_misfit,
+    name_columns,
+    parse_rows,
+)
 from reprotune.project.dialects import (
     DELIMITERS,
-    PREFACE,
     SAMPLE,
     Sought,
     describe,
     try_quotings,
 )
-from reprotune.project.freezing import SPLITS
+from reprotune.project.folders import SPLITS
 from reprotune.project.sniff import FASTTEXT, MOST_CLASSES, read_delimiter
 from reprotune.project.wanted import Wanted
 
@@ -33,10 +48,15 @@ TEXT_NAMES = (
     "text", "sentence", "review", "content", "tweet", "message", "body", "comment", "document",
     "utterance", "query", "question", "headline", "description", "title", "v2",
 )  # fmt: skip
-LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "sentiment", "intent", "topic", "polarity",
-    "emotion", "rating", "stars", "verdict", "v1",
+LABELS = (
+    "label", "class", "category", "target", "labels", "classes", "sentiment", "intent", "topic",
+    "polarity", "emotion", "rating", "stars", "score", "verdict", "v1",
 )  # fmt: skip
+LABEL_NAMES = (
+    *(f"{name}_{kind}" for kind in ("text", "name") for name in LABELS[:4]),
+    *LABELS,
+    *(f"{name}_{kind}" for kind in ("id", "idx", "index") for name in LABELS[:4]),
+)
 LONGEST_LABEL = 40  # characters, in the mean
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
 LARGEST = 1_000_000  # characters that are looked at
@@ -96,6 +116,9 @@ def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
 def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.DataFrame]:
     """The file as the tables that it may be, the likeliest first."""
     raw, (kind, packing) = file.read_bytes(), tell_kind(file.name)
+    if kind in SHEETS:
+        yield from list_sheets(unpack(raw, packing, str(file)), f"{file}: not readable as {kind}")
+        return
     if kind not in DELIMITED:
         yield spread(read_table(raw, str(file), trial).frame.head(SAMPLE))
         return
@@ -111,9 +134,25 @@ def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.Data
     marks = [mark for mark in said if mark != " "]
     for mark in [] if kind in TABLES else marks:
         yield from cut_once(lines, mark)
-    for skip in find_headers(lines):
+    for skip in find_headers(list(map(split_anywhere, lines))):
         for mark in marks:
             yield from map(spread, parse(lines, sought, describe(sought, mark, True, skip)))
+
+
+def list_sheets(raw: bytes, complaint: str) -> Iterator[pd.DataFrame]:
+    """The tables that the sheets of a workbook may hold.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        sheets = parse_sheets(raw)
+    except ValueError as error:
+        raise InputError(f"{complaint}: {error}") from None
+    for rows in sheets:
+        for place in find_headers([row for _, row in rows if not isinstance(row, Broken)]):
+            with suppress(ValueError):
+                yield fill_columns(rows[place : place + SAMPLE], Dialect())[0]
 
 
 def cut_once(lines: Sequence[str], mark: str) -> Iterator[pd.DataFrame]:
@@ -125,12 +164,17 @@ def cut_once(lines: Sequence[str], mark: str) -> Iterator[pd.DataFrame]:
             yield frame
 
 
-def find_headers(lines: Sequence[str]) -> Iterator[int]:
-    """The first line, and those after it that have a usual name for a text and for a label."""
-    for number, line in enumerate(lines[: PREFACE + 1]):
-        words = {word.strip("\"' \r\n").casefold() for word in split_anywhere(line)}
-        if not number or (words & set(TEXT_NAMES) and words & set(LABEL_NAMES)):
+def find_headers(rows: Sequence[Sequence[str]]) -> Iterator[int]:
+    """The first row, and those after it that have a usual name for a text and for a label."""
+    for number, row in enumerate(rows[: PREFACE + 1]):
+        if not number or is_header(row):
             yield number
+
+
+def is_header(row: Sequence[str]) -> bool:
+    """Whether there is a usual name for a text and one for a label."""
+    words = {word.strip("\"' \r\n").casefold() for word in row}
+    return not words.isdisjoint(TEXT_NAMES) and not words.isdisjoint(LABEL_NAMES)
 
 
 def split_anywhere(line: str) -> list[str]:
@@ -149,7 +193,7 @@ def parse(lines: Sequence[str], sought: Sought, dialect: Dialect) -> Iterator[pd
     whole = [row[: len(names)] for row in rows if not find_misfit(row, len(names), 0)]
     bare = pd.DataFrame(whole, dtype="object")
     bare.columns = bare.columns.map(str)
-    if repeats_label(bare):
+    if repeats_label(bare) and not is_header(names):
         yield bare
     else:
         yield bare.iloc[1:].set_axis(names, axis="columns").loc[:, [name != "" for name in names]]
@@ -157,8 +201,8 @@ def parse(lines: Sequence[str], sought: Sought, dialect: Dialect) -> Iterator[pd
 
 def repeats_label(frame: pd.DataFrame) -> bool:
     """Whether the first row is none of names: its label is that of other rows, too."""
-    label = find_labels(frame, exclude=None)
-    return label is not None and bool((frame[label].iloc[1:] == frame[label].iloc[0]).any())
+    _, likely = find_likely(frame, None, has_labels, LABEL_NAMES)
+    return any((frame[name].iloc[1:] == frame[name].iloc[0]).any() for name in likely)
 
 
 def spread(frame: pd.DataFrame) -> pd.DataFrame:
@@ -181,10 +225,11 @@ def list_cells(column: pd.Series) -> pd.Series:
 
 
 def rank(name: str, usual: Sequence[str]) -> int:
-    """The place of a name among the usual ones: whole, or else its last word."""
-    words = name.casefold().replace("-", "_").replace(".", "_").replace(" ", "_").split("_")
-    whole = "_".join(words).strip("_")
-    return usual.index(whole) if whole in usual else len(usual) + (words[-1] not in usual)
+    """The place of a name among the usual ones: whole, or else its last words."""
+    whole = re.sub(r"[-. ]", "_", name.casefold()).strip("_")
+    if whole in usual:
+        return usual.index(whole)
+    return len(usual) + (not whole.endswith(tuple(f"_{known}" for known in usual)))
 
 
 def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:

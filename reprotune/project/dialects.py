@@ -8,6 +8,7 @@ from reprotune.data.reading.bad_rows import Broken, count_allowed
 from reprotune.data.reading.labels import spell
 from reprotune.data.reading.parsing import (
     ONCE,
+    PREFACE,
     Cells,
     Column,
     Dialect,
@@ -20,7 +21,6 @@ from reprotune.data.reading.parsing import (
 DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f", "@", " ")
 QUOTINGS = (('"', None), ('"', "\\"), (None, None), ("'", None), ("'", "\\"))  # usual ones first
 SAMPLE = 5000  # lines of each file that are looked at
-PREFACE = 20  # lines that may stand before a header
 WRAPPED = {mark: re.compile(f"{mark}([^{mark}]|{mark}{mark})*{mark}") for mark in "\"'"}
 
 

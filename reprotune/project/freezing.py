@@ -6,7 +6,6 @@ The copy is what a run depends on: a database or a folder of thousands of files 
 import json
 import re
 import sqlite3
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,23 +15,29 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
-from reprotune.data.reading.archives import read_member
+from reprotune.core.io import parse_json
+from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import find_mark, guess_encoding
-from reprotune.data.reading.formats import tell_kind
+from reprotune.data.reading.formats import take_row
+from reprotune.project.folders import (
+    ARCHIVES,
+    SPLITS,
+    choose_files,
+    find_root,
+    holds_table,
+    list_files,
+    list_folders,
+    list_parts,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from reprotune.project.wanted import Wanted
 
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}  # names of published parts
 SAVED = ("dataset_dict.json", "state.json")  # in a folder of Hugging Face's save_to_disk
 SQLITE, DUCKDB = b"SQLite format 3\0", b"DUCK"
 DUCKDB_AT = 8  # bytes before its mark
 GLOB = "*?["
-ABOUT = {"readme", "license", "licence", "copying", "citation"}  # no rows, whatever the ending
 
 
 def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
@@ -51,7 +56,8 @@ def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
         (first.is_dir(), freeze_folder),
         (known.startswith(SQLITE), freeze_query),
         (known[DUCKDB_AT:].startswith(DUCKDB), refuse_duckdb),
-        (first.suffix.lower() == ".zip" and first.is_file(), freeze_member),
+        (first.name.lower().endswith(ARCHIVES) and first.is_file(), freeze_archive),
+        (bool(read_parts(first)), freeze_parts),
         (wanted.text is None and Path(wanted.label or "/").is_file(), freeze_lines),
     )
     freezer = next((do for is_such, do in freezers if is_such), None)
@@ -80,37 +86,47 @@ def read_start(path: Path) -> bytes:
 
 
 def freeze_folder(wanted: "Wanted", folder: Path) -> "Wanted":
-    """Of Hugging Face's datasets, or with a folder a class, which may be in a folder a split."""
-    (source,) = wanted.files
+    """Of Hugging Face's datasets, with a folder a class, or with files; each a part, if it says so.
+
+    Raises:
+        InputError: there are no rows in it, or no part of them to learn from.
+    """
+    source = find_root(wanted.files[0])
     if any((source / name).is_file() for name in SAVED):
-        written = write_saved(source, folder)
-    else:
-        parts = {SPLITS[sub.name.lower()]: sub for sub in list_folders(source, SPLITS)}
-        written = {
-            part: write_texts(sub, folder / f"{source.resolve().name}-{part}.jsonl")
-            for part, sub in (parts or {"train": source}).items()
-        }
-    if "train" not in written:
-        raise InputError(f"{source}: has {sorted(written)} and no train")
-    test = written.get("test") or written.get("validation")
-    validation = written.get("validation") if "test" in written else None
+        return name_parts(wanted, write_saved(source, folder))
+    splits = {SPLITS[sub.name.lower()]: sub for sub in list_folders(source, SPLITS)}
+    files = [] if splits else list_files(source)
+    if files and (holds_table(source) or list_parts(source) or not list_folders(source)):
+        return name_parts(wanted, choose_files(source))
+    written = {
+        part: take_folder(sub, folder / f"{source.resolve().name}-{part}.jsonl")
+        for part, sub in (splits or {"train": source}).items()
+    }
+    is_written = not holds_table(next(iter(splits.values()), source))
+    known = replace(wanted, text=wanted.text or "text", label=wanted.label or "label")
+    return name_parts(known if is_written else wanted, written)
+
+
+def take_folder(source: Path, path: Path) -> list[Path]:
+    """The files of one part, or one that is made of its folders."""
+    return list_files(source) if holds_table(source) else [write_texts(source, path)]
+
+
+def name_parts(wanted: "Wanted", parts: Mapping[str, Sequence[Path]]) -> "Wanted":
+    """The files of the parts; a validation part alone is the test part."""
+    if "train" not in parts:
+        raise InputError(f"{wanted.files[0]}: has {sorted(parts)} and no train")
+    tests, validations = parts.get("test", ()), parts.get("validation", ())
+    held = [*tests, *validations]
     return replace(
         wanted,
-        files=[written["train"]],
-        test=test,
-        validation=validation,
-        text=wanted.text or "text",
-        label=wanted.label or "label",
+        files=list(parts["train"]),
+        test=held[0] if held else wanted.test,
+        validation=held[1] if len(held) > 1 else wanted.validation,
     )
 
 
-def list_folders(folder: Path, names: Mapping[str, str] | None = None) -> list[Path]:
-    """Its folders in the order of their names; of ``names`` those alone that it has."""
-    found = sorted(sub for sub in folder.glob("[!.]*") if sub.is_dir())
-    return [sub for sub in found if names is None or sub.name.lower() in names]
-
-
-def write_saved(source: Path, folder: Path) -> dict[str, Path]:
+def write_saved(source: Path, folder: Path) -> dict[str, list[Path]]:
     """A Parquet file for each split, with the names of its classes.
 
     Raises:
@@ -128,7 +144,8 @@ def write_saved(source: Path, folder: Path) -> dict[str, Path]:
     written = {}
     for name, rows in splits.items():
         table = rows.with_format("arrow")[:]
-        path = written[SPLITS[name]] = folder / f"{source.resolve().name}-{SPLITS[name]}.parquet"
+        path = folder / f"{source.resolve().name}-{SPLITS[name]}.parquet"
+        written[SPLITS[name]] = [path]
         kept = rows.features.arrow_schema.metadata
         pq.write_table(table.replace_schema_metadata(kept), path)
     return written
@@ -208,37 +225,40 @@ def refuse_duckdb(wanted: "Wanted", folder: Path) -> "Wanted":
     )
 
 
-def freeze_member(wanted: "Wanted", folder: Path) -> "Wanted":
-    """The one file of rows in a zip archive.
-
-    Raises:
-        InputError: it has none, or several.
-    """
+def freeze_archive(wanted: "Wanted", folder: Path) -> "Wanted":
+    """The files of an archive, as those of a folder."""
     (source,) = wanted.files
-    members = [name for name in list_members(source) if is_readable(name)]
-    if len(members) != 1:
-        raise InputError(f"{source}: has the files {members}; unpack it and name those you want")
-    path = folder / Path(members[0]).name
-    path.write_bytes(read_member(source.read_bytes(), members[0], str(source)))
-    return replace(wanted, files=[path])
+    return freeze_folder(replace(wanted, files=[unpack(source, folder)]), folder)
 
 
-def list_members(archive: Path) -> Sequence[str]:
+def freeze_parts(wanted: "Wanted", folder: Path) -> "Wanted":
+    """A file of JSON that has a list of rows for each part."""
+    (source,) = wanted.files
+    parts = read_parts(source)
+    if odd := [name for name in parts if name.lower() not in SPLITS]:
+        raise InputError(f"{source}: part {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
+    written = {}
+    for name, rows in parts.items():
+        path = folder / f"{source.stem}-{name}.jsonl"
+        written[SPLITS[name.lower()]] = [write_rows(path, map(name_cells, rows))]
+    return name_parts(wanted, written)
+
+
+def name_cells(row: object) -> Mapping[str, object]:
+    cells = take_row(row)
+    return {"row": cells.content} if isinstance(cells, Broken) else cells
+
+
+def read_parts(source: Path) -> dict[str, list[object]]:
+    """The lists in an object of JSON of which one is called train; nothing if it is none such."""
+    if source.suffix.lower() != ".json" or not source.is_file():
+        return {}
     try:
-        with zipfile.ZipFile(archive) as file:
-            return [name for name in file.namelist() if not name.startswith("__MACOSX/")]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{archive}: not readable as a zip archive: {error}") from None
-
-
-def is_readable(name: str) -> bool:
-    if Path(name).stem.lower() in ABOUT:
-        return False
-    try:
-        tell_kind(name)
-    except InputError:
-        return False
-    return True
+        value = parse_json(decode(source.read_bytes()))
+    except ValueError:
+        return {}
+    is_such = isinstance(value, dict) and all(isinstance(part, list) for part in value.values())
+    return value if is_such and any(SPLITS.get(name.lower()) == "train" for name in value) else {}
 
 
 def freeze_lines(wanted: "Wanted", folder: Path) -> "Wanted":

@@ -22,9 +22,9 @@ from reprotune.data.reading.formats import (
     DELIMITED,
     SHEETS,
     TABLES,
-    drop_blank,
+    find_table,
     parse_list,
-    parse_sheet,
+    parse_sheets,
     tell_kind,
 )
 from reprotune.data.reading.parsing import (
@@ -218,7 +218,7 @@ def look_at_table(source: Source, needed: Needed) -> Incoming:
 
 
 def look_at_sheet(source: Source, needed: Needed) -> Incoming:
-    rows = list(drop_blank(parse_sheet(source.read())))
+    rows = find_table(parse_sheets(source.read()), needed.names)
     by_position = all(name.isdecimal() for name in needed.names)
     return look_at_cells(source, needed, Dialect(header=not by_position), lambda: iter(rows))
 

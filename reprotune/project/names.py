@@ -1,5 +1,6 @@
 """Names for classes that come as numbers: said, in a file of their own, or kept with the data."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from reprotune.core.io import parse_json
 from reprotune.data.reading.labels import fold
 
 Names = Mapping[str, str] | Sequence[str]  # by raw value, or in the order of their numbers
+PAIRS = tuple(  # of a number and its name, or the other way about
+    map(re.compile, (r"(?P<raw>\d+)[\t,;:] *(?P<name>.+)", r"(?P<name>.+)[\t,;:] *(?P<raw>\d+)"))
+)
 UNLABELLED = "-1"  # of Hugging Face's datasets
 
 
@@ -27,8 +31,7 @@ def find_names(asked: Sequence[str], files: Sequence[Path], column: str | int | 
         file = Path(asked[0])
         if not file.is_file():
             raise InputError(f"--names {file}: no such file, and no RAW=NAME such as 0=negative")
-        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        return [line.strip() for line in lines if line.strip()]
+        return list_names(file.read_text(encoding="utf-8-sig", errors="replace"))
     pairs = [one.partition("=") for one in asked]
     if wrong := [raw for raw, _, name in pairs if not (raw.strip() and name.strip())]:
         raise InputError(f"--names {wrong[0]}: not RAW=NAME such as 0=negative")
@@ -36,6 +39,30 @@ def find_names(asked: Sequence[str], files: Sequence[Path], column: str | int | 
         return {raw.strip(): name.strip() for raw, _, name in pairs}
     found = (read_names(file, column) for file in files if file.suffix.lower() == ".parquet")
     return next(filter(None, found), {})
+
+
+def list_names(text: str) -> Names:
+    """The names in a file: a line each, with their numbers beside them or not, or JSON of both."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        known = parse_json(text)
+    except ValueError:
+        return pair(lines) or pair(lines[1:]) or lines  # the first may be a header
+    if isinstance(known, dict):
+        is_turned = all(str(name).isdecimal() for name in known.values())
+        both = [(str(raw), str(name)) for raw, name in known.items()]
+        return {name: raw for raw, name in both} if is_turned else dict(both)
+    return list(map(str, known)) if isinstance(known, list) else lines
+
+
+def pair(lines: Sequence[str]) -> dict[str, str]:
+    """The names by their numbers, if all lines have both."""
+    for pattern in PAIRS:
+        found = [match for match in map(pattern.fullmatch, lines) if match]
+        known = {match["raw"]: match["name"].strip() for match in found}
+        if len(known) == len(lines):
+            return known
+    return {}
 
 
 def read_names(file: Path, column: str | int | None) -> list[str]:
@@ -61,7 +88,8 @@ def rename(labels: Mapping[str, str | None], names: Names) -> dict[str, str | No
     plain = {raw: fold(raw) for raw in labels}
     if isinstance(names, Mapping):
         said = {fold(raw): name for raw, name in names.items()}
-        if absent := [raw for raw in names if fold(raw) not in plain.values()]:
+        absent = [raw for raw in names if fold(raw) not in plain.values()]
+        if absent and not said.keys() >= set(plain.values()):
             raise InputError(
                 f"--names {absent[0]}={names[absent[0]]}: no row has this label; there are "
                 f"{sorted(labels)}"

@@ -49,6 +49,24 @@ def test_what_is_in_a_column_counts_more_than_its_name(tmp_path: Path) -> None:
     assert guess(save(tmp_path, label=TEXTS, text=LABELS), tmp_path) == ("label", "text")
 
 
+def test_a_name_that_says_more_is_usual_too(tmp_path: Path) -> None:
+    numbers = [n % 2 for n in range(40)]
+    found = guess(save(tmp_path, text=TEXTS, label=numbers, label_text=LABELS), tmp_path)
+    assert found == ("text", "label_text")
+    found = guess(save(tmp_path, lang=LABELS, text=TEXTS, label_id=numbers), tmp_path)
+    assert found == ("text", "label_id")
+
+
+def test_a_header_may_be_repeated_and_data_may_begin_without_one(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"text": TEXTS, "label": LABELS})
+    twice = pd.concat([rows, pd.DataFrame([{"text": "text", "label": "label"}] * 2)])
+    twice.to_csv(tmp_path / "own.csv", index=False)
+    assert guess(Wanted([tmp_path / "own.csv"]), tmp_path) == ("text", "label")
+    rows.assign(again=LABELS[::-1]).to_csv(tmp_path / "own.csv", index=False, header=False)
+    with pytest.raises(InputError, match=r"It has: 0 \(a good day.*; 1 \(up\); 2 \(down\)"):
+        guess(Wanted([tmp_path / "own.csv"]), tmp_path)
+
+
 def test_without_usual_names_the_longest_texts_and_the_only_few_values_are_meant(
     tmp_path: Path,
 ) -> None:

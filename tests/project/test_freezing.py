@@ -2,7 +2,10 @@
 
 import json
 import sqlite3
+import tarfile
 import zipfile
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -75,12 +78,92 @@ def test_a_validation_part_without_a_test_part_is_the_test_part(folder: Path) ->
     assert found.test == folder / "own-validation.jsonl" and found.validation is None
 
 
-def test_an_archive_of_several_files_names_them(folder: Path) -> None:
-    with zipfile.ZipFile("a.zip", "w") as archive:
-        for name in ("train.csv", "test.csv.gz", "readme.md", "README.txt", "__MACOSX/train.csv"):
-            archive.writestr(name, "text,label\n")
-    with pytest.raises(InputError, match=r"has the files \['train.csv', 'test.csv.gz'\]; unpack"):
-        freeze(Wanted([Path("a.zip")]), folder)
+def pack(names: Sequence[str], file: Path) -> Wanted:
+    if file.suffix == ".zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            for name in names:
+                archive.writestr(name, "text")
+    else:
+        with tarfile.open(file, "w:gz") as archive:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size = 4
+                archive.addfile(member, BytesIO(b"text"))
+    return Wanted([file])
+
+
+@pytest.mark.parametrize("archive", ["a.zip", "a.tar.gz"])
+@pytest.mark.parametrize(
+    ("members", "train", "test", "validation"),
+    [
+        (
+            "test.csv valid_data.csv train.csv sample.csv",
+            ["train.csv"],
+            "test.csv",
+            "valid_data.csv",
+        ),
+        ("r/README.md r/code/a.py r/data/a.csv r/readme.txt", ["a.csv"], None, None),
+        (
+            "data/train-0-of-2.parquet data/test-0.parquet data/train-1-of-2.parquet __MACOSX/a",
+            ["train-0-of-2.parquet", "train-1-of-2.parquet"],
+            "test-0.parquet",
+            None,
+        ),
+        ("d/train/0.parquet d/test/1.parquet", ["0.parquet"], "1.parquet", None),
+        (
+            "db/notes.txt db/train/pos/1.txt db/train/neg/1.txt db/test/pos/1 db/test/neg/1",
+            ["db-train.jsonl"],
+            "db-test.jsonl",
+            None,
+        ),
+    ],
+)
+def test_the_parts_are_found_in_an_archive(
+    folder: Path,
+    archive: str,
+    members: str,
+    train: list[str],
+    test: str | None,
+    validation: str | None,
+) -> None:
+    found = freeze(pack(members.split(), Path(archive)), folder)
+    assert [file.name for file in found.files] == train
+    assert (found.test and found.test.name, found.validation and found.validation.name) == (
+        test,
+        validation,
+    )
+    assert all(file.is_file() for file in (*found.files, *filter(None, [found.test])))
+
+
+@pytest.mark.parametrize("archive", ["a.zip", "a.tar.gz"])
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ("a.csv b.csv", "has the files a.csv, b.csv, and it is not clear which are meant"),
+        ("train.csv test-0.csv test-1.csv", "not clear which are the test part"),
+        ("../a.csv b.csv", "names that lead out of it"),
+        ("test.csv dev.csv", r"has \['test', 'validation'\] and no train"),
+    ],
+)
+def test_an_archive_without_clear_parts_is_refused(
+    folder: Path, archive: str, members: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        freeze(pack(members.split(), Path(archive)), folder)
+
+
+def test_a_file_of_json_may_have_the_parts(folder: Path) -> None:
+    parts = {"train": [["up", 5]], "val": [{"text": "down", "label": 1}], "Test": []}
+    Path("a.json").write_text(json.dumps(parts))
+    found = freeze(Wanted([Path("a.json")]), folder)
+    assert found.test and found.validation
+    files = (found.files[0], found.validation, found.test)
+    assert [file.read_text() for file in files] == [
+        '{"column 0": "up", "column 1": 5}\n', '{"text": "down", "label": 1}\n', "",
+    ]  # fmt: skip
+    Path("a.json").write_text(json.dumps(parts | {"oos_test": []}))
+    with pytest.raises(InputError, match="part 'oos_test' is none of"):
+        freeze(Wanted([Path("a.json")]), folder)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,12 @@ def write(file: Path, labels: list[int], features: object = FEATURES) -> Path:
         (["0=negative", "1=very = good"], {"0": "negative", "1": "very = good"}),
         (["0 = negative"], {"0": "negative"}),
         (["names.txt"], {"0": "no", "1": "yes"}),
+        (["0\tno, or not\n1\tyes"], {"0": "no, or not", "1": "yes"}),
+        (["id,name\n0,no\n1,yes\n2,of no row"], {"0": "no", "1": "yes"}),
+        (["no: 0\nyes: 1"], {"0": "no", "1": "yes"}),
+        (['{"0": "no", "1": "yes", "2": "of no row"}'], {"0": "no", "1": "yes"}),
+        (['{"no": 0, "yes": 1}'], {"0": "no", "1": "yes"}),
+        (['["no", "yes"]'], {"0": "no", "1": "yes"}),
         ([], {"0": "0", "1": "1"}),
     ],
 )
@@ -43,6 +49,9 @@ def test_names_are_said_or_in_a_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("names.txt").write_text("\ufeffno\n\n yes \n", encoding="utf-8")
+    if (asked and asked[0][0] in "[{") or "\n" in "".join(asked):  # what is in the file
+        Path("names.txt").write_text(asked[0])
+        asked = ["names.txt"]
     names = find_names(asked, [], "label")
     assert rename({"0": "0", "1": "1"}, names) == {"0": "0", "1": "1", **expected}
 

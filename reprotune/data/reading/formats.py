@@ -1,7 +1,7 @@
 """From the bytes of one file to a table of its own columns, by what its name ends in."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +14,11 @@ from python_calamine import CalamineError, CalamineWorkbook
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.core.params import Download
+from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.archives import LARGEST
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.parsing import (
+    PREFACE,
     Cells,
     Dialect,
     Numbered,
@@ -53,7 +55,7 @@ def tell_kind(path: str) -> tuple[str, str | None]:
         raise InputError(
             f"{path}: cannot read a {kind or 'nameless'} file; allowed: {', '.join(READABLE)}, and "
             f"each of them packed as {', '.join(PACKED)}; unpack an archive, "
-            "and save other kinds as one of these"
+            "rename a file of lines to .txt, and save other kinds as one of these"
         )
     return kind, packing
 
@@ -99,7 +101,9 @@ def parse_binary(raw: bytes, kind: str, download: Download) -> Parsed:
     """
     if kind in SHEETS:
         dialect = describe_dialect(download, is_table=True)
-        return fill_columns(drop_blank(parse_sheet(raw)), dialect)
+        columns = list_fields(download.text_column) or [str(download.text_column)]
+        columns += [str(download.label_column)] * (download.label_column is not None)
+        return fill_columns(find_table(parse_sheets(raw), columns), dialect)
     parse: Callable[[bytes], pd.DataFrame] = parse_arrow if kind in ARROW else parse_parquet
     return parse(raw), {}
 
@@ -183,10 +187,14 @@ def parse_list(text: str) -> list[dict[str, object] | Broken] | None:
         value = lists[0] if len(lists) == 1 else None
     if not isinstance(value, list):
         return None
-    return [
-        row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
-        for row in value
-    ]
+    return list(map(take_row, value))
+
+
+def take_row(row: object) -> dict[str, object] | Broken:
+    """An object, or a list of cells with names for them."""
+    if isinstance(row, list):
+        return {f"column {place}": cell for place, cell in enumerate(row)}
+    return row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
 
 
 def is_list_of(kind: type, value: object) -> bool:
@@ -203,18 +211,36 @@ def is_by_row(value: dict[str, Any]) -> bool:
     )
 
 
-def parse_sheet(raw: bytes) -> Iterable[Numbered]:
-    """The rows of a workbook's first sheet, as they are shown but for the form of numbers.
+def parse_sheets(raw: bytes) -> list[list[Numbered]]:
+    """The rows of each sheet of a workbook, as they are shown but for the form of numbers.
 
     Raises:
         ValueError: it is none.
     """
     try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0)
+        book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        sheets = [
+            book.get_sheet_by_index(place).to_python(skip_empty_area=False)
+            for place in range(len(book.sheet_names))
+        ]
     except CalamineError as error:
         raise ValueError(str(error)) from None
-    rows = sheet.to_python(skip_empty_area=False)
-    return ((line, [show_cell(cell) for cell in row]) for line, row in enumerate(rows, start=1))
+    shown = ([[show_cell(cell) for cell in row] for row in sheet] for sheet in sheets)
+    return [list(drop_blank(enumerate(rows, start=1))) for rows in shown]
+
+
+def find_table(sheets: Sequence[Sequence[Numbered]], columns: Sequence[str]) -> Sequence[Numbered]:
+    """The rows from the header on that has the columns, whatever stands before it.
+
+    Without one, as where columns are positions, those of the first sheet that has any.
+    """
+    wanted = {column.strip() for column in columns}
+    for rows in sheets:
+        for place, (_, row) in enumerate(rows[: PREFACE + 1]):
+            names = set(map(str.strip, row))
+            if all(name in names or name.partition(".")[0] in names for name in wanted):
+                return rows[place:]
+    return next(filter(None, sheets), [])
 
 
 def show_cell(cell: object) -> str:

@@ -15,6 +15,7 @@ from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.bad_rows import Broken
 
+PREFACE = 20  # lines that may stand before a header
 LONGEST = 10_000_000  # characters of a cell: more is a quotation mark that nobody closed
 ALWAYS = ",;\t"  # delimiters that part all columns in any file
 ONCE = "@ "  # delimiters that occur in texts, and so part two columns alone

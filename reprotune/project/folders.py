@@ -1,0 +1,133 @@
+"""Folders and archives of files: which of them are the published parts."""
+
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from reprotune.core.errors import InputError
+from reprotune.data.reading.archives import LARGEST, check_names, check_size
+from reprotune.data.reading.formats import tell_kind
+
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}  # names of published parts
+ABOUT = {"readme", "license", "licence", "copying", "citation"}  # no rows, whatever the ending
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ARCHIVES = (".zip", *TARS)
+NO_TABLES = (".txt", ".neg", ".pos")  # a text each, in a folder a class
+NOISE = "__MACOSX/"
+SHOWN = 10  # files in a message
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """The folder, with the files of the archive.
+
+    Raises:
+        InputError: it is no archive, has a password, or is built to do harm.
+    """
+    is_tar = archive.name.lower().endswith(TARS)
+    try:
+        if is_tar:
+            unpack_tar(archive, folder)
+        else:
+            unpack_zip(archive, folder)
+    except (tarfile.TarError, zipfile.BadZipFile, RuntimeError, EOFError, OSError, zlib.error) as e:
+        kind = "tar" if is_tar else "zip"
+        raise InputError(f"{archive}: not readable as a {kind} archive: {e}") from None
+    return folder
+
+
+def unpack_zip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        members = [one for one in file.infolist() if not one.filename.startswith(NOISE)]
+        check_names([one.filename for one in members], str(archive))
+        for one in members:
+            check_size(one, str(archive))
+        check_room(sum(one.file_size for one in members), archive)
+        file.extractall(folder, members)
+
+
+def unpack_tar(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as file:
+        members = [one for one in file if one.isfile() and not one.name.startswith(NOISE)]
+        check_names([one.name for one in members], str(archive))
+        check_room(sum(one.size for one in members), archive)
+        file.extractall(folder, members, filter="data")
+
+
+def check_room(size: int, archive: Path) -> None:
+    if size > LARGEST:
+        raise InputError(f"{archive}: unpacks to more than {LARGEST} bytes: unpack it yourself")
+
+
+def find_root(folder: Path) -> Path:
+    """The folder that holds the parts: archives and repositories put it into others."""
+    inner = list_folders(folder)
+    if holds_table(folder) or list_parts(folder) or list_folders(folder, SPLITS):
+        return folder
+    inner = [sub for sub in inner if holds_table(sub)] or inner
+    is_class = not inner or not (list_folders(inner[0]) or holds_table(inner[0]))
+    return folder if is_class or len(inner) > 1 else find_root(inner[0])
+
+
+def holds_table(folder: Path) -> bool:
+    """Whether it has more than texts in it."""
+    return any(tell_kind(file.name)[0] not in NO_TABLES for file in list_files(folder))
+
+
+def list_folders(folder: Path, names: Mapping[str, str] | None = None) -> list[Path]:
+    """Its folders in the order of their names; of ``names`` those alone that it has."""
+    found = sorted(sub for sub in folder.glob("[!.]*") if sub.is_dir())
+    return [sub for sub in found if names is None or sub.name.lower() in names]
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Its files that may hold rows."""
+    return [file for file in sorted(folder.glob("[!.]*")) if file.is_file() and is_readable(file)]
+
+
+def list_parts(folder: Path) -> dict[str, list[Path]]:
+    """The files that have the name of a part in theirs, such as train-00000-of-00002.parquet."""
+    parts: dict[str, list[Path]] = {}
+    for file in list_files(folder):
+        words = re.split("[^a-z]+", file.name.lower())
+        known = {SPLITS[word] for word in words if word in SPLITS}
+        if len(known) == 1:
+            parts.setdefault(known.pop(), []).append(file)
+    return parts
+
+
+def choose_files(folder: Path) -> dict[str, list[Path]]:
+    """The files of each part, or all of them as one where none is named so.
+
+    Raises:
+        InputError: nobody can tell what they are.
+    """
+    files, parts = list_files(folder), list_parts(folder)
+    if len(files) == 1:
+        return {"train": files}
+    double = next((part for part in ("test", "validation") if len(parts.get(part, [])) > 1), None)
+    if double or not parts:
+        names = ", ".join(file.name for file in files[:SHOWN])
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        why = f"which are the {double} part" if double else "which are meant"
+        raise InputError(
+            f"{folder}: has the files {names}{more}, and it is not clear {why}; name "
+            "those that you want: FILE ... --test FILE --validation FILE"
+        )
+    return parts
+
+
+def is_readable(file: Path) -> bool:
+    if file.stem.lower() in ABOUT:
+        return False
+    try:
+        tell_kind(file.name)
+    except InputError:
+        return False
+    return True
