@@ -14,7 +14,10 @@ from tqdm import tqdm
 SOON = 2.0  # seconds; what takes less says nothing
 OFTEN, RARELY = 1.0, 30.0  # seconds between two states on a terminal, and in a log
 MANY = 10_000  # which are shown as 10.0k
-LINE = "{desc}: {percentage:.0f} % of {total_fmt} {unit}s, {elapsed} gone, about {remaining} left"
+LINE = (
+    "{desc}: {percentage:.0f} % of {total_fmt} {unit}s, "
+    "{elapsed} gone, about {remaining} left{postfix}"
+)
 
 
 class Lines:
@@ -50,6 +53,7 @@ def show_progress(title: str, total: float, unit: str) -> Iterator[tqdm[NoReturn
         delay=SOON,
         mininterval=OFTEN if drawn else RARELY,
         miniters=0,
+        disable=False,  # whatever `mute_bars` says of others
         dynamic_ncols=drawn,
         bar_format=None if drawn else LINE,
         file=sys.stderr if drawn else Lines(sys.stderr),

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import dvclive
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
-    ProgressCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from reprotune.core.params import Train
+from reprotune.core.progress import show_progress
 from reprotune.core.space import telling
 from reprotune.training.checkpoints import locate
 from reprotune.training.trainers import collect_trained, put_back
@@ -26,8 +27,25 @@ BEST = "best.safetensors"
 BEST_STATE = "best.json"
 
 
-class Progress(ProgressCallback):
-    """A progress bar that shows the loss, instead of a line for every log entry."""
+class Progress(TrainerCallback):
+    """How far the training is, with its last loss; to be closed, for a training may fail."""
+
+    def __init__(self) -> None:
+        self.shown = ExitStack()
+        self.bar: Any = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            self.bar = self.shown.enter_context(show_progress("train", state.max_steps, "step"))
+            self.bar.initial = self.bar.n = state.global_step  # of a run that goes on
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.bar is not None:
+            self.bar.update(state.global_step - self.bar.n)
 
     def on_log(
         self,
@@ -37,8 +55,11 @@ class Progress(ProgressCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if self.training_bar is not None and logs and "loss" in logs:
-            self.training_bar.set_postfix(loss=f"{logs['loss']:.3f}")
+        if self.bar is not None and logs and "loss" in logs:
+            self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+
+    def close(self) -> None:
+        self.shown.close()
 
 
 class Live(dvclive.Live):

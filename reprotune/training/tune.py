@@ -4,7 +4,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -194,9 +194,10 @@ def tune(
         trainer = find_fitting(partial(build, train, place), train)
         trainer.remove_callback(ProgressCallback)
         best = [Best(tuned, train, resumed)] if train.keep == "best" or train.patience else []
-        for callback in (Progress(), *best, *callbacks):
+        progress = Progress()
+        for callback in (progress, *best, *callbacks):
             trainer.add_callback(callback)
-        with telling(place):
+        with telling(place), closing(progress):
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         return trainer
 

@@ -2,14 +2,19 @@
 
 import io
 import re
+import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from time import sleep
+from typing import Any
 
 import pytest
+from transformers import TrainerControl, TrainerState
 
 from reprotune.core import progress
 from reprotune.core.progress import show_progress
+from reprotune.training.callbacks import Progress
 
 Said = Callable[[], list[str]]
 STATE = re.compile(r"long: (\d+) % of 4 steps, (\d\d):(\d\d) gone, about (\?|\d\d:\d\d) left")
@@ -31,6 +36,35 @@ def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return capsys.readouterr().err.splitlines()
 
     return read
+
+
+def test_a_training_that_goes_on_counts_its_own_steps_and_shows_the_loss(said: Said) -> None:
+    progress, control = Progress(), TrainerControl()
+    state = TrainerState(global_step=2, max_steps=4)
+    arguments: Any = None
+    with closing(progress):
+        progress.on_train_begin(arguments, state, control)
+        progress.bar.start_t -= 60
+        progress.on_log(arguments, state, control, {"loss": 0.51234})
+        state.global_step = 3
+        progress.on_step_end(arguments, state, control)
+        progress.bar.refresh()
+    assert said()[0] == "train: 75 % of 4 steps, 01:00 gone, about 01:00 left, loss=0.512"
+
+
+def test_libraries_draw_no_bars_into_a_log_and_ours_are_shown() -> None:
+    code = """if True:
+        from reprotune.core.printing import mute_bars
+        mute_bars()
+        from reprotune.core import progress
+        from tqdm import tqdm
+        progress.SOON = 0
+        list(tqdm([1, 2], desc="theirs"))
+        with progress.show_progress("ours", 1, "step") as bar:
+            bar.update()
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "theirs" not in ran.stderr and "ours: 100 %" in ran.stderr
 
 
 def work(seconds: float, title: str = "long") -> None:
