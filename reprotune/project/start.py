@@ -1,6 +1,7 @@
 """Start with own data, and say what was found and what comes next: ``reprotune init``."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -40,7 +41,7 @@ def start(wanted: Wanted) -> None:
         )
     if wanted.minutes and not takes_days(params):
         say("\nTrying a few steps of training on this machine:")
-        say(fit_training(params, parts["train"], len(parts["validation"]), wanted.minutes))
+        say(fit_training(params, parts, wanted.minutes))
     elif (share := params.train.fraction) < 1:
         rows = len(parts["train"])
         say(f"\nTraining reads {round(share * rows)} of {rows} rows (train.fraction)")
@@ -56,11 +57,12 @@ def start(wanted: Wanted) -> None:
     )
 
 
-def fit_training(params: Params, train: pd.DataFrame, validated: int, minutes: float) -> str:
+def fit_training(params: Params, parts: Mapping[str, pd.DataFrame], minutes: float) -> str:
     """Set epochs and fraction so that training takes the minutes, and say how they were found.
 
-    So many rows are validated after each epoch.
+    All validation rows are asked after each epoch.
     """
+    train, validated = parts["train"], len(parts["validation"])
     pace = measure_pace(params, train)
     left, each, checked = 60 * minutes - pace.ready, len(train) * pace.train, validated * pace.score
     passes = max(
@@ -71,7 +73,19 @@ def fit_training(params: Params, train: pd.DataFrame, validated: int, minutes: f
     read = len(train) * fraction * epochs
     said = describe_training(pace, len(train), epochs, fraction, pace.ready + checked * epochs)
     most = len(train) * EPOCHS[params.model.task]
+    said += f"; the baselines take about {count_asked(params, parts) * pace.score / 60:.1f} minutes"
     return said + warn_of_few(pace, read, most, len(params.download.classes))
+
+
+def count_asked(params: Params, parts: Mapping[str, pd.DataFrame]) -> int:
+    """How many texts the baselines have the base model read, each example of a prompt as one.
+
+    That is once for its frozen features and, of a prompted model, once without and once with them.
+    """
+    taught, tested = min(len(parts["train"]), params.baseline.rows), len(parts["test"])
+    shots = params.baseline.shots
+    prompted = 1 + (shots + 1 if shots else 0) if params.model.task == "causal" else 0
+    return taught + (1 + prompted) * tested
 
 
 def warn_of_few(pace: Pace, texts: float, most: float, classes: int) -> str:

@@ -498,8 +498,10 @@ def test_a_budget_holds_the_start_and_the_validation_too(
     pace = Pace(train=0.18, score=0.1, ready=30)
     monkeypatch.setattr("reprotune.project.start.measure_pace", lambda *_: pace)
     shutil.copy(paths.PROFILES / "builtin.yaml", paths.PARAMS)
-    train = pd.DataFrame({"text": ["a"] * 1000})
-    said = fit_training(load_params(), train, 200, minutes)
+    counts = {"train": 1000, "validation": 200, "test": 50}
+    parts = {name: pd.DataFrame({"text": ["a"] * rows}) for name, rows in counts.items()}
+    said = fit_training(load_params(), parts, minutes)
+    assert "the baselines take about 2.2 minutes" in said  # 1000 texts, 50 with 0 and 3 examples
     found = load_params().train
     assert (found.epochs, found.fraction) == chosen
     if 1 < minutes < 60:
