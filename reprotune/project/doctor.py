@@ -214,6 +214,10 @@ def check_device(params: Params) -> Finding:
         detail = f"{name}, {free / GIB:.1f} of {total / GIB:.1f} GiB are free"
         if dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             return Finding(STOP, "device", f"{detail}; it has no bfloat16: use float16")
+        if (need := 4 * count_parameters(params)) > total:
+            return Finding(WARN, "device", f"{detail}; export merges in float32 and needs over "
+                           f"{need / GIB:.1f} GiB: `dvc repro evaluate` here, then the rest on the "
+                           "CPU, `CUDA_VISIBLE_DEVICES= dvc repro`")  # fmt: skip
         return Finding(OK, "device", detail)
     detail = f"no GPU: {os.cpu_count()} CPU cores, {params.threads} threads"
     if dtype != "float32" and (times := time_product(dtype) / time_product("float32")) > 1:

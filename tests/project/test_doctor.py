@@ -137,6 +137,19 @@ def test_a_slow_number_format_is_a_warning(
         assert (found.level, "20 times slower" in found.detail) == (level, times > 1)
 
 
+def test_a_gpu_that_trains_and_cannot_export_is_a_warning(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, answer in {
+        "is_available": True, "get_device_name": "a GPU", "mem_get_info": (23 << 30, 24 << 30),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(f"torch.cuda.{name}", lambda answer=answer: answer)
+    for weights, level in ((7 << 30, "warn"), (6 << 30, "ok")):  # four bytes each
+        monkeypatch.setattr(doctor, "count_parameters", lambda _, weights=weights: weights)
+        found = doctor.check_device(params)
+        assert (found.level, "over 28.0 GiB" in found.detail) == (level, level == "warn")
+
+
 @pytest.fixture
 def server() -> Iterator[str]:
     httpd = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
