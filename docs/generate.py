@@ -75,17 +75,18 @@ def list_parameters() -> str:
                 continue
             allowed = tell_allowed(find_schema(schema, name.split(".")))
             reruns = [stage for stage, entry in stages.items() if is_listed(name, entry)]
-            shown = json.dumps(value, ensure_ascii=False).strip('"')
+            shown = json.dumps(value, ensure_ascii=False)
+            shown = shown[1:-1].replace(r"\"", '"') if isinstance(value, str) else shown
             rows.append([
-                f"`{name}`", f"`{shown}`", allowed,
-                find_comment(comments, name), ", ".join(reruns) or "nothing",
+                f"`{name}`", find_comment(comments, name), f"`{shown}`", allowed,
+                ", ".join(reruns) or "nothing",
             ])  # fmt: skip
         title = comments.get(section, "")
         parts += [
             f"## {section}\n",
             *([f"{capitalize(title)}.\n"] if title and len(rows) > 1 else []),
         ]
-        parts.append(tabulate(("parameter", "value", "allowed", "what it does", "re-runs"), rows))
+        parts.append(tabulate(("parameter", "what it does", "value", "allowed", "re-runs"), rows))
     return "\n".join(parts)
 
 
