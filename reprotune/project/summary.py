@@ -31,7 +31,7 @@ STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a perso
 WEAK = 0.05  # the corrected p-value below which a slice is called weak
 
 
-def describe_finding(found: BaseModel) -> str:  # noqa: PLR0911 (one a stage)
+def describe_finding(found: BaseModel) -> str:
     """The one line that a stage's figures come down to."""
     match found:
         case metrics.Download():
