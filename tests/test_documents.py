@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import typer
 from ruamel.yaml import YAML
+from typer.exceptions import TyperException
 
 from reprotune.cli import app
 from reprotune.project.options import repeat_options
@@ -55,7 +56,7 @@ def test_a_comment_that_names_a_value_names_all_that_a_parameter_may_have(
         generate.make_pages()[ROOT / "docs/reference/parameters.md"],
         re.MULTILINE,
     )
-    half = {}
+    half: dict[str, set[str]] = {}
     for name, comment, allowed in rows:
         values = set(re.findall(r"`(\w+)`", allowed))
         if missing := {value for value in values if value not in comment.lower()}:
@@ -99,10 +100,42 @@ def list_commands() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "line"), list(list_commands()))
 def test_every_command_is_one_that_there_is(page: str, line: str) -> None:
+    parse(line)
+
+
+def parse(line: str) -> None:
     words = repeat_options(shlex.split(line, comments=True)[1:])
     if words and not words[0].startswith("-"):
         named = COMMAND.commands[words[0]]  # type: ignore[attr-defined]
         named.make_context(words[0], words[1:], resilient_parsing=False)
+
+
+def test_every_command_in_a_sentence_is_one_that_there_is() -> None:
+    spans = [span for page in PAGES for span in list_spans(page) if "reprotune" in span]
+    parts = [part for span in spans for part in re.split(r"&&|\||;", span)]
+    lines = [part for part in parts if part.split()[:1] == ["reprotune"]]
+    assert len(lines) > 80
+    for line in lines:
+        try:
+            parse(line)
+        except TyperException as error:  # a sentence may leave out values
+            assert type(error).__name__ in ("MissingParameter", "BadOptionUsage"), line
+
+
+def list_spans(page: Path) -> list[str]:
+    """What stands between single backticks, out of blocks."""
+    text = BLOCK.sub("", page.read_text("utf-8"))
+    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
+
+
+def test_what_documents_set_and_make_is_there(generate: ModuleType) -> None:
+    names = generate.flatten(YAML(typ="safe", pure=True).load(generate.PROFILE.read_text("utf-8")))
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for page in PAGES:
+        blocks = [text for kind, text in BLOCK.findall(page.read_text("utf-8")) if kind == "bash"]
+        shown = "\n".join([*blocks, *list_spans(page)])
+        assert set(re.findall(r"-S ([a-z][\w.]*)=", shown)) <= set(names), page
+        assert set(re.findall(r"^(?:.*&& )?make (\w+)", shown, re.MULTILINE)) <= set(targets), page
 
 
 def test_what_is_quoted_of_reports_stands_in_them() -> None:
