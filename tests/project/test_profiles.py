@@ -33,7 +33,7 @@ def test_every_profile_is_valid_and_keeps_the_comments(
     params = load_params(tmp_path / "params.yaml")
     for source in (params.download, params.model):
         assert source.kind != "hub" or source.revision == commit(1)
-    assert "# rows computed at once" in (tmp_path / "params.yaml").read_text()
+    assert "# rows per forward pass" in (tmp_path / "params.yaml").read_text()
 
 
 @pytest.fixture
