@@ -102,12 +102,12 @@ def summarize(found: Evaluation) -> Summary:
     return Summary(
         accuracy=test.accuracy,
         macro_f1=test.macro_f1,
-        lowest_recall=min(share for name, share in test.recall.items() if test.support[name]),
+        min_recall=min(share for name, share in test.recall.items() if test.support[name]),
         log_loss=test.log_loss,
         ece=test.ece,
-        gain_over_best_baseline=min(gain.accuracy for gain in found.gain_over.values()),
-        accuracy_without_leaked=found.without_leaked.accuracy,
-        accuracy_on_train=found.fit.get("train"),
+        vs_baseline=min(gain.accuracy for gain in found.gain_over.values()),
+        unleaked_acc=found.without_leaked.accuracy,
+        train_acc=found.fit.get("train"),
     )
 
 

@@ -234,12 +234,12 @@ class Summary(Figures):
 
     accuracy: float  # share of right predictions
     macro_f1: float  # mean of the classes' F1
-    lowest_recall: float  # of the class that is found least often
+    min_recall: float  # of the class that is found least often
     log_loss: float  # mean, in nats
     ece: float  # expected calibration error
-    gain_over_best_baseline: float  # accuracy
-    accuracy_without_leaked: float  # on rows without a near-duplicate in training
-    accuracy_on_train: float | None = None  # if rows of it were asked
+    vs_baseline: float  # accuracy, above that of the best baseline
+    unleaked_acc: float  # accuracy on rows without a near-duplicate in training
+    train_acc: float | None = None  # accuracy on training rows, if any were asked
 
 
 class Parity(Figures):

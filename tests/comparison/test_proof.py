@@ -244,7 +244,7 @@ def forge_leaks(rows: int, accuracy: float) -> None:
     found = json.loads(paths.EVALUATE_METRICS.read_text())
     found["without_leaked"] |= subset
     paths.EVALUATE_METRICS.write_text(json.dumps(found))
-    told = json.loads(paths.SUMMARY_METRICS.read_text()) | {"accuracy_without_leaked": accuracy}
+    told = json.loads(paths.SUMMARY_METRICS.read_text()) | {"unleaked_acc": accuracy}
     paths.SUMMARY_METRICS.write_text(json.dumps(told))
 
 
