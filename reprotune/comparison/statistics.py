@@ -72,7 +72,7 @@ def score_classes(said: pd.DataFrame, classes: Sequence[str]) -> tuple[pd.Series
 def compare_proportions(
     name: str, base: np.ndarray, head: np.ndarray, confidence: float, seed: int
 ) -> Change:
-    """A share of rows, right or not on each side: paired bootstrap interval and exact McNemar."""
+    """A share of rows, right or not on each side, with its interval and exact McNemar test."""
     gain = compare_accuracy(head, base, Resampling(confidence, RESAMPLES, seed))
     return Change(name, float(base.mean()), float(head.mean()), gain.interval, gain.p_value)
 

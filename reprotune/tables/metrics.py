@@ -189,7 +189,7 @@ class Gain(Figures):
     """Accuracy of the tuned model less that of a baseline, on the same rows."""
 
     accuracy: float  # difference
-    interval: Interval  # paired bootstrap
+    interval: Interval  # holds the paired bootstrap's and that of McNemar's test
     gained: int  # rows that only the tuned model gets right
     lost: int  # rows that only the baseline gets right
     p_value: float  # exact test of McNemar (1947), two-sided

@@ -1,5 +1,6 @@
 """Scores equal scikit-learn's, and their intervals cover what they should."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -167,6 +168,20 @@ def test_the_paired_interval_covers_the_true_difference_as_often_as_it_says() ->
     ]
     covered = [gain.interval[0] <= 0.05 <= gain.interval[1] for gain in gains]
     assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_an_interval_holds_zero_just_where_the_exact_test_finds_nothing() -> None:
+    """The bootstrap's alone does not: none of its draws has what four rows against none lack."""
+    right = np.arange(600) < 500
+    four = compare_accuracy(right, right & (np.arange(600) >= 4), Resampling(0.95, 2000, 1))
+    assert four.p_value == 0.125
+    assert four.interval[0] == pytest.approx(4 * (2 * 0.025**0.25 - 1) / 600)
+    for gained, lost in itertools.product(range(13), repeat=2):
+        changed = np.arange(300)
+        before, after = changed >= gained, (changed < gained) | (changed >= gained + lost)
+        found = compare_accuracy(after, before, Resampling(0.95, 500, 1))
+        assert (found.gained, found.lost) == (gained, lost)
+        assert (found.interval[0] <= 0 <= found.interval[1]) == (found.p_value >= 0.05)
 
 
 def test_wilsons_interval_covers_the_true_accuracy_as_often_as_it_says() -> None:
