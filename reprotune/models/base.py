@@ -35,7 +35,9 @@ class Base:
         """
         manifest = Manifest.read(base)
         folder = manifest.locate()
-        precision = Precision(model.quantization, model.double_quantization, model.compute_dtype)
+        precision = Precision(
+            model.quantization, model.double_quantization, model.compute_dtype, model.strict
+        )
         return cls(
             folder,
             precision,

@@ -23,6 +23,7 @@ class Precision(NamedTuple):
     quantization: str  # nf4 | int8 | none
     double_quantization: bool
     compute_dtype: str  # float32 | bfloat16 | float16
+    strict: bool = False  # the same bytes on every CPU, as far as it is in our hands
 
     @property
     def dtype(self) -> torch.dtype:

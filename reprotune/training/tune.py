@@ -40,6 +40,7 @@ from reprotune.training.rates import Stop, find_rate, restoring
 from reprotune.training.trainers import CausalTrainer, Weighted
 
 LOSSES = ("loss", "eval_loss", "train_loss")  # of log entries, evaluations and the end
+STRICT = {"adamw_torch": "adamw_torch_fused"}  # MKL's roots are not the same on AMD and Intel
 LOGS = 30  # entries of a learning curve, about
 
 
@@ -60,7 +61,7 @@ def set_arguments(
         "per_device_train_batch_size": micro,
         "per_device_eval_batch_size": micro,
         "gradient_accumulation_steps": train.batch_size // train.processes // micro,
-        "optim": train.optimizer,
+        "optim": (STRICT if precision.strict else {}).get(train.optimizer, train.optimizer),
         "adam_beta2": train.adam_beta2,
         "activation_checkpointing": train.activation_checkpointing,
         "bf16": precision.compute_dtype == "bfloat16",

@@ -78,10 +78,12 @@ def test_a_processor_without_avx2_is_known_by_its_flags(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # an import of torch takes a minute under an emulated processor
 @pytest.mark.skipif(QEMU is None, reason="apt-get install qemu-user")
-def test_emulated_processors_of_two_makers_compute_the_same_bytes(project: Path) -> None:
-    """qemu 7.2 has no AVX512; its torch differs from that of a real AMD, tables do not."""
+def test_emulated_processors_of_two_makers_and_this_one_compute_the_same_bytes(
+    project: Path,
+) -> None:
+    """qemu 7.2 has no AVX512: what a processor with it does is seen where this runs on one."""
+    change(project / "params.yaml", {"  strict: false": "  strict: true "})
     shutil.copy(ROOT / "tests/arithmetic.py", project / "stages/show.py")
-    models = ("Haswell", "EPYC")
-    found = [json.loads(start(project, str(QEMU), "-cpu", model)) for model in models]
-    assert found[0] == found[1]
-    assert json.loads(start(project))["tables"] == found[0]["tables"]
+    here = start(project)
+    for model in ("Haswell", "EPYC"):
+        assert start(project, str(QEMU), "-cpu", model) == here, model

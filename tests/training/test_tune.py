@@ -13,7 +13,7 @@ from reprotune.core.params_file import load_params
 from reprotune.models.adapters import save_tuned
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
-from reprotune.training.tune import explain_memory, tune, weigh_classes
+from reprotune.training.tune import explain_memory, set_arguments, tune, weigh_classes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +96,13 @@ def test_only_the_adapter_is_trained_and_in_fp32(
     trained = {n: p.dtype for n, p in model.named_parameters() if p.requires_grad}
     assert all("lora_" in name for name in trained)
     assert {str(dtype) for dtype in trained.values()} == {"torch.float32"}
+
+
+def test_a_strict_step_takes_no_roots_of_mkl(settings: Train) -> None:
+    """Which are not the same on every processor: ``tests/arithmetic.py`` shows the bytes."""
+    for strict, optimizer in ((True, "adamw_torch_fused"), (False, "adamw_torch")):
+        precision = Precision("none", False, "float32", strict)
+        assert set_arguments(settings, precision, 16, False, 16, "")["optim"] == optimizer
 
 
 @pytest.mark.parametrize("count", [16, 64])
