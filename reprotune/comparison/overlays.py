@@ -16,6 +16,7 @@ from reprotune.core import paths
 FRONT = ("learning_curve", "reliability")  # the other pictures are folded
 ALONE = ("confusion",)  # that have a picture of their change in their place
 MOST_LISTED = 30  # classes in the picture of all differences
+LEAST_SHOWN = 0.01  # half of the scale: noise in the sixth decimal is no line across the picture
 PALE = 0.45
 
 
@@ -102,7 +103,7 @@ def draw_rows(axes: Axes, names: Sequence[str], changes: Sequence[Change], scale
         axes.plot([middle], [place], marker="o", color=colour, markerfacecolor=fill)
     axes.set_yticks(np.arange(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    widest = max((abs(x) for x in axes.get_xlim()), default=1.0)
+    widest = max(LEAST_SHOWN * scale, *(abs(x) for x in axes.get_xlim()))
     axes.set_xlim(-widest, widest)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -28,7 +28,7 @@ def name_side(revisions: Sequence[Revision]) -> str:
 
 
 def format_points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    return f"{100 * value:+z.1f}"
 
 
 def format_p_value(value: float) -> str:
@@ -86,7 +86,7 @@ def list_cells(change: Change) -> list[str]:
     low, high = change.interval
     return [
         change.name, f"{change.base:.3f}", f"{change.head:.3f}",
-        f"{change.difference:+.3f}", f"{low:+.3f} to {high:+.3f}",
+        f"{change.difference:+z.3f}", f"{low:+z.3f} to {high:+z.3f}",
         *(format_p_value(p).removeprefix("= ") for p in (change.p_value, change.corrected)),
     ]  # fmt: skip
 

@@ -31,7 +31,7 @@ CLOSE = 1e-3  # by which another CPU may compute a figure or a probability diffe
 FIGURES = {".json", ".csv", ".tsv"}
 UNKNOWN = (
     "code, data, parameters and packages are those of the lock; so another kind of CPU, number of "
-    "threads or system, or a step that is not the same twice"
+    "threads or system, a step that is not the same twice, or outputs that this run did not make"
 )
 
 
