@@ -130,7 +130,9 @@ def number_texts(table: pd.DataFrame) -> list[tuple[str, str, int]]:
 
 
 def list_tables(revisions: Sequence[Revision]) -> list[pd.DataFrame]:
-    return [one.predictions for one in revisions if one.predictions is not None]
+    """The predictions of each run; a row that is there twice counts once: the proof names it."""
+    found = [one.predictions for one in revisions]
+    return [table.drop_duplicates("id") for table in found if table is not None]
 
 
 def list_classes(table: pd.DataFrame) -> list[str]:

@@ -381,6 +381,16 @@ def test_a_forged_run_is_unproven_with_the_finding_on_top(repository: dict[str, 
     assert "only a rebuild shows it" in text
 
 
+def test_a_row_that_is_there_twice_is_unproven_and_counts_once(repository: dict[str, Any]) -> None:
+    lines = paths.PREDICTIONS.read_text().splitlines(keepends=True)
+    paths.PREDICTIONS.write_text("".join([*lines[:-1], lines[1]]))
+    commit("a wrong row is a right one once more")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN
+    assert "it is there twice" in result.sentence
+    assert "on 299 test rows that both have" in result.sentence
+
+
 def test_a_run_by_half_is_unproven_even_if_nothing_can_be_compared(
     repository: dict[str, Any],
 ) -> None:
