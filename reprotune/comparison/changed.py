@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from reprotune.comparison import statistics
 from reprotune.comparison.changes import count_decisions, format_value, list_reruns
-from reprotune.comparison.lock import read_pins
+from reprotune.comparison.lineage import Lineage
+from reprotune.comparison.lock import Stage, read_pins
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision, git
 from reprotune.core import paths
@@ -28,10 +29,26 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
         "Data": join([*count_rows(base, head), *map(code, files_of(files, DATA))]),
         "Packages": join(list_values(read_pins(base), read_pins(head))),
         "Code": join([code(name) for name in code_files]),
+        "Stages depend no more on": join(list_dropped(base, head)),
         "Documents and other files": join([code(name) for name in files if name not in known]),
         "Stages that ran": join([code(name) for name in list_reruns(base, head)]) or "none",
     }
     return [f"**{name}**: {told}" for name, told in lines.items() if told]
+
+
+def list_dropped(base: Revision, head: Revision) -> list[str]:
+    """What a stage depended on and lists no more: another content of it makes no run stale."""
+    new = Lineage(head).noted
+    return [
+        f"{code(what)} ({code(name)})"
+        for name, stage in Lineage(base).noted.items()
+        if name in new
+        for what in sorted(list_inputs(stage) - list_inputs(new[name]))
+    ]
+
+
+def list_inputs(stage: Stage) -> set[str]:
+    return {*stage.values, *(dep.path for dep in stage.deps)}
 
 
 def join(told: Sequence[str]) -> str:

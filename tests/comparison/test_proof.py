@@ -218,6 +218,17 @@ def test_what_was_changed_and_not_run_is_named_with_its_stage(
     assert find_breaks(read_revision("HEAD")) == expected
 
 
+def test_what_a_stage_depends_on_no_more_stands_beside_the_verdict(
+    repository: dict[str, Any],
+) -> None:
+    edit(Path("dvc.yaml"), "deps: [data/splits, library]", "deps: [data/splits]")
+    edit(Path("library/one.py"), "one", "another")
+    commit("nothing ran, and nothing is stale")
+    assert find_breaks(read_revision("HEAD")) == {}
+    text = markdown(compare_revisions("main", "HEAD").report)
+    assert "**Stages depend no more on**: `library` (`train`)" in text
+
+
 def test_a_record_of_a_stage_that_is_no_more_says_nothing(repository: dict[str, Any]) -> None:
     gone = {"cmd": "x", "deps": [{"path": "gone.py", "md5": "0" * 32}], "outs": []}
     write_lock(repository | {"gone": gone})
