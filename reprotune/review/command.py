@@ -123,6 +123,7 @@ def open_sample(params: "Params", reviewer: str, count: int) -> "Session":
     from reprotune.review.log import DecisionFile
     from reprotune.review.queue import Queue
     from reprotune.review.session import Session
+    from reprotune.review.wording import SAMPLE
     from reprotune.tables import schemas
     from reprotune.tables.classes import class_names
 
@@ -132,7 +133,7 @@ def open_sample(params: "Params", reviewer: str, count: int) -> "Session":
         reviewer,
         class_names(params.download.labels),
         sources=(paths.TEST,),
-        next_step="dvc repro evaluate",
+        wording=SAMPLE,
     )
 
 
@@ -145,6 +146,7 @@ def open_shadow(params: "Params", reviewer: str) -> "Session":
     from reprotune.review.log import DecisionFile
     from reprotune.review.queue import Queue
     from reprotune.review.session import Session
+    from reprotune.review.wording import SHADOW
     from reprotune.tables import cells
     from reprotune.tables.classes import class_names
 
@@ -161,7 +163,7 @@ def open_shadow(params: "Params", reviewer: str) -> "Session":
         reviewer,
         class_names(params.download.labels),
         sources=(paths.SHADOW,),
-        next_step="reprotune shadow",
+        wording=SHADOW,
     )
 
 
@@ -175,6 +177,7 @@ def open_doubts(params: "Params", reviewer: str, file: Path) -> "Session":
     from reprotune.review.log import DecisionFile
     from reprotune.review.queue import Queue
     from reprotune.review.session import Session
+    from reprotune.review.wording import DOUBTS
     from reprotune.tables.classes import class_names
 
     return Session(
@@ -183,7 +186,7 @@ def open_doubts(params: "Params", reviewer: str, file: Path) -> "Session":
         reviewer,
         class_names(params.download.labels),
         sources=(file,),
-        next_step="",  # what is labelled is written as soon as the page ends
+        wording=DOUBTS,
     )
 
 
@@ -198,7 +201,8 @@ def serve(session: "Session", port: int) -> None:
             server.serve_forever()
         except KeyboardInterrupt:
             figures = session.figures()
-            more = f"; `{session.next_step}` takes them up" if session.next_step else ""
+            step = session.wording.next_step
+            more = f"; `{step}` takes them up" if step else ""
             say(
                 f"\n{figures.decided} of {figures.total} rows are decided, in {session.file.path}"
                 f"{more}"

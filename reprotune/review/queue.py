@@ -1,11 +1,12 @@
 """Which row comes next: the audit's findings in their order, then all other rows."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from reprotune.data.decisions import NO_ANSWER, Entry, Opinions
 from reprotune.data.ids import digest
@@ -65,6 +66,7 @@ class Queue:
         if arrange:
             table = table.iloc[arrange(table)].reset_index(drop=True)
         self.table = table
+        self.columns = [table[name].tolist() for name in Row._fields[1:]]
         self.texts = table["text"].tolist()
         self.small = table["text"].str.casefold().tolist()
         self.labels = table["label"].to_numpy(dtype=object)
@@ -95,8 +97,13 @@ class Queue:
         return len(self.texts)
 
     def row(self, place: int) -> Row:
-        values = self.table.iloc[place]
-        return Row(place, *(values[name] for name in Row._fields[1:]))
+        return Row(place, *(values[place] for values in self.columns))
+
+    @cached_property
+    def odds(self) -> np.ndarray:
+        """The log-odds of the audit's scores, shape (rows, 1)."""
+        odds: np.ndarray = logit(np.clip(self.table["score"].to_numpy(float), 1e-3, 1 - 1e-3))
+        return odds[:, None]
 
     def _select(self, issue: str, label: str, text: str) -> np.ndarray:
         """Whether each row has the issue, the label and the words."""

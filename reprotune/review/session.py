@@ -16,6 +16,7 @@ from reprotune.review.log import DecisionFile, identify
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose
+from reprotune.review.wording import AUDIT, Wording
 
 SIMILAR = 8  # rows beside the one that is asked about
 ALIKE = 0.5  # from which a similar row may take the same answer
@@ -80,10 +81,10 @@ class Session:
         reviewer: str,
         classes: Sequence[str],
         sources: Sequence[Path] = (),
-        next_step: str = "dvc repro",
+        wording: Wording = AUDIT,
     ) -> None:
         self.queue, self.file, self.is_blind = queue, file, queue.is_blind
-        self.reviewer, self.next_step = tidy(reviewer), next_step
+        self.reviewer, self.wording = tidy(reviewer), wording
         self.classes = list(classes)
         self.keys = dict(zip(self.classes, KEYS, strict=False))
         self.marks = Marks(queue, reviewer, self.classes)

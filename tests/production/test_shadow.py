@@ -84,7 +84,7 @@ def test_disagreements_become_a_blind_queue_whose_answers_tell_who_was_right(
         view = session.view(asked)
         assert view.row is not None and view.row.text == table["text"][number], "in their order"
         session.decide(Form(view.row.id, f"label:{right}", "", "", ()))
-    assert session.view(asked).row is None and session.next_step == "reprotune shadow"
+    assert session.view(asked).row is None and session.wording.next_step == "reprotune shadow"
     again = compare()
     assert (again["new_right"], again["old_right"]) == (len(table), 0)
     assert again["p_value"] == pytest.approx(2 * 0.5 ** len(table))

@@ -12,6 +12,7 @@ from reprotune.core.params_file import load_params
 from reprotune.data.reading.files import read_files
 from reprotune.review.adding import write_labelled
 from reprotune.review.command import open_doubts
+from reprotune.review.page import Page
 from reprotune.review.queue import Filter
 from reprotune.review.session import Form
 from reprotune.tables import cells
@@ -74,3 +75,14 @@ def test_what_is_no_file_of_doubts_is_one_sentence(project: Path) -> None:
         with pytest.raises(InputError, match=told):
             open_doubts(load_params(), "ann", Path(name))
     assert not paths.DOUBT_ANSWERS.exists()
+
+
+def test_the_page_calls_doubts_what_they_are_and_says_when_there_are_none(project: Path) -> None:
+    session, page = open_doubts(load_params(), "ann", FILE), Page()
+    shown = page.row(session, session.view(Filter()))
+    assert "<h1>What the model doubts</h1>" in shown and "sample" not in shown
+    assert "what the model and the file say is hidden" in shown
+    assert "<kbd>d</kbd> no class fits" in shown and "<kbd>k</kbd>" not in shown
+    cells.write(pd.DataFrame({"text": [], "label": []}, dtype="str"), FILE, True)
+    none = open_doubts(load_params(), "ann", FILE)
+    assert "There is no row to ask about" in page.row(none, none.view(Filter()))
