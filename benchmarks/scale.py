@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = "10000,100000,1000000"
-STAGES = "download base_model roles features audit curate split baseline".split()
+STAGES = "download base_model roles features folds audit curate split baseline".split()
 WORDS, LENGTH, CLASSES = 20_000, 20, 4
 COMMAND = [sys.executable, "-m", "reprotune"]
 EXPORT = "from pathlib import Path; from tests import tiny; tiny.export(Path('tiny'))"

@@ -36,6 +36,7 @@ def run(
     raw: Path = paths.RAW,
     roles: Path = paths.ROLES,
     features: Path = paths.FEATURES,
+    folds: Path = paths.FOLDS,
     findings: Path = paths.FINDINGS,
     review: Path = paths.REVIEW,
     metrics: Path = paths.AUDIT_METRICS,
@@ -45,9 +46,10 @@ def run(
     codes = pd.Categorical(rows["label"], categories=classes).codes
     kind = params.audit.judge
     asked = Asked(params.audit.folds, params.seed, params.text.units, params.audit.rows, kind)
-    held = None if kind == "words" else read_features(features, len(rows))
+    held = read_features(features, len(rows)) if kind in ("features", "both") else None
+    tuned = read_features(folds, len(rows)) if kind == "tuned" else None
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
-        judge = judge_labels(rows, codes, asked, held)
+        judge = judge_labels(rows, codes, asked, held, tuned)
     found = pd.concat(
         [find_repeated_texts(rows), find_doubtful_labels(rows, codes, judge.probability, classes)]
     )

@@ -18,9 +18,7 @@ def run(
 ) -> None:
     if params.audit.judge == "words":  # as a rule: nothing heavy is imported, no model loaded
         with whole_file(features) as partial:
-            partial.write_text(
-                "none: audit.judge is words\n", "utf-8"
-            )  # DVC warns of an empty file
+            partial.write_text("none: audit.judge is words\n", "utf-8")  # empty, DVC would warn
         records.write(metrics, records.Features(columns=0))
         return
     import numpy as np

@@ -95,7 +95,7 @@ def test_a_comment_in_the_parameters_runs_nothing(unrun: Path) -> None:
 def test_the_prompt_runs_what_asks_the_model(unrun: Path) -> None:
     change(unrun / "params.yaml", {r"{text}\nSentiment:": r"{text}\nMood:"})
     begun = begin_with(unrun)
-    assert begun == {"features", "baseline", "train", "predictions", "export"}
+    assert begun == {"features", "folds", "baseline", "train", "predictions", "export"}
     assert {"audit", "evaluate"} <= follow(unrun, begun), "audit: if features are other ones"
 
 

@@ -101,11 +101,16 @@ def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
 
 
 def judge_labels(
-    rows: pd.DataFrame, codes: np.ndarray, asked: Asked, features: np.ndarray | None = None
+    rows: pd.DataFrame,
+    codes: np.ndarray,
+    asked: Asked,
+    features: np.ndarray | None = None,
+    tuned: np.ndarray | None = None,
 ) -> Judge:
     """What texts say of their labels; ``rows`` has text, group, role and rank.
 
-    By their words; with ``features`` of shape (rows, columns) by these, or by both, pooled.
+    By their words; with ``features`` of shape (rows, columns) by these, or by both, pooled; with
+    what tuned models say of rows held out (``tuned``, probabilities) by the words and these.
     """
     parts = cut(rows, codes, asked)
     judges = []
@@ -117,8 +122,9 @@ def judge_labels(
         alike = liken(turned, parts.taught, asked.seed)
         judged = judge_rows(alike, codes, parts, FEATURES, asked.seed, "audit: features")
         judges.append(judged._replace(columns=turned))  # near rows are nearer there
+    said = [judge.probability for judge in judges] + ([] if tuned is None else [tuned])
     return Judge(
-        pool([judge.probability for judge in judges], codes, parts.taught),
+        pool(said, codes, parts.taught),
         [model for judge in judges for model in judge.models],
         len(parts.taught),
         judges[-1].columns,

@@ -18,6 +18,7 @@ STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a perso
     "base_model": (metrics.BaseModelFigures, paths.BASE),
     "roles": (metrics.Roles, paths.ROLES),
     "features": (metrics.Features, paths.FEATURES),
+    "folds": (metrics.Folds, paths.FOLDS),
     "audit": (metrics.Audit, paths.REVIEW),
     "curate": (metrics.Curate, paths.QUARANTINE),
     "split": (metrics.Split, paths.ROWS),
@@ -43,6 +44,9 @@ def describe_finding(found: BaseModel) -> str:
             return f"{groups} near-duplicate groups, leaked: {found.leaked_test_rows}"
         case metrics.Features():
             return f"{found.columns} numbers a text" if found.columns else "not asked for"
+        case metrics.Folds():
+            asked = f"{found.models} models, loss out of fold {found.loss or 0:.3f}"
+            return asked if found.models else "not asked for"
         case metrics.Audit():
             counts = sorted(found.findings.items())
             return ", ".join(f"{n} {issue}" for issue, n in counts) or "nothing"

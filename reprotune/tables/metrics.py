@@ -65,6 +65,13 @@ class Features(Figures):
     columns: int  # numbers that the base model makes of a text; 0: the audit asks for none
 
 
+class Folds(Figures):
+    """``metrics/folds.json``."""
+
+    models: int  # tuned, each on all folds but one; 0: the audit asks for none
+    loss: float | None = None  # of the rows that none of them had seen, in nats
+
+
 class HitRate(Figures):
     """How well the doubted labels match the wrong ones."""
 

@@ -3,6 +3,7 @@
 import json
 import math
 from contextlib import ExitStack
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from transformers import (
 )
 
 from reprotune.core.params import Train
+from reprotune.core.printing import say
 from reprotune.core.progress import show_progress
 from reprotune.core.space import telling
 from reprotune.training.checkpoints import locate
 from reprotune.training.trainers import collect_trained, put_back
 
 CURVES = {"loss": "train_loss", "eval_loss": "validation_loss"}  # of log entries
+TIMED = 20  # steps, by which a forecast is made
 BEST = "best.safetensors"
 BEST_STATE = "best.json"
 
@@ -60,6 +63,23 @@ class Progress(TrainerCallback):
 
     def close(self) -> None:
         self.shown.close()
+
+
+class Forecast(TrainerCallback):
+    """Says after a few steps how long so many trainings of this length will take."""
+
+    def __init__(self, trainings: int) -> None:
+        self.trainings, self.began = trainings, (0, 0.0)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        step, now = state.global_step, time.monotonic()
+        if not self.began[0]:
+            self.began = step, now  # the first step is slow
+        elif step == self.began[0] + TIMED:
+            seconds = (now - self.began[1]) / TIMED * (self.trainings * state.max_steps - step)
+            say(f"about {max(seconds / 60, 1):.0f} minutes for {self.trainings} such trainings")
 
 
 class Live(dvclive.Live):

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast
@@ -13,10 +14,12 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from reprotune.core.io import parse_json, sync, whole_file
 from reprotune.core.seals import hash_file
+from reprotune.core.space import telling
 
 SECONDS = 300.0  # between two checkpoints, at least
 KEPT = 2  # the last one may be half-written when the plug is pulled
 SEAL = "sealed.json"
+TABLE = "table.npy"
 
 
 class Checkpoints(TrainerCallback):
@@ -75,6 +78,19 @@ def is_sealed(folder: Path) -> bool:
         return bool(parse_json((folder / SEAL).read_bytes()) == hashes(folder))
     except (OSError, ValueError):  # no seal, or a damaged one; or a damaged checkpoint
         return False
+
+
+def write_sealed(table: np.ndarray, folder: Path) -> None:
+    """Keep what was computed, for a run that goes on after this one is killed."""
+    with telling(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / TABLE, table)
+        seal(folder)
+
+
+def read_sealed(folder: Path) -> np.ndarray | None:
+    """What was kept there; None if that is nothing, or damaged."""
+    return np.load(folder / TABLE) if is_sealed(folder) else None
 
 
 def latest(folder: Path) -> Path | None:

@@ -79,7 +79,7 @@ def test_the_order_is_that_of_dvc_and_retries_come_from_meta(project: Path) -> N
 
 def test_the_stages_of_the_project_are_in_an_order_that_works() -> None:
     names = [stage.name for stage in dag.list_stages(ROOT)]
-    assert len(names) == 12
+    assert len(names) == 13
     after = {"roles": "download", "train": "split", "evaluate": "baseline", "export": "predictions"}
     for later, earlier in after.items():
         assert names.index(earlier) < names.index(later)

@@ -1,6 +1,7 @@
-"""The base model's features come to the audit's judges, and only if these are asked."""
+"""What the base model holds, and what tuned ones say, comes to the audit's judges if asked for."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from reprotune.models.base import Base
 from reprotune.scoring.scores import embed_texts
 from reprotune.tables import features as table
 from reprotune.tables import schemas
-from stages import audit, base_model, features
+from stages import audit, base_model, features, folds
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,18 +68,63 @@ def test_what_layers_hold_judges_alone_or_beside_the_words(
     assert np.abs(table.read(paths.FEATURES, len(texts)) - expected).max() < 1e-5
 
 
+def test_tuned_models_judge_what_did_not_tune_them_and_a_kill_costs_one_of_them(
+    project: Path, changed: Changed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in ("dvc.yaml", "params.yaml", "pins.yaml"):  # by which checkpoints are named
+        shutil.copy(ROOT / file, project)
+    roles = schemas.read(paths.ROLES, schemas.Roles)
+    roles.loc[:19, "role"] = "test"
+    schemas.write(roles, paths.ROLES, schemas.Roles)
+    wanted = {"audit.folds": 3, "audit.epochs": 2, "audit.rate": 2e-3}
+    quantized = {"model.quantization": "none", "audit.judge": "tuned"}
+    params = changed(BERT | wanted | quantized)
+    base_model.run(params)
+    ask, seen = folds.ask_model, list[set[str]]()
+
+    def watch(train: Any, size: int, opened: Any, tables: Any, left: int, place: Any) -> Any:
+        taught, asked = (set(table["id"]) for table in tables)
+        assert not taught & asked and not taught & set(roles["id"][:20]) and left == 3 - len(seen)
+        assert len(asked) == 200 - len(taught)
+        if len(seen) == 1 and not (project / "killed").exists():
+            (project / "killed").touch()
+            raise KeyboardInterrupt
+        seen.append(asked)
+        return ask(train, size, opened, tables, left, place)
+
+    monkeypatch.setattr(folds, "ask_model", watch)
+    with pytest.raises(KeyboardInterrupt):
+        folds.run(params)
+    assert not paths.FOLDS.exists()
+    folds.run(params)
+    assert len(seen) == 3 and not list(paths.CHECKPOINTS.glob("*"))
+    said = table.read(paths.FOLDS, 200)
+    assert np.abs(said.sum(1) - 1).max() < 1e-5
+    found = json.loads(paths.FOLDS_METRICS.read_text())
+    labels = schemas.read(paths.RAW, schemas.Raw)["label"].map(CLASSES.index).to_numpy()
+    expected = -np.log(said[np.arange(20, 200), labels[20:]]).mean()
+    assert found == {"models": 3, "loss": pytest.approx(expected, abs=1e-4)}
+    assert expected < np.log(3), "two epochs of 120 rows teach something"
+    audit.run(params)
+    tuned = schemas.read(paths.FINDINGS, schemas.Findings)
+    audit.run(changed({"audit.judge": "words", "audit.folds": 3}))
+    assert not tuned.equals(schemas.read(paths.FINDINGS, schemas.Findings))
+
+
 def test_words_load_no_model_and_import_no_torch(project: Path) -> None:
     (project / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    said = "import sys, stages.features as it; from reprotune.core.params_file import load_params"
+    said = "import sys, stages.features as it, stages.folds as other"
     code = (
-        f"{said}; it.run(load_params()); print(sorted({{'torch', 'sklearn'}} & set(sys.modules)))"
+        f"{said}; from reprotune.core.params_file import load_params; p = load_params(); "
+        "it.run(p); other.run(p); print(sorted({'torch', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    said = paths.FEATURES.read_text()  # not empty, or DVC would warn
-    assert (done.stdout, said) == ("[]\n", "none: audit.judge is words\n"), done.stderr
+    none = [file.read_text() for file in (paths.FEATURES, paths.FOLDS)]  # not empty: DVC would warn
+    said = ["none: audit.judge is words\n"] * 2
+    assert (done.stdout, none) == ("[]\n", said), done.stderr
 
 
 @pytest.mark.parametrize("others", [0, 199, 201])

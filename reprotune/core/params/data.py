@@ -10,6 +10,7 @@ from reprotune.core.params.fields import (
     Folds,
     Name,
     Positive,
+    PositiveReal,
     Probability,
     Section,
     Share,
@@ -152,10 +153,12 @@ class Roles(Section):
 class Audit(Section):
     """How doubtful labels are looked for."""
 
-    judge: Literal["words", "features", "both"]
+    judge: Literal["words", "features", "both", "tuned"]
     folds: Folds
     rows: Annotated[int, Field(ge=100)]
     review_rows: Positive
+    epochs: PositiveReal
+    rate: PositiveReal
 
 
 class Curate(Section):
