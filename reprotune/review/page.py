@@ -44,7 +44,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.filters |= {"plain": plain, "query": link}
+        self.environment.filters |= {"plain": plain, "query": link, "count_of": count_of}
         self.environment.globals |= {"shown": SHOWN, "issues": ISSUES}
 
     def row(self, session: Session, view: View) -> str:
@@ -68,6 +68,11 @@ class Page:
             MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image"])
         )
         return Markup(parser.render(text))
+
+
+def count_of(count: int, name: str) -> str:
+    """So many of something, in words."""
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def link(view: View, **more: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode
 
 from reprotune.core.errors import InputError
 from reprotune.core.printing import say
+from reprotune.core.space import REMEDY
 from reprotune.review.page import Page
 from reprotune.review.queue import Filter
 from reprotune.review.session import Form, Session
@@ -140,7 +141,8 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 return Answer(HTTPStatus.NOT_FOUND, "No such page.", "text/plain")
         except InputError as error:
-            session.say(f"Not written: {error}")
+            told = str(error).replace(REMEDY, "make room, then answer again")
+            session.say(f"Not written: {told}")
             row = form.get("id", [""])[-1]
         more |= {"row": row} if row else {}
         return Answer(HTTPStatus.SEE_OTHER, location=f"./?{urlencode(more)}")

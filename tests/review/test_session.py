@@ -180,13 +180,13 @@ def test_data_and_classes_that_change_while_the_page_is_open_are_told(
         return session, page.row(session, session.view(DOUBTED))
 
     session, shown = show(CLASSES)
-    assert "made anew" not in shown and "they stop the next run" not in shown
+    assert "made anew" not in shown and "no more</a>" not in shown
     source.write_text("another")
     assert "made anew" in page.row(session, session.view(DOUBTED))
     row = session.view(DOUBTED).row
     assert row is not None
     session.decide(Form(row.id, f"label:{'bad' if row.label == 'good' else 'good'}", "", "", ()))
-    assert "1 decisions are for a class that is no more</a>" in show(["fine", "poor"])[1]
+    assert "1 decision for a class that is no more</a>" in show(["fine", "poor"])[1]
 
 
 def test_a_class_that_is_none_and_no_answer_write_nothing(start: Start, file: Path) -> None:
