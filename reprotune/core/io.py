@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reprotune.core.errors import InputError
 from reprotune.core.space import telling
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
@@ -19,8 +20,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path that replaces ``path`` once it is complete: never a half-written file.
 
     Raises:
-        InputError: the disk is full.
+        InputError: the disk is full, or there is a folder.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, where a file is to be written")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

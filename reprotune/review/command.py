@@ -227,6 +227,8 @@ def take_annotations(session: "Session", file: Path) -> None:
         found = parse_json(file.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{file}: not readable: {error.strerror}") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: no JSON: {error}") from None
     entries = read_entries(found, session, file)

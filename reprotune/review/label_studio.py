@@ -59,7 +59,7 @@ def read_entries(tasks: Any, session: Session, where: Path) -> list[Entry]:
         try:
             row = task["data"][ID]
             made = [read_entry(row, one, session) for one in task["annotations"]]
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"{where}: task {number + 1} is none of `reprotune review --export`, exported as "
                 f"JSON: {type(error).__name__} {error}"
@@ -74,6 +74,8 @@ def read_entry(row: str, annotation: dict[str, Any], session: Session) -> Entry 
     if annotation.get("was_cancelled") or not chosen:
         return None
     (label,) = chosen[-1]["value"]["choices"]
+    if label not in session.classes:
+        raise ValueError(f"no class is called {label!r}")
     by = annotation.get("completed_by")
     name = by.get("email") or by.get("id") if isinstance(by, dict) else by
     moment = annotation.get("updated_at") or annotation.get("created_at")

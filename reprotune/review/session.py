@@ -18,6 +18,7 @@ from reprotune.review.progress import Agreement, compare_reviewers, estimate_lef
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose
 from reprotune.review.wording import AUDIT, Wording
 
+LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long cells
 SIMILAR = 8  # rows beside the one that is asked about
 ALIKE = 0.5  # from which a similar row may take the same answer
 LABEL, SKIP = "label:", "skip"  # answers of the page that are no actions
@@ -261,8 +262,8 @@ class Session:
 
 
 def tidy(text: str) -> str:
-    """A text that fills one line of the file, without control characters."""
-    return plain(" ".join(text.split()))
+    """A text that fits into one line of the file, without control characters."""
+    return plain(" ".join(text.split()))[:LONGEST]
 
 
 def explain(row: Row, similar: Sequence[Similar]) -> str:

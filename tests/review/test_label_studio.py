@@ -68,6 +68,16 @@ def test_the_open_rows_go_out_with_their_suggestions_and_come_back_as_decisions(
         ("{}", "task 1 is none of"),
         ('[{"row": "x", "label": "good"}]', "task 1 is none of"),
         ('[{"data": {"row": "x"}, "annotations": [{"result": 3}]}]', "task 1 is none of"),
+        (
+            json.dumps(
+                [
+                    annotated(
+                        {"data": {"row": IDS[0]}}, "good", updated_at="0001-01-01T00:00:00+14:00"
+                    )
+                ]
+            ),
+            "date value out of range",
+        ),
     ],
 )
 def test_what_is_no_such_export_is_refused_and_nothing_is_written(
@@ -77,6 +87,20 @@ def test_what_is_no_such_export_is_refused_and_nothing_is_written(
     with pytest.raises(InputError, match=said):
         take_annotations(start(), tmp_path / "x.json")
     assert read_log(file) == []
+
+
+def test_a_long_name_leaves_a_file_that_can_be_read(start: Start, file: Path) -> None:
+    name = "x" * 200_000  # csv reads no longer cells than 131,072
+    task = annotated({"data": {"row": IDS[0]}}, "good", completed_by=name)
+    source = file.with_name("x.json")
+    source.write_text(json.dumps([task]))
+    take_annotations(start(), source)
+    assert len(read_log(file)) == 1
+    for folder in (file.parent, file.parent / "none.json"):
+        with pytest.raises(InputError, match=r"not readable|no such file"):
+            take_annotations(start(), folder)
+    with pytest.raises(InputError, match=r"a folder, where"):
+        write_tasks(start(), file.parent)
 
 
 def test_a_class_or_a_row_that_is_none_is_named(start: Start, tmp_path: Path) -> None:
