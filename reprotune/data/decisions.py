@@ -120,11 +120,12 @@ def read_log(path: Path) -> list[Entry]:
                 f"{path}: row {row}: a spreadsheet has made the number {name} of an id; write "
                 f"its 16 digits, or take the file back: git checkout {path}"
             )
+    table.index += 2  # as a spreadsheet counts
     checked = schemas.check(table, schemas.Decisions, path)
     filled = cells.change(checked, cells.unguard).fillna("")  # notes and labels of review.csv
     rows = filled.to_numpy().tolist()
     return [
-        Entry._make([*said, row + 2]) for row, said in zip(filled.index.tolist(), rows, strict=True)
+        Entry._make([*said, row]) for row, said in zip(filled.index.tolist(), rows, strict=True)
     ]
 
 
