@@ -9,31 +9,33 @@ from reprotune.core.params import Lora, Params, Train
 from reprotune.core.runner import main
 from reprotune.tables import metrics as records
 
-TRAIN = Train(  # of each model: apart from ``train``, or another of its values would change the data
-    method="lora",
-    seed=1,
-    fraction=1,
-    class_weights="none",
-    loss="answer",
-    epochs=1,
-    keep="last",
-    patience=None,
-    learning_rate=1e-3,
-    lr_scheduler="cosine",
-    warmup_ratio=0.05,
-    weight_decay=0.001,
-    max_grad_norm=1,
-    batch_size=16,
-    micro_batch_size="auto",
-    processes=1,
-    accelerate=None,
-    tensorboard=False,
-    optimizer="adamw_torch",
-    adam_beta2=0.999,
-    activation_checkpointing=False,
-    unfrozen_layers=None,
-    prompt_tokens=1,
-    lora=Lora(rank=16, alpha=32, dropout=0.05, targets="all-linear", rank_stabilized=False),
+TRAIN = (
+    Train(  # of each model: apart from ``train``, or another of its values would change the data
+        method="lora",
+        seed=1,
+        fraction=1,
+        class_weights="none",
+        loss="answer",
+        epochs=1,
+        keep="last",
+        patience=None,
+        learning_rate=1e-3,
+        lr_scheduler="cosine",
+        warmup_ratio=0.05,
+        weight_decay=0.001,
+        max_grad_norm=1,
+        batch_size=16,
+        micro_batch_size="auto",
+        processes=1,
+        accelerate=None,
+        tensorboard=False,
+        optimizer="adamw_torch",
+        adam_beta2=0.999,
+        activation_checkpointing=False,
+        unfrozen_layers=None,
+        prompt_tokens=1,
+        lora=Lora(rank=16, alpha=32, dropout=0.05, targets="all-linear", rank_stabilized=False),
+    )
 )
 
 if TYPE_CHECKING:  # whose imports take seconds, and as a rule nobody asks
@@ -54,7 +56,7 @@ def run(
 ) -> None:
     if params.audit.judge != "tuned":
         with whole_file(folds) as partial:
-            partial.write_text(f"none: audit.judge is {params.audit.judge}\n", "utf-8")
+            partial.write_text("none: audit.judge is not tuned\n", "utf-8")
         records.write(metrics, records.Folds(models=0))
         return
     from shutil import rmtree
@@ -78,7 +80,7 @@ def run(
     name = fingerprint("folds")  # so another run never finds what a killed one left
     work = paths.CHECKPOINTS / name if name else None
     torch.set_num_threads(params.threads)
-    rate, epochs = params.audit.rate, params.audit.epochs
+    rate, epochs = params.audit.learning_rate, params.audit.epochs
     train = TRAIN.model_copy(update={"learning_rate": rate, "epochs": epochs, "seed": params.seed})
     said = ask_models(train, params.baseline.batch_size, opened, rows, parts, work)
     with whole_file(folds) as partial, partial.open("wb") as file:

@@ -2,8 +2,8 @@
 
 import json
 import math
-from contextlib import ExitStack
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 

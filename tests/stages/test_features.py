@@ -76,7 +76,7 @@ def test_tuned_models_judge_what_did_not_tune_them_and_a_kill_costs_one_of_them(
     roles = schemas.read(paths.ROLES, schemas.Roles)
     roles.loc[:19, "role"] = "test"
     schemas.write(roles, paths.ROLES, schemas.Roles)
-    wanted = {"audit.folds": 3, "audit.epochs": 2, "audit.rate": 2e-3}
+    wanted = {"audit.folds": 3, "audit.epochs": 2, "audit.learning_rate": 2e-3}
     quantized = {"model.quantization": "none", "audit.judge": "tuned"}
     params = changed(BERT | wanted | quantized)
     base_model.run(params)
@@ -123,7 +123,7 @@ def test_words_load_no_model_and_import_no_torch(project: Path) -> None:
         check=False,
     )  # fmt: skip
     none = [file.read_text() for file in (paths.FEATURES, paths.FOLDS)]  # not empty: DVC would warn
-    said = ["none: audit.judge is words\n"] * 2
+    said = ["none: audit.judge is words\n", "none: audit.judge is not tuned\n"]
     assert (done.stdout, none) == ("[]\n", said), done.stderr
 
 

@@ -158,7 +158,7 @@ class Audit(Section):
     rows: Annotated[int, Field(ge=100)]
     review_rows: Positive
     epochs: PositiveReal
-    rate: PositiveReal
+    learning_rate: PositiveReal
 
 
 class Curate(Section):
