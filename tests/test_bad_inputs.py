@@ -30,7 +30,7 @@ from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import predictions
-from stages import audit, base_model, curate, download, features, roles, split
+from stages import audit, base_model, curate, download, features, folds, roles, split
 from tests import tiny
 from tests.projects import ROOT, change, made, run_stages
 
@@ -40,7 +40,7 @@ KINDS = ("outs", "metrics", "plots")
 KEEPING = {"download", "base_model", "roles", "curate", "split", "export"}
 COMMANDS = {
     module.__name__.removeprefix("stages."): module.run
-    for module in (download, base_model, roles, features, audit, curate, split)
+    for module in (download, base_model, roles, features, folds, audit, curate, split)
 }
 INPUTS = ("params.yaml", "data/decisions.csv", "data/source", "models/source")
 OTHER = (".git", ".dvc", ".reprotune", "reports/data_docs", "reports/run.json", *INPUTS)

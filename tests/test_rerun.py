@@ -127,7 +127,7 @@ def test_the_confidence_of_the_intervals_makes_figures_anew_and_asks_no_model(un
 
 
 @pytest.mark.parametrize(
-    ("package", "stages"), [("cleanlab", {"roles", "audit"}), ("trl", {"train"})]
+    ("package", "stages"), [("cleanlab", {"roles", "audit"}), ("trl", {"folds", "train"})]
 )
 def test_a_new_version_of_a_numeric_package_runs_the_stages_that_import_its_group(
     unrun: Path, package: str, stages: set[str]

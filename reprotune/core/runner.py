@@ -11,6 +11,7 @@ from psutil import Process
 
 from reprotune.core import paths
 from reprotune.core.costs import COSTS, Cost, Latency, read_costs
+from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
@@ -53,5 +54,5 @@ def note_cost(
     try:
         with whole_file(path) as partial:
             partial.write_bytes(COSTS.dump_json(costs, indent=2, exclude_none=True) + b"\n")
-    except OSError as error:  # the outputs of the stage are written
+    except (OSError, InputError) as error:  # the outputs of the stage are written
         say(f"{path}: the cost of {name} is not noted: {error}", sys.stderr)

@@ -29,14 +29,18 @@ BUILTIN = "builtin"  # the one that is complete
 WHOLE = {"labels", "verbalizers"}  # mappings that a profile replaces, not extends
 
 
-def spell_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+class Spelled(RoundTripRepresenter):
+    """Writes null as a word. Of its own, for DVC writes its lock with the class above."""
+
+    def represent_null(self, _: None) -> ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
+Spelled.add_representer(type(None), Spelled.represent_null)
 EDITOR = YAML()
+EDITOR.Representer = Spelled
 EDITOR.width = 1_000  # lines stay as they are
 EDITOR.preserve_quotes = True
-EDITOR.representer.add_representer(type(None), spell_null)
 
 
 def edit(file: Path) -> Any:

@@ -112,8 +112,8 @@ def test_a_class_may_be_called_what_pandas_takes_for_missing(decisions: Path, na
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{HEADER}{IDS[0]},drop,,,\n", "column action, row 0: 'drop' breaks isin(('keep', "),
-        (f"{HEADER}1x,keep,,,\n", "column id, row 0: '1x' breaks str_matches"),
+        (f"{HEADER}{IDS[0]},drop,,,\n", "column action, row 2: 'drop' breaks isin(('keep', "),
+        (f"{HEADER}1x,keep,,,\n", "column id, row 2: '1x' breaks str_matches"),
         (f"{HEADER}{IDS[0]},keep,,,\n{IDS[0]},quarantine,,,\n", "row 3: 00000000"),
         (f"{HEADER}{IDS[0]},relabel,bda,,\n", "'bda' (1 rows); allowed are ['good', 'bad']"),
         (f"{HEADER}{IDS[0]},relabel,,,\n", IDS[0]),
