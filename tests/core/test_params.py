@@ -113,7 +113,7 @@ def test_a_missing_key_is_named_for_no_default_lives_in_code(tmp_path: Path) -> 
 
 
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
-    params = load_edited(tmp_path, r"^  learning_rate: \S+", "  learning_rate: 1e-4")
+    params = load_edited(tmp_path, r"^  learning_rate: 1e-3", "  learning_rate: 1e-4")
     assert params.train.learning_rate == 0.0001
 
 
