@@ -165,8 +165,8 @@ def write_texts(source: Path, path: Path) -> Path:
     ]
     if not found:
         raise InputError(
-            f"{source}: is a folder without folders of texts, one a class, and none of Hugging "
-            f"Face's save_to_disk; name its files"
+            f"{source}: holds no file of rows, no folders of texts, one a class, and is none of "
+            "Hugging Face's save_to_disk; name the files that have the rows"
         )
     raws = [file.read_bytes() for file, _ in found]
     encoding = guess_encoding(b"\n".join(raws))

@@ -170,7 +170,7 @@ def test_a_file_of_json_may_have_the_parts(folder: Path) -> None:
     ("wanted", "message"),
     [
         (Wanted([Path("*.parquet")]), r"\*.parquet: no file has such a name"),
-        (Wanted([Path("empty")]), "is a folder without folders of texts"),
+        (Wanted([Path("empty")]), "holds no file of rows, no folders of texts"),
         (Wanted([Path("empty"), Path("a.csv")]), "empty goes alone"),
         (Wanted([Path("a.csv")], query="SELECT 1"), "a.csv is no SQLite file"),
         (Wanted([Path("a.duckdb")]), "is a DuckDB file; write the rows into a file first"),
