@@ -137,7 +137,7 @@ def test_what_drifts_is_named_with_the_first_stage_and_why(
     write = "open('{}', 'w').write({})".format
     match change:
         case "seed":
-            rate = "open('params.yaml').read().split('learning_rate: ')[1][0]"  # 1 of 1e-3
+            rate = "open('params.yaml').read().split('learning_rate: ')[-1][0]"  # 1 of 1e-3
             Path("first.py").write_text(write("data/made.txt", rate))
             figure = "'{\"a\": ' + open('data/made.txt').read() + '}'"
             Path("second.py").write_text(write("metrics/second.json", figure))
