@@ -24,8 +24,9 @@ from reprotune.data.reading.labels import tidy
 from reprotune.project import profiles
 from reprotune.project.columns import guess_columns
 from reprotune.project.first_run import choose_split, choose_training, set_limits
-from reprotune.project.freezing import freeze
+from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.names import find_names
+from reprotune.project.parts import divide
 from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.project.terminal import name_lines
 from reprotune.project.wanted import Wanted
@@ -50,21 +51,28 @@ def init(
         work = copies.enter_context(TemporaryDirectory())
         copies.enter_context(naming_source(work, wanted.files[0]))
         found = freeze(wanted, Path(work))
-        paths_, entries = list_files(found)
+        paths_, way = find_reading(found)
+        if divided := divide(paths_, way, Path(work)):
+            paths_, way = find_reading(name_parts(found, divided))
         for path in paths_:
             check_free(path, folder / path.name)
-        trial = describe_reading(entries, wanted.bad_rows)
-        text, label = found.text, found.label
-        if entries[0].label is None and (text is None or label is None):
-            text, label = guess_columns(paths_[0], trial, found)
-        trial = name_columns(trial, text or "0", label)
-        way = find_way(paths_, trial, wanted.encoding, wanted.delimiter)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         changes, parts = choose_settings(way, seen, found, paths_[0])
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
         params = profiles.write(changes, target)
     return seen, way, params, parts
+
+
+def find_reading(wanted: Wanted) -> tuple[list[Path], Download]:
+    """The files, and how they are read."""
+    files, entries = list_files(wanted)
+    trial = describe_reading(entries, wanted.bad_rows)
+    text, label = wanted.text, wanted.label
+    if entries[0].label is None and (text is None or label is None):
+        text, label = guess_columns(files[0], trial, wanted)
+    trial = name_columns(trial, text or "0", label)
+    return files, find_way(files, trial, wanted.encoding, wanted.delimiter)
 
 
 @contextmanager
