@@ -1,8 +1,10 @@
 """Texts a second in scoring, beside `generate` one by one (goal: 10), and with 8 shots (1.5)."""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from unittest import mock
 
 import pandas as pd
 import torch
@@ -14,6 +16,7 @@ from reprotune.models.loading import Precision, load_model
 from reprotune.models.manifest import Manifest
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
+from reprotune.scoring import scores
 from reprotune.scoring.scores import score_texts
 from reprotune.tables.classes import class_names
 
@@ -40,10 +43,18 @@ def main() -> None:
             ids = torch.tensor([encoder.prompt(text)])
             model.generate(ids, max_new_tokens=TOKENS, do_sample=False, pad_token_id=0)
 
+    long = rows["text"].map(lambda text: " ".join([text] * 6))
+
+    def score_whole_batches() -> None:
+        with mock.patch.object(scores, "TOKENS", sys.maxsize):
+            scores.score_texts(model, encoder, long, 64, "whole batches")
+
     ways: dict[str, Callable[[], object]] = {
         "generate, one by one": generate,
         "reprotune": lambda: score_texts(model, encoder, rows["text"], 64, "zero-shot"),
         f"reprotune, {SHOTS} shots": lambda: score_texts(model, few, rows["text"], 64, "few"),
+        "reprotune, texts of six": lambda: score_texts(model, encoder, long, 64, "long"),
+        "the same, 64 rows at once": score_whole_batches,
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

@@ -23,7 +23,11 @@ LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC sa
 BUSY = "another dvc is at work in this folder; wait for it, then run again"
 BAR = re.compile(r"\d%\|")  # of tqdm, which ends the inner one of two bars like a line
 PROGRESS_SECONDS = 30  # between two states of a progress bar in the log
-SUPPORT = "Having any troubles? Hit us up at"  # DVC's last line, which is no cause
+# What DVC says after each command, though nobody is there who could follow it.
+HINT = re.compile(
+    r"To track the changes with git|\s*git add |To enable auto staging|\s*dvc config core\."
+    r"|Use `dvc push`|Having any troubles\? Hit us up at"
+)
 SHOWN = 15  # last lines of a command that failed
 
 
@@ -120,6 +124,8 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
     ) as process:  # fmt: skip
         try:
             for text, ended in read_pieces(process.stdout):
+                if HINT.match(text):
+                    continue
                 whole = ended and not BAR.search(text)
                 if whole:
                     lines.append(text)
@@ -130,8 +136,7 @@ def run(command: Sequence[str], folder: Path, log: Callable[[str], None]) -> lis
             process.kill()
             raise
     if process.returncode:
-        own = [line for line in lines if not line.startswith(SUPPORT)]
-        said = "\n".join(own[-SHOWN:])
+        said = "\n".join(lines[-SHOWN:])
         if any(sign in said for sign in LOCKED):
             said = f"{BUSY}\n{said}"
         raise FlowError(said)

@@ -11,11 +11,12 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.options import AsJson, taking
 from reprotune.core.printing import end, mute_bars, say
 from reprotune.production.command import drift, rollback, shadow, versions
 from reprotune.project import flows
 from reprotune.project.asking import predict, score
-from reprotune.project.options import AsJson, repeat_options, show_version, taking
+from reprotune.project.options import repeat_options, show_version
 from reprotune.project.wanted import Wanted
 from reprotune.publishing.command import push, sign
 from reprotune.publishing.forms import onnx

@@ -1,6 +1,7 @@
 """Find doubtful labels, duplicates and conflicts; change nothing."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -21,6 +22,13 @@ from reprotune.tables.classes import class_names
 from reprotune.tables.features import read as read_features
 
 
+class Columns(NamedTuple):
+    """Files of numbers for each row, from the untuned model and from models tuned on the others."""
+
+    features: Path = paths.FEATURES
+    folds: Path = paths.FOLDS
+
+
 def hit_rate(rows: pd.DataFrame, findings: pd.DataFrame) -> records.HitRate:
     """How well the doubted labels match the wrong ones, where the truth is known."""
     wrong = set(rows.loc[rows["label"] != rows["reference_label"], "id"])
@@ -35,8 +43,7 @@ def run(
     params: Params,
     raw: Path = paths.RAW,
     roles: Path = paths.ROLES,
-    features: Path = paths.FEATURES,
-    folds: Path = paths.FOLDS,
+    columns: Columns = Columns(),  # noqa: B008 (it cannot be changed)
     findings: Path = paths.FINDINGS,
     review: Path = paths.REVIEW,
     metrics: Path = paths.AUDIT_METRICS,
@@ -46,8 +53,8 @@ def run(
     codes = pd.Categorical(rows["label"], categories=classes).codes
     kind = params.audit.judge
     asked = Asked(params.audit.folds, params.seed, params.text.units, params.audit.rows, kind)
-    held = read_features(features, len(rows)) if kind in ("features", "both") else None
-    tuned = read_features(folds, len(rows)) if kind == "tuned" else None
+    held = read_features(columns.features, len(rows)) if kind in ("features", "both") else None
+    tuned = read_features(columns.folds, len(rows)) if kind == "tuned" else None
     with threadpool_limits(1):  # sparse and small: more threads wait for one another
         judge = judge_labels(rows, codes, asked, held, tuned)
     found = pd.concat(

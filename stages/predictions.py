@@ -25,6 +25,7 @@ from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import metrics as figures
 from reprotune.tables import predictions, schemas
 from reprotune.tables.classes import class_names
+from reprotune.tables.figures import Forgetting, Generated
 
 TIMED = 100  # texts that are asked alone
 LONGEST = 3.0  # seconds that this may take
@@ -111,8 +112,8 @@ def run(
         metrics,
         figures.Predictions(
             texts_cut=sum(encoder.is_cut(text) for text in rows["text"]),
-            forgetting=figures.Forgetting(before=losses[0], after=losses[1]) if losses else None,
-            generated=figures.Generated(
+            forgetting=Forgetting(before=losses[0], after=losses[1]) if losses else None,
+            generated=Generated(
                 rows=len(answers),
                 accuracy=float((answers["predicted"] == answers["label"]).mean()),
                 unreadable=float((answers["predicted"] == "").mean()),

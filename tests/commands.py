@@ -13,7 +13,7 @@ from dvc.ui import ui
 
 FLOWS = [f"pipelines.{name}" for name in ("reproduce", "retrain", "sweep", "deploy")]
 FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(FLOWS)  # with the PYTHONPATH and PREFECT_API_URL of the first call
+FORKED.set_forkserver_preload(FLOWS)  # with the PYTHONPATH of the first call
 SECONDS = 600  # that a flow may take: the machine may be busy
 
 
@@ -54,4 +54,5 @@ def call(
     for descriptor, file in enumerate(said, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = [module, *arguments]
+    importlib.import_module("prefect.context").refresh_global_settings_context()
     importlib.import_module(module).main()

@@ -26,15 +26,18 @@ from typing import NoReturn
 from tests.projects import ROOT
 
 NAMES = ("python", "reprotune")
-MODULES = ("dvc", "reprotune", "stages.", "torch.")  # that `python -m` takes from here
+MODULES = ("dvc", "prefect", "reprotune", "stages.", "torch.")  # that `python -m` takes from here
 IMPORTED = (
     "torch.distributed.run",
     "dvc.cli.parser",
     "dvc.repo.reproduce",
+    "prefect.cli.worker",
+    "prefect.workers.process",
+    "pipelines.sweep",
     "matplotlib.figure",
     "scipy.stats",
 )
-OURS = ("reprotune", "stages", "tests")  # imported anew, from the folder of who asks
+OURS = ("pipelines", "reprotune", "stages", "tests")  # imported anew, from the folder of who asks
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
@@ -106,6 +109,7 @@ def answer(asked: socket.socket) -> None:
     os.environ.pop("DVC_STAGE", None)  # by which a stage looks for DVC among its parents
     for module in [module for module in sys.modules if module.partition(".")[0] in OURS]:
         del sys.modules[module]
+    importlib.import_module("prefect.context").refresh_global_settings_context()
     sys.path[:0] = [folder]
     sys.argv = [name, *arguments]
     code: object = 0

@@ -20,6 +20,7 @@ from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, accuracy, score
 from reprotune.tables import metrics
 from reprotune.tables.classes import share_out
+from reprotune.tables.figures import Generated
 
 MORE = (paths.SLICES, paths.EDITED)  # what else an evaluation rests on
 CURVES = {"train_loss": paths.TRAIN_CURVE, "validation_loss": paths.VALIDATION_CURVE}
@@ -63,7 +64,7 @@ def score_answers(evidence: Evidence) -> BaseModel | None:
     answers = evidence.revision.read_table(paths.GENERATED)
     if found is None or answers is None:
         return None
-    made = metrics.Generated(
+    made = Generated(
         rows=len(answers),
         accuracy=accuracy(answers),
         unreadable=float((answers["predicted"] == "").mean()),

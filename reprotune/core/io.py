@@ -12,6 +12,7 @@ from typing import Any
 from reprotune.core.errors import InputError
 from reprotune.core.space import telling
 
+READABLE = 0o444  # by owner, group and others
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
 
 
@@ -49,7 +50,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         with telling(path, partial):
             yield partial
-            sync(*(file for file in partial.rglob("*") if file.is_file()))
+            files = [file for file in partial.rglob("*") if file.is_file()]
+            for file in files:  # safetensors writes for the owner alone
+                file.chmod(file.stat().st_mode | (partial.stat().st_mode & READABLE))
+            sync(*files)
             if path.is_dir() and exchange(partial, path):
                 sync(path.parent)
             else:

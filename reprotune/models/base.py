@@ -35,12 +35,9 @@ class Base:
         """
         manifest = Manifest.read(base)
         folder = manifest.locate()
-        precision = Precision(
-            model.quantization, model.double_quantization, model.compute_dtype, model.strict
-        )
         return cls(
             folder,
-            precision,
+            Precision.of(model),
             encoder_for(load_tokenizer(folder), model.task, prompt, classes),
             manifest.parameters,
         )

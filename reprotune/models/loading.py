@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 import torch
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from reprotune.core.errors import InputError
+from reprotune.core.params import Model
 from reprotune.models.compat import keep_unpacked
 from reprotune.models.encoders import Encoder, check_fits
 from reprotune.models.heads import head_names
@@ -24,6 +25,10 @@ class Precision(NamedTuple):
     double_quantization: bool
     compute_dtype: str  # float32 | bfloat16 | float16
     strict: bool = False  # the same bytes on every CPU, as far as it is in our hands
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        return cls(model.quantization, model.double_quantization, model.compute_dtype, model.strict)
 
     @property
     def dtype(self) -> torch.dtype:

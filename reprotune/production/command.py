@@ -8,9 +8,9 @@ from typing import Annotated
 from typer import Argument, Option
 
 from reprotune.core import paths
+from reprotune.core.options import AsJson
 from reprotune.core.printing import say
 from reprotune.project.asking import BatchSize, Model
-from reprotune.project.options import AsJson
 
 DRIFTED = 3  # the exit code
 TextColumn = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from reprotune.core import paths
-from reprotune.project.options import AsJson, taking
+from reprotune.core.options import AsJson, taking
 
 Model = Annotated[Path, Option(help="Folder of an exported model.")]
 Verify = Annotated[

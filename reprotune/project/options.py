@@ -1,44 +1,15 @@
 """Options of the command line that are no plain values."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
-from inspect import Signature, signature
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_type_hints
 
 import typer
 
 from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import say
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Asked = TypeVar("Asked", bound="DataclassInstance")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
 SEVERAL = {"init": {"--classes", "--names"}, "use": {"--data"}}
 COLUMNS = {"--text", "--text-column"}  # their values are one template
-
-
-def taking(made: type[Asked]) -> Callable[[Callable[[Asked], None]], Callable[..., None]]:
-    """A command whose arguments and options are the fields of a dataclass."""
-
-    def decorate(command: Callable[[Asked], None]) -> Callable[..., None]:
-        def run(**given: object) -> None:
-            command(made(**given))
-
-        run.__name__, run.__doc__ = command.__name__, command.__doc__
-        run.__annotations__ = get_type_hints(made, include_extras=True)
-        own = {one.name: one.default_factory for one in fields(made)}
-        parameters = [
-            one if (make := own[name]) is MISSING else one.replace(default=make())
-            for name, one in signature(made).parameters.items()
-        ]
-        setattr(run, "__signature__", Signature(parameters))  # noqa: B010 (no function declares it)
-        return run
-
-    return decorate
 
 
 def repeat_options(arguments: Sequence[str]) -> list[str]:

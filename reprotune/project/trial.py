@@ -75,9 +75,7 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
     drawn = rows.sample(min(len(rows), MEASURED), random_state=params.seed)
     lengths = np.array([len(encoder.prompt(text)) for text in drawn["text"]])
     sample = drawn.iloc[draw_batches(lengths, train.batch_size)]
-    precision = Precision(
-        model.quantization, model.double_quantization, model.compute_dtype, model.strict
-    )
+    precision = Precision.of(model)
     base = Base(folder, precision, encoder).load(WHOLE if train.method == "full" else None)
     ready = time.perf_counter() - began
     watch = Stopwatch()

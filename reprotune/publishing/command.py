@@ -8,8 +8,8 @@ from typing import Annotated
 from typer import Argument, Option
 
 from reprotune.core import paths
+from reprotune.core.options import AsJson, taking
 from reprotune.core.printing import say
-from reprotune.project.options import AsJson, taking
 
 
 @dataclass(frozen=True)

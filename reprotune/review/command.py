@@ -3,6 +3,7 @@
 import getpass
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from typer import Option
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file
+from reprotune.core.options import taking
 from reprotune.core.printing import say
 
 if TYPE_CHECKING:  # whose imports take seconds
@@ -18,31 +20,37 @@ if TYPE_CHECKING:  # whose imports take seconds
     from reprotune.review.session import Session
 
 
-def review(
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be decided on, by whom and where."""
+
     reviewer: Annotated[
         str | None, Option(help="Who decides.", show_default="the name that git knows")
-    ] = None,
-    port: Annotated[int, Option(min=0, max=65535, help="Of the page; 0: a free one.")] = 0,
+    ] = None
+    port: Annotated[int, Option(min=0, max=65535, help="Of the page; 0: a free one.")] = 0
     sample: Annotated[
         int | None, Option(min=1, metavar="ROWS", help="Label so many test rows blind instead.")
-    ] = None,
+    ] = None
     shadow: Annotated[
         bool, Option("--shadow", help="Label what two versions differ on, blind, instead.")
-    ] = False,
+    ] = False
     doubts: Annotated[
         Path | None,
         Option(metavar="FILE", help="Label what predict --doubts wrote, blind, instead."),
-    ] = None,
+    ] = None
     teaching: Annotated[
         bool, Option("--teaching", help="First what teaches most: doubtful, no two of a kind.")
-    ] = False,
+    ] = False
     export: Annotated[
         Path | None, Option(metavar="FILE", help="Write the queue for Label Studio instead.")
-    ] = None,
+    ] = None
     import_: Annotated[
         Path | None, Option("--import", metavar="FILE", help="Take up what Label Studio exported.")
-    ] = None,
-) -> None:
+    ] = None
+
+
+@taking(Wanted)
+def review(wanted: Wanted) -> None:
     """Decide on doubtful rows, on a page in your browser.
 
     Decisions go to the decisions file, which the stage curate reads. Ctrl-C ends it.
@@ -52,28 +60,36 @@ def review(
     from reprotune.review.adding import write_labelled
 
     params = load_params()
-    who = reviewer or find_name()
-    others = sum(map(bool, (sample, shadow, doubts)))
-    if others > 1 or (others and (export or import_)):
+    session = choose_session(params, wanted)
+    if wanted.export:
+        write_tasks(session, wanted.export)
+    elif wanted.import_:
+        take_annotations(session, wanted.import_)
+    else:
+        serve(session, wanted.port)
+    if wanted.doubts:  # also what earlier sessions left that were killed
+        say(write_labelled(wanted.doubts, params.download))
+
+
+def choose_session(params: "Params", wanted: Wanted) -> "Session":
+    """What the options ask for.
+
+    Raises:
+        InputError: they contradict each other, or what is to be decided on is not there.
+    """
+    others = sum(map(bool, (wanted.sample, wanted.shadow, wanted.doubts)))
+    if others > 1 or (others and (wanted.export or wanted.import_)):
         raise InputError("--sample, --shadow and --doubts are for the page, one of them at a time")
-    if teaching and others:
+    if wanted.teaching and others:
         raise InputError("--teaching orders the audit's queue: without --sample and the like")
-    if doubts:
-        session = open_doubts(params, who, doubts)
-    elif shadow:
-        session = open_shadow(params, who)
-    elif sample:
-        session = open_sample(params, who, sample)
-    else:
-        session = open_session(params, who, teaching)
-    if export:
-        write_tasks(session, export)
-    elif import_:
-        take_annotations(session, import_)
-    else:
-        serve(session, port)
-    if doubts:  # also what earlier sessions left that were killed
-        say(write_labelled(doubts, params.download))
+    who = wanted.reviewer or find_name()
+    if wanted.doubts:
+        return open_doubts(params, who, wanted.doubts)
+    if wanted.shadow:
+        return open_shadow(params, who)
+    if wanted.sample:
+        return open_sample(params, who, wanted.sample)
+    return open_session(params, who, wanted.teaching)
 
 
 def find_name() -> str:

@@ -1,5 +1,6 @@
 """Log-likelihoods of answers after prompts, each token computed once where prompts share it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -54,7 +55,12 @@ class Answers:
             known = out.get("past_key_values")
             if is_whole(known, self.length):
                 self.prefix = shared
-                self.layers = [Shared(layer, self.length - len(shared)) for layer in known.layers]
+                rooms: defaultdict[object, list[torch.Tensor]] = defaultdict(list)
+                kept = any(len(answer) > 1 for answer in self.answers) or reads_earlier(model)
+                self.layers = [
+                    Shared(layer, self.length, rooms[(place * kept, layer.keys.shape)])
+                    for place, layer in enumerate(known.layers)
+                ]
 
     def score(self, prompts: Sequence[list[int]]) -> np.ndarray:
         """Log-likelihood of each answer in nats; shape (prompts, answers).
@@ -117,23 +123,24 @@ class Answers:
 class Shared(DynamicLayer):
     """Keys and values of rows that begin alike, in memory that each batch uses again.
 
-    What the rows begin with is copied when the memory is taken, not for each batch.
+    ``room`` is that memory, for at most ``length`` tokens. Layers may have one in common if none
+    is asked for what it held before the next one.
     """
 
-    def __init__(self, start: DynamicLayer, more: int) -> None:
+    def __init__(self, start: DynamicLayer, length: int, room: list[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.start = [cast(torch.Tensor, start.keys), cast(torch.Tensor, start.values)]
         self.size = self.start[0].shape[-2]
-        self.length = self.size + more
-        self.room = [tensor[:0] for tensor in self.start]
+        self.length = length
+        self.room = room
         self.is_initialized = True
 
     def begin(self, rows: int) -> Self:
         """The layer for a new batch."""
-        if len(self.room[0]) < rows:
-            self.room = [t.new_empty(rows, t.shape[1], self.length, t.shape[3]) for t in self.start]
-            for room, start in zip(self.room, self.start, strict=True):
-                room[:, :, : self.size] = start
+        if not self.room or len(self.room[0]) < rows:
+            self.room[:] = [
+                t.new_empty(rows, t.shape[1], self.length, t.shape[3]) for t in self.start
+            ]
         self.keys, self.values = (room[:rows, :, : self.size] for room in self.room)
         return self
 
@@ -143,10 +150,17 @@ class Shared(DynamicLayer):
         old = self.get_seq_length()
         new = old + key_states.shape[-2]
         grown = [room[: len(key_states), :, :new] for room in self.room]
-        for whole, states in zip(grown, (key_states, value_states), strict=True):
+        for whole, start, states in zip(grown, self.start, (key_states, value_states), strict=True):
+            if old == self.size:
+                whole[:, :, :old] = start
             whole[:, :, old:] = states
         self.keys, self.values = grown
         return self.keys, self.values
+
+
+def reads_earlier(model: "PreTrainedModel | PeftModel") -> bool:
+    """Whether some layers attend to the keys and values of an earlier one."""
+    return bool(getattr(model.config.get_text_config(), "num_kv_shared_layers", 0))
 
 
 def is_whole(cache: Cache | None, length: int) -> bool:

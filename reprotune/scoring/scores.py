@@ -1,5 +1,6 @@
 """One scorer for zero-shot, tuned and merged models, with and without a classification head."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # predicting with an exported model needs no peft
 
 Scorer = Callable[[Sequence[list[int]]], np.ndarray]  # prompts: one row of scores each
 Tell = Callable[[float], None]  # hears which share was done since it last heard
+
+TOKENS = 1024  # that a CPU computes at once: more take longer, and memory
 
 
 @torch.inference_mode()
@@ -41,7 +44,8 @@ def score_texts(
 
 
 def answer_scorer(model: "Tuned", encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
-    return Answers(model, encoder, prompts).score
+    answers = Answers(model, encoder, prompts)
+    return in_parts(answers.score, answers.device, len(answers.prefix))
 
 
 def head_scorer(model: "Tuned", encoder: Any, prompts: Sequence[list[int]]) -> Scorer:
@@ -49,7 +53,7 @@ def head_scorer(model: "Tuned", encoder: Any, prompts: Sequence[list[int]]) -> S
         logits = model(**pad(model, encoder, some)).logits
         return np.asarray(torch.log_softmax(logits.double(), -1).cpu())
 
-    return score
+    return in_parts(score, next(model.parameters()).device)
 
 
 SCORERS = {"causal": answer_scorer, "classification": head_scorer}  # by ``model.task``
@@ -82,7 +86,25 @@ def embed_texts(
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
     width = len(layers) * model.config.hidden_size
-    return score_in_batches(prompts, width, batch_size, title, means, tell)
+    score = in_parts(means, next(model.parameters()).device)
+    return score_in_batches(prompts, width, batch_size, title, score, tell)
+
+
+def in_parts(function: Scorer, device: torch.device, known: int = 0) -> Scorer:
+    """``function`` of a batch in equal parts that are not too large for a CPU's caches.
+
+    ``known`` tokens of each prompt are not computed again.
+    """
+    if device.type != "cpu":
+        return function
+
+    def score(prompts: Sequence[list[int]]) -> np.ndarray:
+        tokens = len(prompts) * max(1, max(map(len, prompts)) - known)
+        size = math.ceil(len(prompts) / math.ceil(tokens / TOKENS))
+        starts = range(0, len(prompts), size)
+        return np.concatenate([function(prompts[start : start + size]) for start in starts])
+
+    return score
 
 
 def score_in_batches(

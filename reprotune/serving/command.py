@@ -9,9 +9,9 @@ from typing import Annotated
 from typer import Argument, Option
 
 from reprotune.core import paths
+from reprotune.core.options import AsJson, taking
 from reprotune.core.printing import say
 from reprotune.project.asking import Verify
-from reprotune.project.options import AsJson, taking
 
 
 def serve(

@@ -35,3 +35,18 @@ class Threshold(Figures):
     balanced_accuracy: float  # on the test rows
 
     model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
+
+
+class Forgetting(Figures):
+    """Loss on general text of the untuned and the tuned model, a token."""
+
+    before: float  # of the untuned model, nats
+    after: float  # of the tuned model, nats
+
+
+class Generated(Figures):
+    """Answers in words."""
+
+    rows: int  # that were asked
+    accuracy: float  # share of right answers
+    unreadable: float  # share; they count as wrong

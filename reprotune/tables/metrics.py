@@ -12,7 +12,15 @@ from pydantic import BaseModel, Field, ValidationError
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import round_figures, whole_file
-from reprotune.tables.figures import Calibration, Figures, Interval, OfClass, Threshold
+from reprotune.tables.figures import (
+    Calibration,
+    Figures,
+    Forgetting,
+    Generated,
+    Interval,
+    OfClass,
+    Threshold,
+)
 from reprotune.tables.limits import Limits
 from reprotune.tables.reviewed import Reviewed
 
@@ -167,21 +175,6 @@ class Train(Figures):
     learning_rate: float | None = None  # if trials chose it
     trials: list[Trial] = Field(default_factory=list)  # the best first
     loss: dict[str, float]  # at the end: train_loss, validation_loss
-
-
-class Forgetting(Figures):
-    """Loss on general text of the untuned and the tuned model, a token."""
-
-    before: float  # of the untuned model, nats
-    after: float  # of the tuned model, nats
-
-
-class Generated(Figures):
-    """Answers in words."""
-
-    rows: int  # that were asked
-    accuracy: float  # share of right answers
-    unreadable: float  # share; they count as wrong
 
 
 class Predictions(Figures):

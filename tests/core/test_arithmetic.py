@@ -78,12 +78,11 @@ def test_a_processor_without_avx2_is_known_by_its_flags(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # an import of torch takes a minute under an emulated processor
 @pytest.mark.skipif(QEMU is None, reason="apt-get install qemu-user")
-def test_emulated_processors_of_two_makers_and_this_one_compute_the_same_bytes(
+def test_an_emulated_processor_of_another_maker_and_this_one_compute_the_same_bytes(
     project: Path,
 ) -> None:
     """qemu 7.2 has no AVX512: what a processor with it does is seen where this runs on one."""
+    other = "EPYC" if "GenuineIntel" in Path("/proc/cpuinfo").read_text() else "Haswell"
     change(project / "params.yaml", {"  strict: false": "  strict: true "})
     shutil.copy(ROOT / "tests/arithmetic.py", project / "stages/show.py")
-    here = start(project)
-    for model in ("Haswell", "EPYC"):
-        assert start(project, str(QEMU), "-cpu", model) == here, model
+    assert start(project, str(QEMU), "-cpu", other) == start(project)

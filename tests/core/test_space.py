@@ -86,6 +86,14 @@ def test_what_does_not_fit_is_refused_before_it_is_computed(tmp_path: Path) -> N
     assert [show(size) for size in (0, 1 << 10, 5 << 20)] == ["0 bytes", "1 KiB", "5 MiB"]
 
 
+@pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o750, 0o640), (0o700, 0o600)])
+def test_a_file_can_be_read_by_whom_its_folder_can(tmp_path: Path, folder: int, file: int) -> None:
+    with whole_folder(tmp_path / "model") as partial:
+        partial.chmod(folder)
+        (partial / "weights").touch(0o600)  # as safetensors does
+    assert (tmp_path / "model/weights").stat().st_mode & 0o777 == file
+
+
 @pytest.mark.parametrize("keep", [whole_file, whole_folder])
 def test_other_errors_stay_what_they_are(tmp_path: Path, keep: type) -> None:
     with pytest.raises(ZeroDivisionError), keep(tmp_path / "x"):

@@ -23,6 +23,7 @@ from tests.commands import dvc, flow
 from tests.project.test_sweeps import write
 
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable  # whose processes are children of who starts them
 STAGE = """
 import json, pathlib, time
 from ruamel.yaml import YAML
@@ -103,14 +104,14 @@ def project(
 
 
 @contextmanager
-def worker(folder: Path) -> Iterator[psutil.Process]:
+def worker(folder: Path, python: str) -> Iterator[psutil.Process]:
     """A worker of the pool, in a clone of its own."""
     run("git", "clone", "-q", str(folder.parent / "origin.git"), str(folder))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("REPROTUNE_PROJECT", str(folder))
         command = ["prefect", "worker", "start", "--pool", "reprotune", "--limit", "1"]
         process = psutil.Popen(
-            [sys.executable, "-m", *command],
+            [python, "-m", *command],
             cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     try:
@@ -150,7 +151,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     )
 
     commit = run("git", "rev-parse", "HEAD")
-    with worker(project.parent / "lost") as lost:
+    with worker(project.parent / "lost", PYTHON) as lost:
         lost_trial = {"name": "lost", "commit": commit, "changes": ["train.seed=99"]}
         command = ["deployment", "run", "trial/anywhere", "--flow-run-name", "lost"]
         parameters = [f"--param={key}={json.dumps(value)}" for key, value in lost_trial.items()]
@@ -164,7 +165,8 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     died = time.monotonic()
     assert state(prefect_server, "lost") == "RUNNING", "nobody has told the server"
 
-    with worker(project.parent / "one"), worker(project.parent / "two"):
+    one, two = (worker(project.parent / name, sys.executable) for name in ("one", "two"))
+    with one, two:
         told = flow(*sweep).stdout
     for name in ("one", "two"):
         left = list((project.parent / name / ".reprotune/trials").iterdir())

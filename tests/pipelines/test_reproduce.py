@@ -102,6 +102,7 @@ def test_a_flow_leaves_what_dvc_would_and_shows_what_is_unchanged(
         done = really("pipelines.reproduce")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Task run 'first' - made it" in done.stderr
+    assert "git add" not in done.stderr and "dvc push" not in done.stderr, "advice to nobody"
     with Repo() as repo:
         assert repo.status() == {}
     again = flow("pipelines.reproduce")

@@ -11,11 +11,12 @@ from reprotune.core import dvc, paths
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project.summary import STAGES, describe_accuracy, describe_predictions, summarize
 from reprotune.tables import metrics
+from reprotune.tables.figures import Forgetting, Generated
 from reprotune.tables.reviewed import Powered, Reviewed
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "metrics"
-GENERATED = metrics.Generated(rows=50, accuracy=0.9, unreadable=0.02)
+GENERATED = Generated(rows=50, accuracy=0.9, unreadable=0.02)
 
 
 def show(folder: Path) -> str:
@@ -70,8 +71,8 @@ def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> N
     ],
 )
 def test_predictions_come_down_to_what_was_cut_and_forgotten(
-    forgetting: tuple[float, float] | None, generated: metrics.Generated | None, expected: str
+    forgetting: tuple[float, float] | None, generated: Generated | None, expected: str
 ) -> None:
-    losses = forgetting and metrics.Forgetting(before=forgetting[0], after=forgetting[1])
+    losses = forgetting and Forgetting(before=forgetting[0], after=forgetting[1])
     found = metrics.Predictions(texts_cut=3, forgetting=losses, generated=generated)
     assert describe_predictions(found) == expected

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from reprotune.core.errors import InputError
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring import answers
+from reprotune.scoring import scores as scoring
 from reprotune.scoring.scores import embed_texts, normalize, score_texts
 from tests import tiny
 
@@ -93,6 +94,8 @@ def test_batch_size_order_and_what_prompts_share_change_no_score_and_no_predicti
         "batch of 1": score_texts(model, encoder, texts, 1, "test"),
         "backwards": score_texts(model, encoder, texts[::-1], 64, "test")[::-1],
     }
+    monkeypatch.setattr(scoring, "TOKENS", 100)
+    others["few tokens at once"] = score_texts(model, encoder, texts, 64, "test")
     monkeypatch.setattr(answers, "WORTH", 10_000)
     others["nothing shared"] = score_texts(model, encoder, texts, 64, "test")
     for scores in others.values():
@@ -119,6 +122,41 @@ def test_what_prompts_share_is_computed_once_where_the_model_allows_it(
     prompts = [encoder.prompt(text) for text in ("Sales rose.", "Costs fell by a third.")]
     with torch.inference_mode():
         assert bool(answers.Answers(made().eval(), encoder, prompts).prefix) is once
+
+
+@pytest.mark.parametrize(("spelt", "own"), [("one token", False), ("many tokens", True)])
+def test_layers_have_one_memory_for_a_batch_unless_longer_answers_need_what_it_held(
+    encoder: PromptEncoder, spelt: str, own: bool
+) -> None:
+    encoder = replace(encoder, verbalizers=SPELT[spelt], template=LONG)
+    prompts = [encoder.prompt(text) for text in ("Sales rose.", "Costs fell by a third.")]
+    with torch.inference_mode():
+        asked = answers.Answers(tiny.model().eval(), encoder, prompts)
+        asked.score(prompts)
+    rooms = {id(layer.room) for layer in asked.layers}
+    assert len(asked.layers) > 1
+    assert len(rooms) == (len(asked.layers) if own else 1)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "known", "parts"),
+    [([4, 4, 4], 0, [3]), ([5, 5, 5], 0, [2, 1]), ([9, 9, 9], 6, [3]), ([40], 0, [1])],
+)
+def test_a_cpu_computes_a_batch_in_equal_parts_of_so_many_tokens(
+    lengths: list[int], known: int, parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "TOKENS", 12)
+    asked: list[int] = []
+
+    def score(prompts: Sequence[list[int]]) -> np.ndarray:
+        asked.append(len(prompts))
+        return np.array([[prompt[0]] for prompt in prompts])
+
+    prompts = [[place] * length for place, length in enumerate(lengths)]
+    found = scoring.in_parts(score, torch.device("cpu"), known)(prompts)
+    assert (found[:, 0] == range(len(lengths))).all()
+    assert asked == parts
+    assert scoring.in_parts(score, torch.device("meta")) is score
 
 
 def test_a_model_that_ignores_padding_is_refused(encoder: PromptEncoder) -> None:

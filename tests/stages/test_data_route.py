@@ -70,8 +70,8 @@ class Route:
         raw, role, findings = at("raw.parquet"), at("roles.parquet"), at("findings.parquet")
         download.run(params, source or self.folder, raw, at("download.json"), at("bad_rows.csv"))
         roles.run(params, raw, role, at("roles.json"))
-        none = at("features.npy"), at("folds.npy")
-        audit.run(params, raw, role, *none, findings, at("review.csv"), at("audit.json"))
+        none = audit.Columns(at("features.npy"), at("folds.npy"))
+        audit.run(params, raw, role, none, findings, at("review.csv"), at("audit.json"))
         return self
 
     def curate(self, params: Params) -> "Route":

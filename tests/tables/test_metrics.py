@@ -8,7 +8,8 @@ import pytest
 from reprotune.core.errors import InputError
 from reprotune.project.summary import STAGES
 from reprotune.tables import metrics
-from reprotune.tables.metrics import Forgetting, Generated, Predictions
+from reprotune.tables.figures import Forgetting, Generated
+from reprotune.tables.metrics import Predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 
