@@ -14,7 +14,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Completed, Failed
 
 from pipelines import commands, dag
-from pipelines.database import check_database
+from pipelines.server import serving
 from pipelines.workspace import has_remote
 from reprotune.comparison.revision import flat
 from reprotune.core import paths
@@ -129,8 +129,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="reprotune reproduce", description=__doc__)
     parser.add_argument("--force", action="store_true", help="run every stage, changed or not")
     arguments = parser.parse_args()
-    check_database("reproduce")
-    state = reproduce(force=arguments.force, return_state=True)
+    with serving("reproduce"):
+        state = reproduce(force=arguments.force, return_state=True)
     if not state.is_completed():
         fail(f"reproduce: {state.message}")
 

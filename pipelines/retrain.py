@@ -18,9 +18,9 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.states import Completed, Failed
 
 from pipelines import commands
-from pipelines.database import check_database
 from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
+from pipelines.server import serving
 from pipelines.trigger import WHY, Trigger, add_options, find_reason, find_rest, read_options
 from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
 from reprotune.comparison.report import code
@@ -251,7 +251,6 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule")
     parser.add_argument("--cron", default="0 3 * * 1", help="of --serve (%(default)s)")
     arguments = parser.parse_args()
-    check_database("retrain")
     names = ("source", "branch", "incoming", "promote")
     asked = {name: getattr(arguments, name) for name in names}
     asked["trigger"] = read_options(parser, arguments)
@@ -259,9 +258,11 @@ def main() -> None:
         one = ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
         )
-        retrain.serve(name="retrain", cron=arguments.cron, parameters=asked, global_limit=one)
+        with serving("retrain"):
+            retrain.serve(name="retrain", cron=arguments.cron, parameters=asked, global_limit=one)
         return
-    state = retrain(**asked, return_state=True)
+    with serving("retrain"):
+        state = retrain(**asked, return_state=True)
     say(state.message)
     if not state.is_completed():
         sys.exit(1)

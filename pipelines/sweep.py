@@ -10,13 +10,21 @@ from typing import Any
 
 from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES
 from prefect.deployments import run_deployment
 from prefect.futures import wait
-from prefect.states import Completed, Failed
+from prefect.states import Cancelling, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipelines import commands
-from pipelines.database import check_database
+from pipelines.server import serving
 from pipelines.trial import name_reference
 from pipelines.workspace import git, home
 from reprotune.core import paths
@@ -84,7 +92,12 @@ def sweep(file: Path, deployment: str | None = None) -> State[str]:
 
     def run_all(trials: Sequence[sweeps.Trial], stage: str, commit: str) -> dict[str, str]:
         futures = [run_trial.submit(trial, stage, commit, deployment) for trial in trials]
-        wait(futures)
+        try:
+            wait(futures)
+        except BaseException:  # Ctrl-C, or the run was cancelled
+            if deployment:
+                cancel([trial.name for trial in trials])
+            raise
         ended = {one.name: future.state for one, future in zip(trials, futures, strict=True)}
         return {name: str(end.message) for name, end in ended.items() if not end.is_completed()}
 
@@ -95,6 +108,17 @@ def sweep(file: Path, deployment: str | None = None) -> State[str]:
     if found.failure:
         return Failed(message=found.failure)
     return Completed(message=f"best: {found.best}")
+
+
+def cancel(names: list[str]) -> None:
+    """End the runs of these names elsewhere that have not ended."""
+    wanted = FlowRunFilter(
+        name=FlowRunFilterName(any_=names),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))),
+    )
+    with get_client(sync_client=True) as client:
+        for one in client.read_flow_runs(flow_run_filter=wanted):
+            client.set_flow_run_state(one.id, Cancelling(message="the sweep has ended"))
 
 
 def show(found: sweeps.Outcome) -> None:
@@ -113,9 +137,9 @@ def main() -> None:
     parser.add_argument("--on", metavar="DEPLOYMENT", help="trials run there (trial/anywhere)")
     parser.add_argument("--workers", type=int, help="trials at a time (1; with --on all)")
     asked = parser.parse_args()
-    check_database("sweep")
     runner: Any = ThreadPoolTaskRunner(max_workers=asked.workers or (100 if asked.on else 1))
-    state = sweep.with_options(task_runner=runner)(asked.file, asked.on, return_state=True)
+    with serving("sweep"):
+        state = sweep.with_options(task_runner=runner)(asked.file, asked.on, return_state=True)
     if not state.is_completed():
         fail(f"sweep: {state.message}")
     say(state.message)

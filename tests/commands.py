@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from dvc.cli import main as dvc_main
@@ -27,9 +28,7 @@ def flow(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m MODULE ARGUMENTS` in a process of its own, forked from one with the imports."""
     with tempfile.TemporaryDirectory() as folder:
         said = [Path(folder) / name for name in ("out", "err")]
-        where = sys.executable, Path.cwd(), dict(os.environ)
-        process = FORKED.Process(target=call, args=(module, arguments, *where, said))
-        process.start()
+        process = begin_flow(said, module, *arguments)
         process.join(SECONDS)
         if process.exitcode is None:
             process.kill()
@@ -38,9 +37,17 @@ def flow(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess([module, *arguments], process.exitcode, out, err)
 
 
+def begin_flow(said: list[Path], module: str, *arguments: str) -> BaseProcess:
+    """The same at work; what it says on stdout and stderr goes to two files."""
+    where = sys.executable, Path.cwd(), dict(os.environ)
+    process = FORKED.Process(target=call, args=(module, arguments, *where, said))
+    process.start()
+    return process
+
+
 def call(
     module: str,
-    arguments: list[str],
+    arguments: tuple[str, ...],
     python: str,
     folder: Path,
     environment: dict[str, str],

@@ -20,7 +20,7 @@ from reprotune.builtin import headlines
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import read_yaml
-from tests import forked, server
+from tests import forked
 
 if TYPE_CHECKING:  # torch takes seconds, and many tests need none
     from reprotune.models.loading import Precision
@@ -80,7 +80,10 @@ def params() -> Params:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with server.served(tmp_path_factory.mktemp("prefect")) as address:
+    from pipelines.server import started  # takes seconds
+
+    more = {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2"}
+    with started({"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), **more}) as address:
         yield address
 
 

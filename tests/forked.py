@@ -9,6 +9,7 @@ import contextlib
 import gc
 import importlib
 import json
+import logging
 import os
 import runpy
 import select
@@ -109,7 +110,10 @@ def answer(asked: socket.socket) -> None:
     os.environ.pop("DVC_STAGE", None)  # by which a stage looks for DVC among its parents
     for module in [module for module in sys.modules if module.partition(".")[0] in OURS]:
         del sys.modules[module]
-    importlib.import_module("prefect.context").refresh_global_settings_context()
+    if name.startswith("prefect"):
+        importlib.import_module("prefect.context").refresh_global_settings_context()
+    else:
+        logging.root.handlers.clear()  # that came with it
     sys.path[:0] = [folder]
     sys.argv = [name, *arguments]
     code: object = 0

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipelines.server import started
 from reprotune.builtin import headlines
 from reprotune.core import paths
-from tests import server
+from tests.commands import flow
 from tests.projects import ROOT, change, made, run_stages
 from tests.test_rerun import SMALL, STAGES
 
@@ -53,10 +54,9 @@ def work(tmp_path_factory: pytest.TempPathFactory, forking: str) -> Iterator[Pat
         patch.chdir(root)
         commit("a run")
         change(root / "params.yaml", {"confidence: 0.95  ": "confidence: 0.9  "})
-        with server.served(folder / "prefect") as address:
+        with started({"PREFECT_HOME": str(folder / "prefect")}) as address:
             patch.setenv("PREFECT_API_URL", address)
-            # Not `flow`: later ones of this worker would ask this server.
-            done = really(sys.executable, "-m", "pipelines.reproduce")
+            done = flow("pipelines.reproduce")
         assert done.returncode == 0, done.stderr[-3000:]
         (folder / "flow.log").write_text(done.stdout + done.stderr)
         commit("another run")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from typing import IO, NoReturn
 
@@ -46,7 +47,13 @@ def fail(message: object) -> NoReturn:
 
 
 def end(name: str, error: BaseException) -> NoReturn:
-    """End with one message if the input is wrong or the disk is full, and else as it comes."""
+    """End with one message if somebody wants it, the input is wrong or the disk is full.
+
+    All else is raised as it came.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        say(f"{name}: interrupted", sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     if is_full(error):
         error = explain_anywhere(error)
     if isinstance(error, InputError):

@@ -24,6 +24,18 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_ctrl_c_ends_the_stage_with_one_message(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(params: Params) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        main(interrupted)
+    assert ended.value.code == 130, "128 and the number of the signal"
+    assert capsys.readouterr().err == "roles: interrupted\n"
+
+
 def test_bad_input_ends_the_stage_with_one_message_and_no_cost(repository: Path) -> None:
     def run(params: Params) -> None:
         raise InputError("no such row")

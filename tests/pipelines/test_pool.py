@@ -1,7 +1,9 @@
 """Workers in separate folders, a remote on S3, and a run whose processes were killed."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from moto.server import ThreadedMotoServer
 from pipelines.deploy import SILENT
 from reprotune.core import paths
 from reprotune.project import sweeps
-from tests.commands import dvc, flow
+from tests.commands import begin_flow, dvc, flow
 from tests.project.test_sweeps import write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,10 +130,10 @@ def kill(process: psutil.Process) -> None:
     process.wait()
 
 
-def state(server: str, name: str) -> str:
-    asked = {"flow_runs": {"name": {"any_": [name]}}}
-    (found,) = requests.post(f"{server}/flow_runs/filter", json=asked, timeout=30).json()
-    return str(found["state"]["type"])
+def states(server: str, *names: str) -> list[str]:
+    asked = {"flow_runs": {"name": {"any_": names}}}
+    found = requests.post(f"{server}/flow_runs/filter", json=asked, timeout=30).json()
+    return [str(one["state"]["type"]) for one in found]
 
 
 @pytest.mark.slow
@@ -163,7 +165,17 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
             time.sleep(0.5)
         kill(lost)
     died = time.monotonic()
-    assert state(prefect_server, "lost") == "RUNNING", "nobody has told the server"
+    assert states(prefect_server, "lost") == ["RUNNING"], "nobody has told the server"
+
+    names = [one.name for one in sweeps.list_trials("sweep", sweeps.load_sweep(Path("sweep.yaml")))]
+    interrupted = begin_flow([Path(os.devnull)] * 2, *sweep)
+    while states(prefect_server, *names) != ["SCHEDULED"] * len(names):
+        assert interrupted.is_alive()
+        time.sleep(0.2)
+    os.kill(interrupted.pid or 0, signal.SIGINT)
+    interrupted.join(120)
+    assert interrupted.exitcode == 1
+    assert states(prefect_server, *names) == ["CANCELLED"] * len(names), "no worker takes them"
 
     one, two = (worker(project.parent / name, sys.executable) for name in ("one", "two"))
     with one, two:
@@ -172,7 +184,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
         left = list((project.parent / name / ".reprotune/trials").iterdir())
         assert left and all(file.suffix == ".lock" for file in left), "it took part and tidied up"
     far = pd.read_csv(paths.SWEEPS / "sweep-trials.csv")
-    best = sweeps.list_trials("sweep", sweeps.load_sweep(Path("sweep.yaml")))[3].name
+    best = names[3]
     assert told == f"best: {best}\n"
     dvc("exp", "pull", "-q", "origin", best)
     dvc("exp", "apply", "-q", best)
@@ -182,6 +194,6 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     run(sys.executable, "-m", "reprotune", "sweep", "sweep.yaml")
     pd.testing.assert_frame_equal(far, pd.read_csv(paths.SWEEPS / "sweep-trials.csv"))
 
-    while state(prefect_server, "lost") != "CRASHED":
+    while states(prefect_server, "lost") != ["CRASHED"]:
         assert time.monotonic() < died + 2 * SILENT.seconds
         time.sleep(2)

@@ -96,10 +96,10 @@ def test_a_stage_that_is_added_to_dvc_yaml_shows_up(project: Path) -> None:
 def test_a_flow_leaves_what_dvc_would_and_shows_what_is_unchanged(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with monkeypatch.context() as alone:  # without a server, Prefect starts one
+    with monkeypatch.context() as alone:  # without a server, the flow starts one
         alone.delenv("PREFECT_API_URL")
         alone.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
-        done = really("pipelines.reproduce")
+        done = flow("pipelines.reproduce")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Task run 'first' - made it" in done.stderr
     assert "git add" not in done.stderr and "dvc push" not in done.stderr, "advice to nobody"
@@ -112,6 +112,41 @@ def test_a_flow_leaves_what_dvc_would_and_shows_what_is_unchanged(
     assert failed.returncode == 1
     assert failed.stderr.endswith("\nreproduce: first: the third column is missing\n")
     assert failed.stderr.count("the third column is missing") >= 2, "meta asks for a second try"
+
+
+def test_ctrl_c_at_a_terminal_ends_in_one_message(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+    Path("first.py").write_text("import time; open('pid', 'w').close(); time.sleep(100)")
+    with subprocess.Popen(
+        [PYTHON, "-m", "pipelines.reproduce"], stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        wait_for(Path("pid"))
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert said.endswith(
+        "\nreproduce: interrupted; run it again, and it goes on from what is done\n"
+    )
+    assert "Traceback" not in said
+
+
+def test_a_server_that_is_named_and_not_there_is_one_message(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    failed = flow("pipelines.reproduce")
+    assert failed.stderr.startswith("reproduce: Failed to reach API at http://127.0.0.1:9/api/; ")
+    assert failed.stderr.count("\n") == 1 and failed.returncode == 1
+
+
+def wait_for(file: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not file.is_file():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_stage_that_was_killed_says_so(project: Path) -> None:
