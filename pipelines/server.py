@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL
 
 from pipelines.commands import FlowError, build_environment
 from pipelines.database import check_database
-from reprotune.core.printing import fail
+from reprotune.core.printing import end, fail
 from reprotune.core.supervision import SUPERVISED
 
 PATIENCE = 120  # seconds for a server to start: the machine may be busy
@@ -40,7 +40,7 @@ def serving(flow: str) -> Iterator[None]:
         refresh_global_settings_context()
         yield
     except (KeyboardInterrupt, TerminationSignal):
-        fail(f"{flow}: interrupted; run it again, and it goes on from what is done")
+        end(flow, KeyboardInterrupt())
     except httpx.TransportError as error:
         fail(f"{flow}: the server at {address} no longer answers ({error}); what is done is kept")
     except FlowError as error:

@@ -12,7 +12,7 @@ from typer import Argument, Option
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.options import AsJson, taking
-from reprotune.core.printing import end, mute_bars, say
+from reprotune.core.printing import INTERRUPTED, end, mute_bars, say
 from reprotune.production.command import drift, rollback, shadow, versions
 from reprotune.project import flows
 from reprotune.project.asking import predict, score
@@ -240,5 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except Exception as error:
         end("reprotune", error)
+    if code == INTERRUPTED:
+        end("reprotune", KeyboardInterrupt())
     if code:
         sys.exit(code)

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from reprotune import __version__, cli
 from reprotune.builtin import headlines
+from reprotune.project import checks
 from reprotune.project.options import repeat_options
 from tests import tiny
 
@@ -129,6 +131,19 @@ def test_predict_gives_a_label_and_a_probability_for_each_class(
     assert header == ["text", "predicted", *CLASSES]
     assert abs(sum(map(float, row[-3:])) - 1) < 0.002
     assert row[-4] in CLASSES
+
+
+def test_ctrl_c_is_one_line_and_the_code_of_its_signal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checks, "check_packages", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["check"])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "reprotune: interrupted"
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:

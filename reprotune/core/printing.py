@@ -9,6 +9,8 @@ from typing import IO, NoReturn
 from reprotune.core.errors import InputError
 from reprotune.core.space import explain_anywhere, is_full
 
+INTERRUPTED = 128 + signal.SIGINT  # the exit code of what Ctrl-C ended
+
 # C0 but tab and line feed, DEL, C1, and what turns the direction of a text.
 ORDERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -53,7 +55,7 @@ def end(name: str, error: BaseException) -> NoReturn:
     """
     if isinstance(error, KeyboardInterrupt):
         say(f"{name}: interrupted", sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(INTERRUPTED)
     if is_full(error):
         error = explain_anywhere(error)
     if isinstance(error, InputError):

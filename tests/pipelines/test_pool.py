@@ -174,7 +174,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
         time.sleep(0.2)
     os.kill(interrupted.pid or 0, signal.SIGINT)
     interrupted.join(120)
-    assert interrupted.exitcode == 1
+    assert interrupted.exitcode == 130
     assert states(prefect_server, *names) == ["CANCELLED"] * len(names), "no worker takes them"
 
     one, two = (worker(project.parent / name, sys.executable) for name in ("one", "two"))
