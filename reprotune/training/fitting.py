@@ -1,4 +1,4 @@
-"""How many rows are computed at once: as many as the memory holds."""
+"""How many rows are computed at once: as many as a GPU's memory holds, or as help a CPU."""
 
 from collections.abc import Callable
 from typing import cast
@@ -14,18 +14,21 @@ from reprotune.core.printing import say
 from reprotune.models.adapters import Tuned
 from reprotune.models.loading import DEVICE
 
+TOKENS = 1024  # of a pass on a CPU: more take as long, and memory, of which it gives no warning
 
-def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
-    """The trainer with ``train.micro_batch_size``; with auto, the largest that fits the GPU.
 
-    Each size is tried on the longest rows, with room for two moments of every trained weight.
+def find_fitting(build: Callable[[int], Trainer], train: Train, longest: int) -> Trainer:
+    """The trainer with ``train.micro_batch_size``; with auto, the largest that fits.
+
+    A GPU tries each size on the longest rows, with room for two moments of every trained weight.
+    ``longest`` is the most tokens of a row.
     """
-    most = train.batch_size // train.processes
     if train.micro_batch_size != "auto":
         return build(train.micro_batch_size)
-    if DEVICE == "cpu":  # its memory gives no warning
-        return build(most)
-    for size in (size for size in range(most, 0, -1) if most % size == 0):
+    sizes = list_sizes(train.batch_size // train.processes)
+    if DEVICE == "cpu":
+        return build(next((size for size in sizes if size * longest <= TOKENS), 1))
+    for size in sizes:
         trainer = build(size)
         try:
             probe(trainer, size)
@@ -37,6 +40,11 @@ def find_fitting(build: Callable[[int], Trainer], train: Train) -> Trainer:
             say(f"train.micro_batch_size: {size} fits")
             return trainer
     raise AssertionError("the last size returns or raises")
+
+
+def list_sizes(most: int) -> list[int]:
+    """In how many rows at a time a batch can be computed, the most first."""
+    return [size for size in range(most, 0, -1) if most % size == 0]
 
 
 def probe(trainer: Trainer, size: int) -> None:

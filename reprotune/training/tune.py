@@ -174,8 +174,10 @@ def tune(
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.TENSORBOARD)
     weights = weigh_classes(train_rows["label"], train.class_weights)
     fill = train.batch_size if train.processes > 1 else 1
+    examples = encode_rows(encoder, train_rows, weights, train.loss, fill)
+    longest = max(map(len, examples["input_ids"]))
     data: dict[str, Dataset | None] = {
-        "train_dataset": encode_rows(encoder, train_rows, weights, train.loss, fill),
+        "train_dataset": examples,
         "eval_dataset": encode_rows(encoder, validation_rows, weights, train.loss)
         if validate
         else None,
@@ -192,7 +194,7 @@ def tune(
     def run(
         train: Train, place: Path, resumed: Path | None, callbacks: Sequence[TrainerCallback]
     ) -> Trainer:
-        trainer = find_fitting(partial(build, train, place), train)
+        trainer = find_fitting(partial(build, train, place), train, longest)
         trainer.remove_callback(ProgressCallback)
         best = [Best(tuned, train, resumed)] if train.keep == "best" or train.patience else []
         progress = Progress()

@@ -13,6 +13,7 @@ from reprotune.core.params_file import load_params
 from reprotune.models.adapters import save_tuned
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
+from reprotune.training import fitting
 from reprotune.training.tune import explain_memory, set_arguments, tune, weigh_classes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,25 @@ def test_training_with_and_without_evaluation_gives_the_same_bytes(
         nf4,
     )
     assert with_it == without
+
+
+@pytest.mark.parametrize(
+    ("asked", "longest", "processes", "size"),
+    [("auto", 64, 1, 16), ("auto", 65, 1, 8), ("auto", 200, 2, 4), ("auto", 5000, 1, 1),
+     (16, 5000, 1, 16)],
+)  # fmt: skip
+def test_a_cpu_computes_at_most_so_many_tokens_at_once_unless_told(
+    settings: Train,
+    asked: Any,
+    longest: int,
+    processes: int,
+    size: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fitting, "DEVICE", "cpu")
+    changes = {"micro_batch_size": asked, "batch_size": 16, "processes": processes}
+    built = fitting.find_fitting(lambda rows: rows, settings.model_copy(update=changes), longest)
+    assert built == size
 
 
 def test_another_seed_gives_another_adapter(
