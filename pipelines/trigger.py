@@ -126,8 +126,9 @@ def find_rest(folder: Path, message: str, trigger: Trigger) -> datetime | None:
     listed = git(folder, *command)
     if not listed:
         return None
-    end = datetime.fromisoformat(listed) + timedelta(days=trigger.cool_down)
-    return end if end > datetime.now(UTC) else None
+    now = datetime.now(UTC)  # a commit may come from a clock that is ahead
+    end = min(datetime.fromisoformat(listed), now) + timedelta(days=trigger.cool_down)
+    return end if end > now else None
 
 
 def add_options(parser: ArgumentParser) -> None:

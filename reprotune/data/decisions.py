@@ -10,6 +10,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ COLUMNS = ["id", "action", "label", "reviewer", "note", "date"]
 OPTIONAL = "date"  # which older files lack
 NO_ANSWER = "unsure"
 UNDO = "undo"
+LAST_YEAR = 9998  # so that there is a moment after every date
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
+CONFLICT = re.compile(r"(<{7}|\|{7}|={7}|>{7})( .*)?$")  # between which git leaves both sides
 OF_A_SPREADSHEET = re.compile(r"(?![0-9a-f]{16}$)(\d+([.,]\d+)?E\+?\d+|\d{1,15})", re.IGNORECASE)
 
 
@@ -99,7 +103,8 @@ def read_log(path: Path) -> list[Entry]:
     """Every line of the decisions file: CSV with the header ``id,action,label,reviewer,note,date``.
 
     Read as spreadsheets and git leave it: with ``;`` or tabs between the cells, empty cells at the
-    end of a line, lines without the last cells, and the header once more further down.
+    end of a line, lines without the last cells, the header once more further down, and the marks
+    of a conflict.
 
     Raises:
         InputError: it is no such file, or a line of it cannot be meant so.
@@ -113,14 +118,21 @@ def read_log(path: Path) -> list[Entry]:
             f"{path}: not readable as UTF-8 CSV: {error}; in Excel, save it as 'CSV UTF-8'"
         ) from None
     table = tabulate(text, path)
-    for name in table.get("id", pd.Series(dtype="str")).dropna():
+    table.index += 2  # as a spreadsheet counts
+    for row, name in list_cells(table, "id"):
         if OF_A_SPREADSHEET.fullmatch(name):
-            row = int(table.index[table["id"] == name][0]) + 2
             raise InputError(
                 f"{path}: row {row}: a spreadsheet has made the number {name} of an id; write "
                 f"its 16 digits, or take the file back: git checkout {path}"
             )
-    table.index += 2  # as a spreadsheet counts
+    dates = {row: read_date(text) for row, text in list_cells(table, OPTIONAL)}
+    if wrong := [row for row, date in dates.items() if not date]:
+        raise InputError(
+            f"{path}: row {wrong[0]}{tell_more(wrong)}: {table[OPTIONAL][wrong[0]]!r} is no date "
+            "as 2026-01-31T12:00:00.000Z (in UTC, up to the year 9998), which spreadsheets "
+            f"rewrite; write it so, leave it empty, or take the file back: git checkout {path}"
+        )
+    table[OPTIONAL] = pd.Series(dates, index=table.index, dtype="str")
     checked = schemas.check(table, schemas.Decisions, path)
     filled = cells.change(checked, cells.unguard).fillna("")  # notes and labels of review.csv
     rows = filled.to_numpy().tolist()
@@ -129,9 +141,36 @@ def read_log(path: Path) -> list[Entry]:
     ]
 
 
+def list_cells(table: pd.DataFrame, name: str) -> list[tuple[int, str]]:
+    """Row and text of every cell of a column that holds something, if there is this column."""
+    column = table.get(name, pd.Series(dtype="str")).dropna()
+    return list(zip(column.index.tolist(), column.tolist(), strict=True))
+
+
+def tell_more(rows: Sequence[int]) -> str:
+    return f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+
+
+def read_date(text: str) -> str:
+    """A date of the file as the page writes it, so that it sorts as it is written; empty if none.
+
+    What else is meant by a spreadsheet's date, or in which zone, nobody can tell.
+    """
+    try:
+        date = datetime.fromisoformat(text) if MOMENT.fullmatch(text) else None
+    except ValueError:  # as it looks, but of no calendar
+        return ""
+    return write_date(date) if date and date.year <= LAST_YEAR else ""
+
+
+def write_date(moment: datetime) -> str:
+    """A moment of any zone as the file has it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def tabulate(text: str, path: Path) -> pd.DataFrame:
     """The cells of a text below the names of its columns; the index counts the lines below it."""
-    header, *_ = text.splitlines() or [""]
+    header = next((line for line in text.splitlines() if not CONFLICT.fullmatch(line)), "")
     delimiter = next((mark for mark in ";\t" if mark in header and "," not in header), ",")
     names, columns = list[str](), list[str]()
     table: dict[int, list[str]] = {}
@@ -139,6 +178,8 @@ def tabulate(text: str, path: Path) -> pd.DataFrame:
         for number, row in enumerate(
             csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         ):
+            if row and CONFLICT.match(row[0]):
+                continue  # both sides' lines count, as where git merges by union
             if row[:2] == COLUMNS[:2] or (not names and any(row)):
                 names = trim(row)
                 columns = columns or order(names)
@@ -157,6 +198,8 @@ def tabulate(text: str, path: Path) -> pd.DataFrame:
 def order(names: Sequence[str]) -> list[str]:
     """The columns of a header, in the usual order if they are the usual ones."""
     found = [*names, OPTIONAL] if OPTIONAL not in names else [*names]
+    if twice := [name for name, times in Counter(found).items() if times > 1]:
+        raise ValueError(f"its header names {', '.join(map(repr, twice))} more than once")
     return COLUMNS if set(found) == set(COLUMNS) else found
 
 

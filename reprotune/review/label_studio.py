@@ -6,8 +6,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from reprotune.core.errors import InputError
-from reprotune.data.decisions import Entry
-from reprotune.review.log import write_date
+from reprotune.data.decisions import Entry, read_date, write_date
 from reprotune.review.queue import Filter, choose
 from reprotune.review.session import LABEL, Session, tidy
 
@@ -81,11 +80,13 @@ def read_entry(row: str, annotation: dict[str, Any], session: Session) -> Entry 
     moment = annotation.get("updated_at") or annotation.get("created_at")
     date = datetime.fromisoformat(moment) if moment else datetime.now(UTC)
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    if not (written := read_date(write_date(date))):
+        raise ValueError(f"date value out of range: {moment}")
     if row not in session.queue.place:
         raise ValueError(f"the data has no row {row}")
     entry = session.write(row, LABEL + label, "")
     reviewer = session.reviewer if name is None else tidy(f"label-studio {name}")
-    return entry._replace(reviewer=reviewer, date=write_date(date.astimezone(UTC)))
+    return entry._replace(reviewer=reviewer, date=written)
 
 
 def is_new(entry: Entry, session: Session) -> bool:

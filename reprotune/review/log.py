@@ -14,7 +14,7 @@ from typing import IO
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.space import telling
-from reprotune.data.decisions import COLUMNS, Entry, Opinions, read_log
+from reprotune.data.decisions import COLUMNS, Entry, Opinions, read_date, read_log, write_date
 from reprotune.tables import cells
 
 HEADER = (",".join(COLUMNS) + "\n").encode()
@@ -89,16 +89,18 @@ class DecisionFile:
             file.write_bytes(HEADER + write_lines(log, self.guarded))
 
     def next_date(self) -> str:
-        """Now, or just after the last line that was read or written, if the clock was set back."""
-        now = datetime.now(UTC)
-        if self.latest and write_date(now) <= self.latest:
-            now = datetime.fromisoformat(self.latest) + timedelta(milliseconds=1)
-        self.latest = write_date(now)
-        return self.latest
+        """Now, or just after the last line that was read or written, if the clock was set back.
 
-
-def write_date(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        Raises:
+            InputError: there is no later date that the file may have.
+        """
+        date = write_date(datetime.now(UTC))
+        if self.latest and date <= self.latest:
+            date = write_date(datetime.fromisoformat(self.latest) + timedelta(milliseconds=1))
+        if not read_date(date):
+            raise InputError(f"{self.path}: a line is dated {self.latest}; write when it was said")
+        self.latest = date
+        return date
 
 
 def identify(stat: os.stat_result) -> tuple[int, int, int]:

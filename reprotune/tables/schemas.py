@@ -15,7 +15,6 @@ ROLES = ("test", "validation", "train", "spare")
 ISSUES = ("duplicate", "near_duplicate", "conflict", "label")
 ACTIONS = ("keep", "relabel", "quarantine", "unsure", "undo")
 SHOWN = 10
-DATE = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"  # in UTC: sorts as it is written
 
 
 class Table(pa.DataFrameModel):
@@ -78,7 +77,7 @@ class Decisions(Table):
     label: Series[str] = pa.Field(nullable=True)
     reviewer: Series[str] = pa.Field(nullable=True)
     note: Series[str] = pa.Field(nullable=True)
-    date: Series[str] = pa.Field(nullable=True, str_matches=DATE)
+    date: Series[str] = pa.Field(nullable=True)
 
 
 class Curated(Example):

@@ -63,10 +63,41 @@ def test_an_id_that_looks_like_a_number_is_an_id(file: Path) -> None:
     assert list(stands(file, NEW, *(f"{name},keep" for name in ids))) == ids
 
 
-@pytest.mark.parametrize("date", ["28.11.2026 10:00", "11/28/26", "45989.4"])
-def test_a_date_that_excel_rewrote_is_named(file: Path, date: str) -> None:
-    with pytest.raises(InputError, match=r"column date, row 2: .* breaks"):
-        stands(file, NEW, f"{A},keep,,ann,,{date}")
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("28.11.2026 10:00", "11/28/26", "45989.4", "2026-11-28 10:00:00", "2026-11-28", "today"),
+        *("2026-11-28T10:00:00", "2026-11-28T10:00:00+01:00", "2026-02-30T10:00:00Z"),
+        *("0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "10000-01-01T00:00:00Z"),
+        *("2026-11-28T25:00:00Z", "2026-11-28T10:00:60Z", "٢٠٢٦-11-28T10:00:00Z", "-1", "NaT"),
+    ],
+)
+def test_a_date_that_excel_rewrote_or_that_is_none_is_named(file: Path, date: str) -> None:
+    lines = f"{B},keep,,ann,,{at(1)}", f"{A},keep,,ann,,{date}", f"{C},keep,,ann,,{date}"
+    with pytest.raises(InputError, match=r"row 3 and 1 more: .* is no date .*git checkout"):
+        stands(file, NEW, *lines)
+
+
+def test_dates_far_away_are_dates_and_sort_however_exactly_they_are_written(file: Path) -> None:
+    for first, last in (
+        ("0001-01-01T00:00:00Z", "9998-12-31T23:59:59.999Z"),
+        ("2026-11-28T10:00:00Z", "2026-11-28T10:00:00.5Z"),
+    ):
+        lines = f"{A},keep,,ann,,{last}", f"{A},quarantine,,ann,,{first}"
+        assert stands(file, NEW, *lines) == {A: ("keep", "")}
+
+
+def test_both_sides_of_a_conflict_that_git_marked_count(file: Path) -> None:
+    marked = "<<<<<<< HEAD", f"{A},keep", "||||||| base", "=======", f"{B},keep", ">>>>>>> a, b"
+    kept = {A: ("keep", ""), B: ("keep", "")}
+    assert stands(file, NEW, *marked) == kept
+    assert stands(file, "<<<<<<< HEAD", NEW.replace(",", ";"), "=======", OLD.replace(",", ";"),
+                  ">>>>>>> x", f"{A};keep", f"{B};keep") == kept  # fmt: skip
+
+
+def test_a_column_that_is_there_twice_is_named(file: Path) -> None:
+    with pytest.raises(InputError, match="its header names 'label' more than once"):
+        stands(file, f"{NEW},label", f"{A},relabel,good,ann,,,bad")
 
 
 def test_the_last_word_of_a_reviewer_counts_in_whatever_order_git_left_the_lines(

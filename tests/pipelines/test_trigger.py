@@ -102,6 +102,10 @@ def test_after_a_retraining_there_is_a_rest(project: Path) -> None:
     git("update-ref", "refs/remotes/origin/retrain/abc", "HEAD")
     git("reset", "-q", "--hard", "HEAD~1")
     assert find_rest(project, "Retrained on data", Trigger(cool_down=7)), "not merged yet"
+    far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # of a clock that is ahead
+    git("commit", "-qm", "Retrained on data abc", "--allow-empty", at=far)
+    end = find_rest(project, "Retrained on data", Trigger(cool_down=7))
+    assert end and abs(end - datetime.now(UTC) - timedelta(days=7)) < timedelta(seconds=60)
 
 
 def test_options_are_those_of_a_trigger(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
+from reprotune.data.decisions import write_date
 from reprotune.review.command import open_session
-from reprotune.review.log import write_date
 from reprotune.review.page import Page
 from reprotune.review.server import Server
 from reprotune.review.session import LABEL

@@ -68,15 +68,12 @@ def test_the_open_rows_go_out_with_their_suggestions_and_come_back_as_decisions(
         ("{}", "task 1 is none of"),
         ('[{"row": "x", "label": "good"}]', "task 1 is none of"),
         ('[{"data": {"row": "x"}, "annotations": [{"result": 3}]}]', "task 1 is none of"),
-        (
-            json.dumps(
-                [
-                    annotated(
-                        {"data": {"row": IDS[0]}}, "good", updated_at="0001-01-01T00:00:00+14:00"
-                    )
-                ]
-            ),
-            "date value out of range",
+        *(
+            (
+                json.dumps([annotated({"data": {"row": IDS[0]}}, "good", updated_at=date)]),
+                "date value out of range",
+            )
+            for date in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z")
         ),
     ],
 )
