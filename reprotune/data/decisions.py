@@ -113,6 +113,8 @@ def read_log(path: Path) -> list[Entry]:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
+    except OSError as error:
+        raise InputError(f"{path}: not readable: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: not readable as UTF-8 CSV: {error}; in Excel, save it as 'CSV UTF-8'"

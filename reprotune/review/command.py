@@ -82,7 +82,7 @@ def choose_session(params: "Params", wanted: Wanted) -> "Session":
         raise InputError("--sample, --shadow and --doubts are for the page, one of them at a time")
     if wanted.teaching and others:
         raise InputError("--teaching orders the audit's queue: without --sample and the like")
-    who = wanted.reviewer or find_name()
+    who = (wanted.reviewer or "").strip() or find_name()
     if wanted.doubts:
         return open_doubts(params, who, wanted.doubts)
     if wanted.shadow:
@@ -93,13 +93,20 @@ def choose_session(params: "Params", wanted: Wanted) -> "Session":
 
 
 def find_name() -> str:
-    """Who is at work, as git or else the system knows."""
+    """Who is at work, as git or else the system knows.
+
+    Raises:
+        InputError: neither does.
+    """
     command = ["git", "config", "user.name"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
         told = ""
-    return told or getpass.getuser()
+    try:
+        return told or getpass.getuser()
+    except (KeyError, OSError):  # in a container whose user has no name
+        raise InputError("nobody knows who decides: --reviewer NAME") from None
 
 
 def open_session(params: "Params", reviewer: str, teaching: bool = False) -> "Session":

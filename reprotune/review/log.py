@@ -26,9 +26,10 @@ class DecisionFile:
     def __init__(self, path: Path, guarded: bool = True) -> None:
         self.path, self.guarded = path, guarded
         self.opinions, self.seen, self.version, self.latest = Opinions(), (0, 0, 0), 0, ""
-        if not path.exists():
-            with whole_file(path) as file:
-                file.write_bytes(HEADER)
+        with saying(path):
+            if not path.exists():
+                with whole_file(path) as file:
+                    file.write_bytes(HEADER)
         self.refresh()
 
     def refresh(self) -> None:
@@ -53,18 +54,15 @@ class DecisionFile:
         Raises:
             InputError: it cannot be written (a full disk), or it is no decisions file any more.
         """
-        try:
-            with telling(self.path), self.locked() as file:
-                end = file.seek(0, os.SEEK_END)
-                try:
-                    write(file, write_lines(entries, self.guarded))
-                    os.fsync(file.fileno())
-                except BaseException:
-                    file.truncate(end)
-                    raise
-                self.seen = identify(os.fstat(file.fileno()))
-        except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror}") from None
+        with saying(self.path), telling(self.path), self.locked() as file:
+            end = file.seek(0, os.SEEK_END)
+            try:
+                write(file, write_lines(entries, self.guarded))
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(end)
+                raise
+            self.seen = identify(os.fstat(file.fileno()))
         for entry in entries:
             self.opinions.add(entry)
 
@@ -101,6 +99,15 @@ class DecisionFile:
             raise InputError(f"{self.path}: a line is dated {self.latest}; write when it was said")
         self.latest = date
         return date
+
+
+@contextmanager
+def saying(path: Path) -> Iterator[None]:
+    """Say in one message what the system refuses: a folder that nobody may write to."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
 
 
 def identify(stat: os.stat_result) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 // buttons do the same.
 
 const BOUNCE = 150; // milliseconds in which a row just shown takes no key: it cannot have been read
+const QUICK = "Too quick: that came before the row could be read. Nothing was written.";
 const said = document.getElementById("said");
 let shownAt = performance.now();
 let isSending = false;
@@ -49,6 +50,24 @@ document.addEventListener("submit", (event) => {
   send(event.target, event.submitter);
 });
 
+document.addEventListener("click", (event) => { // the second of a double click is for the next row
+  if (event.detail < 2 || !event.target.closest("form[method=post] button")) return;
+  event.preventDefault();
+  tell(QUICK, false);
+});
+
+function find(key) {
+  const safe = CSS.escape(key.length === 1 ? key.toLowerCase() : key);
+  return document.querySelector(
+    `[data-key="${safe}"], [data-focus="${safe}"], [data-toggle="${safe}"]`);
+}
+
+function findPressed(event) { // also where letters are not Latin ones, or digits need the shift key
+  const place = event.key > "\x7f" ? /^(?:Key|Digit)(.)$/ : /^Digit(.)$/;
+  const printed = event.shiftKey ? null : event.code.match(place);
+  return find(event.key) ?? (printed && find(printed[1]));
+}
+
 document.addEventListener("keydown", (event) => {
   const writes = event.target.matches("input:not([type=checkbox]), select, textarea");
   if (writes && (event.key === "Escape" || (event.key === "Enter" && event.target.name === "note"))) {
@@ -57,10 +76,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (writes || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const key = CSS.escape(event.key.length === 1 ? event.key.toLowerCase() : event.key);
-  const found = document.querySelector(
-    `[data-key="${key}"], [data-focus="${key}"], [data-toggle="${key}"]`);
-  if (key === "f") document.getElementById("filter")?.toggleAttribute("open");
+  const found = findPressed(event);
   if (!found) return;
   event.preventDefault();
   if (found.dataset.focus) {
@@ -69,7 +85,7 @@ document.addEventListener("keydown", (event) => {
   } else if (found.tagName === "DETAILS") found.toggleAttribute("open");
   else if (found.type === "checkbox") found.click();
   else if (event.repeat || performance.now() - shownAt < BOUNCE) {
-    tell("Too quick: that key came before the row could be read. Nothing was written.", false);
+    tell(QUICK, false);
   } else found.click();
 });
 

@@ -13,6 +13,7 @@ from reprotune.review.queue import Filter
 from reprotune.review.session import Session, View
 
 GUIDELINES = Path("data/guidelines.md")
+LONGEST = 20_000  # characters of a text that are shown: a browser stalls at millions
 SHOWN = {
     "open": "not decided yet",
     "second": "decided by others: a second opinion",
@@ -45,7 +46,7 @@ class Page:
             lstrip_blocks=True,
         )
         self.environment.filters |= {"plain": plain, "query": link, "count_of": count_of}
-        self.environment.globals |= {"shown": SHOWN, "issues": ISSUES}
+        self.environment.globals |= {"shown": SHOWN, "issues": ISSUES, "longest": LONGEST}
 
     def row(self, session: Session, view: View) -> str:
         """The page of one row."""

@@ -53,7 +53,7 @@ class Queue:
         The audit's have reasons, too. ``arrange`` says in which order else the ranked rows come.
         """
         found = findings.assign(
-            rank=findings["issue"].map(RANK.index), reason=findings.get("reason", "")
+            rank=findings["issue"].map(RANK.index).astype(int), reason=findings.get("reason", "")
         )
         gravest = found.sort_values(["rank", "score", "id"]).drop_duplicates("id")
         table = rows[["id", "text", "label", "role"]].merge(gravest, on="id", how="left")
@@ -61,7 +61,9 @@ class Queue:
         table = table.fillna(gaps)
         judged = findings[findings["issue"] == "label"].set_index("id")["suggested"]
         missing = table["suggested"] == ""
-        table.loc[missing, "suggested"] = table.loc[missing, "id"].map(judged).fillna("")
+        table.loc[missing, "suggested"] = (
+            table.loc[missing, "id"].map(judged).astype(object).fillna("")
+        )
         table = table.sort_values(["rank", "score", "id"], ignore_index=True)
         if arrange:
             table = table.iloc[arrange(table)].reset_index(drop=True)

@@ -8,14 +8,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, unquote, urlencode
 
 from reprotune.core.errors import InputError
 from reprotune.core.printing import say
 from reprotune.core.space import REMEDY
 from reprotune.review.page import Page
 from reprotune.review.queue import Filter
-from reprotune.review.session import Form, Session
+from reprotune.review.session import TYPED, Form, Session
 
 HOST = "127.0.0.1"
 LONGEST = 1 << 20  # bytes of what a page hands in
@@ -180,5 +180,8 @@ def read_filter(values: dict[str, str]) -> Filter:
 def read_form(form: dict[str, list[str]]) -> Form:
     """What a page hands in; the similar rows count if it says so."""
     values = {name: form.get(name, [""])[-1] for name in ("id", "answer", "seen", "note")}
+    values["answer"] = unquote(values["answer"])  # browsers change the ends of lines in a class
+    if not values["answer"] and (typed := form.get("typed", [""])[-1]):
+        values["answer"] = TYPED + typed
     similar = form.get("similar", []) if form.get("same", [""])[-1] == "yes" else []
     return Form(**values, similar=tuple(similar))

@@ -16,12 +16,12 @@ from reprotune.review.log import DecisionFile, identify
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose
-from reprotune.review.wording import AUDIT, Wording
+from reprotune.review.wording import AUDIT, Wording, complete
 
 LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long cells
 SIMILAR = 8  # rows beside the one that is asked about
 ALIKE = 0.5  # from which a similar row may take the same answer
-LABEL, SKIP = "label:", "skip"  # answers of the page that are no actions
+LABEL, TYPED, SKIP = "label:", "typed:", "skip"  # answers of the page that are no actions
 KEYS = "1234567890" + "abcefghijlopqrtvwxyz"  # of the classes; the other letters are commands
 
 
@@ -88,7 +88,7 @@ class Session:
         self.reviewer, self.wording = tidy(reviewer), wording
         self.classes = list(classes)
         self.keys = dict(zip(self.classes, KEYS, strict=False))
-        self.marks = Marks(queue, reviewer, self.classes)
+        self.marks = Marks(queue, self.reviewer, self.classes)
         self.neighbours = None if self.is_blind else Neighbours(queue.texts)
         self.label_of = dict(zip(queue.table["id"], queue.labels, strict=True))
         self.sources = {path: path.stat() for path in sources}
@@ -204,6 +204,8 @@ class Session:
 
     def write(self, row: str, answer: str, note: str) -> Entry:
         """The entry that an answer comes down to; a class that the row has already keeps it."""
+        if answer.startswith(TYPED):
+            answer = LABEL + complete(answer.removeprefix(TYPED), self.classes)
         action, label = answer, ""
         if answer.startswith(LABEL):
             label = answer.removeprefix(LABEL)

@@ -1,6 +1,9 @@
 """What a page calls its rows, what it hides of them, and what comes after them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from reprotune.core.errors import InputError
 
 
 class Wording(NamedTuple):
@@ -28,3 +31,14 @@ DOUBTS = Wording(
     "Every text that the model doubts is answered",
     "",
 )
+
+
+def complete(text: str, classes: Sequence[str]) -> str:
+    """The class that is called so, or else the only one whose name begins so."""
+    wanted = text.strip().casefold()
+    found = [name for name in classes if name.casefold() == wanted] or [
+        name for name in classes if name.casefold().startswith(wanted)
+    ]
+    if len(found) != 1:
+        raise InputError(f"{len(found) or 'no'} classes begin with {text!r}")
+    return found[0]

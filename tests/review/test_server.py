@@ -1,20 +1,24 @@
 """Only who was given the address reads or writes; the page works without a script."""
 
+import html
 import re
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import requests
 
 from reprotune.core.errors import InputError
 from reprotune.data.decisions import read_decisions, read_log
+from reprotune.review.log import DecisionFile
 from reprotune.review.page import Page
+from reprotune.review.queue import Queue
 from reprotune.review.server import Server
-from reprotune.review.session import Form
-from tests.review.conftest import IDS, Start
+from reprotune.review.session import Form, Session
+from tests.review.conftest import CLASSES, FINDINGS, IDS, Start
 
 GUIDE = "# Classes\n\n- **good** is <script>alert(1)</script> [good](https://example.org)\n"
 
@@ -74,6 +78,38 @@ def test_an_answer_leads_to_the_next_row_without_a_script(server: Server, file: 
     assert read_decisions(file)["note"].tolist() == ["sure"]
     undone = post(server, "undo")
     assert f'data-row="{IDS[0]}"' in undone.text and len(read_decisions(file)) == 0
+
+
+def test_any_name_of_a_class_comes_back_from_a_form(server: Server, start: Start) -> None:
+    names = ["a\nb", "c\rd", "50%25", "</button><script>", 'k"', "\u202eevil", "keep", "label:x"]
+    server.session = start("bob", classes=names)
+    for number, name in enumerate(names[: len(IDS)]):
+        page = requests.get(f"{server.address}?row={IDS[number]}", timeout=30).text
+        sent = html.unescape(re.findall(r'name="answer" value="(label:.*?)"', page, re.S)[number])
+        told = post(server, "decide", id=IDS[number], answer=re.sub(r"\r\n|\r|\n", "\r\n", sent))
+        assert "Written: " in told.text and "<script>" not in told.text
+        assert server.session.file.opinions.settle(IDS[number])[0].label == name
+    typed = post(server, "decide", id=IDS[0], answer="", typed="50", seen=page_seen(server))
+    assert "Written: it is 50%25" in typed.text
+
+
+def page_seen(server: Server) -> str:
+    """What a page of the first row says that it has seen."""
+    page = requests.get(f"{server.address}?row={IDS[0]}", timeout=30).text
+    return re.findall(r'name="seen" value="(.*?)"', page)[0]
+
+
+def test_a_text_of_millions_of_characters_leaves_a_page_that_opens(
+    server: Server, file: Path
+) -> None:
+    texts = ["\u202e\0<b> " * 50_000, "short"]
+    rows = pd.DataFrame({"id": IDS[:2], "text": texts, "label": "bad", "role": "train"})
+    queue = Queue(rows, FINDINGS[:0])
+    server.session = Session(queue, DecisionFile(file), "ann", CLASSES)
+    page = requests.get(f"{server.address}?issue=any&row={IDS[0]}", timeout=30).text
+    assert len(page) < 300_000 and "and 280000 characters more" in page
+    page = requests.get(f"{server.address}?issue=any&row={IDS[1]}", timeout=30).text
+    assert "characters more" not in page
 
 
 def test_what_is_no_answer_is_told_and_writes_nothing(server: Server, file: Path) -> None:

@@ -151,6 +151,26 @@ def test_how_well_reviewers_agree_is_told_by_cohens_kappa(start: Start) -> None:
     assert found.kappa == pytest.approx((5 / 6 - 0.5) / 0.5)  # by chance: 3/6 * 2/6 + 3/6 * 4/6
 
 
+def test_a_name_that_is_not_written_tidily_is_the_reviewers_all_the_same(start: Start) -> None:
+    session = start(" Ann\n  Lee ")
+    decide(session, "keep")
+    assert start("Ann Lee").marks.mine.tolist() == session.marks.mine.tolist()
+    assert session.marks.mine[0] and not session.marks.others.any()
+
+
+def test_a_class_is_known_by_the_beginning_of_its_name(start: Start, file: Path) -> None:
+    session = start(classes=["bad", "good", "Good news", *(f"class {n}" for n in range(150))])
+    for typed, label in (("GOOD", ""), ("good n", "Good news"), ("class 149", "class 149")):
+        view = session.view(DOUBTED)
+        session.decide(Form(view.row.id, f"typed:{typed}", view.seen, "", ()))
+        assert stands(file)[view.row.id] == (("relabel", label) if label else ("keep", ""))
+    for typed, said in (("g", "2 classes begin with 'g'"), ("x", "no classes begin with 'x'")):
+        with pytest.raises(InputError, match=said):
+            session.decide(Form(IDS[5], f"typed:{typed}", "", "", ()))
+    page = Page(file.with_name("none.md")).row(session, session.view(DOUBTED))
+    assert 'name="typed"' in page and page.count('value="label:') == 153
+
+
 def test_rows_that_have_left_and_classes_that_were_renamed_are_told(
     start: Start, file: Path
 ) -> None:
