@@ -83,10 +83,21 @@ class Tab:
             assert time.monotonic() < end, (script, self.text("body"))
             time.sleep(0.005)
 
-    def press(self, key: str, *, repeat: bool = False) -> None:
+    def click(self, selector: str, count: int = 1) -> None:
+        """Click an element; with a count of two as the second of a double click."""
+        place = self.evaluate(
+            f"(box => [box.x + box.width / 2, box.y + box.height / 2])"
+            f"(document.querySelector({selector!r}).getBoundingClientRect())"
+        )
+        more = {"x": place[0], "y": place[1], "button": "left", "clickCount": count}
+        for kind in ("mousePressed", "mouseReleased"):
+            self.ask("Input.dispatchMouseEvent", type=kind, **more)
+
+    def press(self, key: str, *, repeat: bool = False, place: str = "") -> None:
+        """Press a key; ``place`` is its name on an American keyboard."""
         code = {"Enter": 13, "Escape": 27, "Tab": 9}.get(key, ord(key[0].upper()))
         text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
-        more = {"key": key, "windowsVirtualKeyCode": code}
+        more = {"key": key, "code": place, "windowsVirtualKeyCode": code}
         self.ask("Input.dispatchKeyEvent", type="keyDown", autoRepeat=repeat, **more, **text)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **more)
 

@@ -144,9 +144,29 @@ def test_mistakes_of_the_hand_write_nothing(port: int, command: Command) -> None
     assert tab.evaluate("document.activeElement.id") == "row" and len(read_log(FILE)) == 1
     answer(tab, "d")
     assert read_log(FILE)[-1].note == "1k"
+    for count in (1, 2):
+        tab.wait(READY)
+        tab.click('[data-key="k"]', count)
+        told = "Too" if count == 2 else "Written"
+        tab.wait(f"said.innerText.startsWith({told!r})")
+    assert len(read_log(FILE)) == 3
     tab.evaluate("setTimeout(() => history.back())")
     time.sleep(1)
-    assert len(read_log(FILE)) == 2
+    assert len(read_log(FILE)) == 3
+
+
+def test_keyboards_of_other_letters_have_the_same_keys(port: int, command: Command) -> None:
+    tab = Tab(port)
+    tab.open(command.address)
+    for key, place in (("л", "KeyK"), ("&", "Digit1"), ("é", "Digit2"), ("в", "KeyD")):
+        tab.wait(READY)
+        tab.press(key, place=place)
+        tab.wait("said.innerText.startsWith('Written')")
+        tab.evaluate("said.textContent = ''")
+    for key, place in (("z", "KeyK"), ("ж", "Semicolon"), ("ё", "Backquote")):
+        tab.press(key, place=place)
+    assert [one.action in ("keep", "relabel") for one in read_log(FILE)] == [True] * 3 + [False]
+    assert {one.label for one in read_log(FILE)[1:3]} - {""}, "the first two classes"
 
 
 def test_a_tab_that_was_left_open_cannot_answer_for_another(port: int, command: Command) -> None:
