@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 import pandas as pd
@@ -20,6 +21,7 @@ from reprotune.core.errors import InputError
 from reprotune.tables import cells, schemas
 
 COLUMNS = ["id", "action", "label", "reviewer", "note", "date"]
+HEADER = ",".join(COLUMNS)
 OPTIONAL = "date"  # which older files lack
 NO_ANSWER = "unsure"
 UNDO = "undo"
@@ -112,7 +114,7 @@ def read_log(path: Path) -> list[Entry]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; start one with {','.join(COLUMNS)}") from None
+        raise InputError(f"{path}: no such file; start one with {HEADER}") from None
     except OSError as error:
         raise InputError(f"{path}: not readable: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -198,11 +200,13 @@ def tabulate(text: str, path: Path) -> pd.DataFrame:
 
 
 def order(names: Sequence[str]) -> list[str]:
-    """The columns of a header, in the usual order if they are the usual ones."""
+    """The columns in their usual order, whatever that of the header is."""
     found = [*names, OPTIONAL] if OPTIONAL not in names else [*names]
     if twice := [name for name, times in Counter(found).items() if times > 1]:
         raise ValueError(f"its header names {', '.join(map(repr, twice))} more than once")
-    return COLUMNS if set(found) == set(COLUMNS) else found
+    if set(found) != set(COLUMNS):
+        raise ValueError(f"its first row is {shorten(','.join(names), 100)!r}, not {HEADER!r}")
+    return COLUMNS
 
 
 def trim(row: Sequence[str]) -> list[str]:

@@ -118,7 +118,10 @@ def test_a_class_may_be_called_what_pandas_takes_for_missing(decisions: Path, na
         (f"{HEADER}{IDS[0]},relabel,bda,,\n", "'bda' (1 rows); allowed are ['good', 'bad']"),
         (f"{HEADER}{IDS[0]},relabel,,,\n", IDS[0]),
         (f"{HEADER}{'f' * 16},keep,,,\n", "no example has the ids ['ffffffffffffffff']"),
-        ("id,action,label\n", "'reviewer' breaks column_in_dataframe"),
+        (
+            "id,action,label\n",
+            "its first row is 'id,action,label', not 'id,action,label,reviewer,note,date'",
+        ),
         (f"{HEADER}{IDS[0]},keep,,,,,\n{IDS[1]},keep\n{IDS[2]},a,b,c,d,e,f,g,h\n", "line 4"),
         ("", "not readable as UTF-8 CSV"),
     ],

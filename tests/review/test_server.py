@@ -176,7 +176,7 @@ def test_a_note_is_one_line_whatever_is_in_it(server: Server, file: Path) -> Non
 def test_what_is_wrong_with_the_file_is_told_on_the_page(server: Server, file: Path) -> None:
     file.write_text("id;nonsense\n")
     told = post(server, "decide", id=IDS[0], answer="keep")
-    assert told.status_code == 409 and "violations of Decisions" in told.text
+    assert told.status_code == 409 and "its first row is 'id,nonsense', not 'id,act" in told.text
     assert file.read_text() == "id;nonsense\n"
 
 
