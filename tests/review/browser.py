@@ -175,7 +175,7 @@ def example(folder: Path) -> Iterator[Server]:
 def main() -> None:
     """Take the pictures: ``python -m tests.review.browser FILE [WIDTH [dark]]``."""
     file, width, *dark = [*sys.argv[1:], "1200"] if len(sys.argv) == 2 else sys.argv[1:]
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with browser(folder) as port, example(folder) as server:
             tab = Tab(port)
