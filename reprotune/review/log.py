@@ -25,7 +25,8 @@ class DecisionFile:
 
     def __init__(self, path: Path, guarded: bool = True) -> None:
         self.path, self.guarded = path, guarded
-        self.opinions, self.seen, self.version, self.latest = Opinions(), (0, 0, 0), 0, ""
+        self.opinions, self.seen, self.version = Opinions(), (0, 0, 0), 0
+        self.latest: dict[str, str] = {}  # date of each reviewer
         with saying(path):
             if not path.exists():
                 with whole_file(path) as file:
@@ -45,7 +46,8 @@ class DecisionFile:
         if now != self.seen:
             log = read_log(self.path)
             self.opinions = Opinions(log)
-            self.latest = max([self.latest, *(entry.date for entry in log)])
+            for entry in log:
+                self.note(entry)
             self.seen, self.version = now or self.seen, self.version + 1
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -65,6 +67,7 @@ class DecisionFile:
             self.seen = identify(os.fstat(file.fileno()))
         for entry in entries:
             self.opinions.add(entry)
+            self.note(entry)
 
     @contextmanager
     def locked(self) -> Iterator[IO[bytes]]:
@@ -86,18 +89,24 @@ class DecisionFile:
         with whole_file(self.path) as file:
             file.write_bytes(HEADER + write_lines(log, self.guarded))
 
-    def next_date(self) -> str:
-        """Now, or just after the last line that was read or written, if the clock was set back.
+    def note(self, entry: Entry) -> None:
+        self.latest[entry.reviewer] = max(self.latest.get(entry.reviewer, ""), entry.date)
+
+    def next_date(self, reviewer: str) -> str:
+        """Now, or just after the last line of a reviewer, if the clock was set back.
+
+        Others' clocks may be ahead: their lines may be of a later date.
 
         Raises:
             InputError: there is no later date that the file may have.
         """
         date = write_date(datetime.now(UTC))
-        if self.latest and date <= self.latest:
-            date = write_date(datetime.fromisoformat(self.latest) + timedelta(milliseconds=1))
+        last = self.latest.get(reviewer, "")
+        if date <= last:
+            date = write_date(datetime.fromisoformat(last) + timedelta(milliseconds=1))
         if not read_date(date):
-            raise InputError(f"{self.path}: a line is dated {self.latest}; write when it was said")
-        self.latest = date
+            raise InputError(f"{self.path}: a line is dated {last}; write when it was said")
+        self.latest[reviewer] = date
         return date
 
 

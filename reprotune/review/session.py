@@ -221,7 +221,7 @@ class Session:
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Write entries, all with one date, and mark their rows."""
-        date = self.file.next_date()
+        date = self.file.next_date(self.reviewer)
         self.take([entry._replace(date=date) for entry in entries])
 
     def take(self, entries: Sequence[Entry]) -> None:

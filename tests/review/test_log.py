@@ -22,7 +22,7 @@ from reprotune.review.log import DecisionFile
 file = DecisionFile(Path(sys.argv[1]))
 for n in range(int(sys.argv[3])):
     row = f"{sys.argv[2]}{n:015x}"
-    file.append([Entry(row, "keep", "", sys.argv[2], "", file.next_date())])
+    file.append([Entry(row, "keep", "", sys.argv[2], "", file.next_date(sys.argv[2]))])
     print(row, flush=True)
 """
 FILL = """
@@ -35,14 +35,15 @@ filler.write_bytes(bytes(100_000))
 file = DecisionFile(path)
 try:
     while True:
-        file.append([Entry(f"{number:016x}", "keep", "", "ann", "note " * 300, file.next_date())])
+        date = file.next_date("ann")
+        file.append([Entry(f"{number:016x}", "keep", "", "ann", "note " * 300, date)])
         number += 1
 except InputError as error:
     print(error)
 print(number)
 print(len(read_log(path)))
 filler.unlink()
-file.append([Entry("f" * 16, "keep", "", "ann", "", file.next_date())])
+file.append([Entry("f" * 16, "keep", "", "ann", "", file.next_date("ann"))])
 print(len(read_log(path)))
 """
 
@@ -140,7 +141,8 @@ def test_dates_only_rise_even_if_the_clock_was_set_back(file: Path) -> None:
     decisions = DecisionFile(file)
     decisions.append([entry(1, date=late)])
     decisions = DecisionFile(file)
-    dates = [late, *(decisions.next_date() for _ in range(2))]
+    dates = [late, *(decisions.next_date("ann") for _ in range(2))]
     assert dates == sorted(set(dates))
     with pytest.raises(InputError, match=r"dated 9998-12-31T23:59:59.999Z; write when it was said"):
-        decisions.next_date()
+        decisions.next_date("ann")
+    assert decisions.next_date("bob") < "9998", "another's clock"
