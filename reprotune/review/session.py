@@ -22,7 +22,7 @@ LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long ce
 SIMILAR = 8  # rows beside the one that is asked about
 ALIKE = 0.5  # from which a similar row may take the same answer
 LABEL, TYPED, SKIP = "label:", "typed:", "skip"  # answers of the page that are no actions
-KEYS = "1234567890" + "abcefghijlopqrtvwxyz"  # of the classes; the other letters are commands
+KEYS = "1234567890" + "abcehijlopqrtvwxyz"  # of the classes; the other letters are commands
 
 
 class Similar(NamedTuple):

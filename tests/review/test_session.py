@@ -1,5 +1,6 @@
 """A reviewer decides, changes his mind, works beside others; nothing is lost, and all is said."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,8 @@ def test_a_class_is_known_by_the_beginning_of_its_name(start: Start, file: Path)
             session.decide(Form(IDS[5], f"typed:{typed}", "", "", ()))
     page = Page(file.with_name("none.md")).row(session, session.view(DOUBTED))
     assert 'name="typed"' in page and page.count('value="label:') == 153
+    keys = re.findall(r'data-(?:key|focus|toggle)="(.)"', page)
+    assert len(keys) == len(set(keys)) == 28 + len("kd?sunmgf/.") - ("m" not in keys)
 
 
 def test_rows_that_have_left_and_classes_that_were_renamed_are_told(
