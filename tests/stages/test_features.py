@@ -21,6 +21,7 @@ from reprotune.models.base import Base
 from reprotune.scoring.scores import embed_texts
 from reprotune.tables import features as table
 from reprotune.tables import schemas
+from reprotune.training import callbacks, checkpoints
 from stages import audit, base_model, features, folds
 from tests import tiny
 
@@ -68,7 +69,17 @@ def test_what_layers_hold_judges_alone_or_beside_the_words(
     assert np.abs(table.read(paths.FEATURES, len(texts)) - expected).max() < 1e-5
 
 
-def test_tuned_models_judge_what_did_not_tune_them_and_a_kill_costs_one_of_them(
+class Pull(callbacks.Forecast):
+    """Pulls the plug once, in the fifth step of the second model."""
+
+    def on_step_begin(self, *given: Any, **kwargs: Any) -> None:
+        killed = Path("killed")
+        if (self.trainings, given[1].global_step) == (2, 5) and not killed.exists():
+            killed.touch()
+            raise KeyboardInterrupt
+
+
+def test_tuned_models_judge_what_did_not_tune_them_and_a_kill_within_one_costs_some_steps(
     project: Path, changed: Changed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for file in ("dvc.yaml", "params.yaml", "pins.yaml"):  # by which checkpoints are named
@@ -84,20 +95,24 @@ def test_tuned_models_judge_what_did_not_tune_them_and_a_kill_costs_one_of_them(
 
     def watch(train: Any, size: int, opened: Any, tables: Any, left: int, place: Any) -> Any:
         taught, asked = (set(table["id"]) for table in tables)
-        assert not taught & asked and not taught & set(roles["id"][:20]) and left == 3 - len(seen)
-        assert len(asked) == 200 - len(taught)
-        if len(seen) == 1 and not (project / "killed").exists():
-            (project / "killed").touch()
-            raise KeyboardInterrupt
+        assert not taught & asked and not taught & set(roles["id"][:20])
+        assert len(asked) == 200 - len(taught) and left == 3 - len(seen) % 3
+        told = ask(train, size, opened, tables, left, place)
         seen.append(asked)
-        return ask(train, size, opened, tables, left, place)
+        return told
 
     monkeypatch.setattr(folds, "ask_model", watch)
+    monkeypatch.setattr(checkpoints, "SECONDS", 0)
+    monkeypatch.setattr(callbacks, "Forecast", Pull)
     with pytest.raises(KeyboardInterrupt):
         folds.run(params)
-    assert not paths.FOLDS.exists()
+    assert not paths.FOLDS.exists() and list(paths.CHECKPOINTS.glob("*/fold-1/checkpoint-*"))
+    monkeypatch.setattr(checkpoints, "SECONDS", 300)
     folds.run(params)
     assert len(seen) == 3 and not list(paths.CHECKPOINTS.glob("*"))
+    resumed = paths.FOLDS.read_bytes()
+    folds.run(params)  # undisturbed
+    assert len(seen) == 6 and paths.FOLDS.read_bytes() == resumed
     said = table.read(paths.FOLDS, 200)
     assert np.abs(said.sum(1) - 1).max() < 1e-5
     found = json.loads(paths.FOLDS_METRICS.read_text())
