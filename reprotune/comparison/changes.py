@@ -110,9 +110,9 @@ def measure_doubt(revision: Revision) -> float | None:
     """Share of all labels that the audit doubts; None if that is not known."""
     audit = revision.read_figures(paths.AUDIT_METRICS, metrics.Audit)
     known = revision.read_figures(paths.DOWNLOAD_METRICS, metrics.Rows)
-    if audit is None or known is None or "label" not in audit.findings or not known.rows:
+    if audit is None or known is None or not known.rows:
         return None
-    return audit.findings["label"] / known.rows
+    return audit.findings.get("label", 0) / known.rows
 
 
 def quote_examples(rows: pd.DataFrame) -> Data:

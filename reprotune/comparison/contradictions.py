@@ -13,8 +13,10 @@ from pydantic import BaseModel
 
 from reprotune.comparison import recomputed
 from reprotune.comparison.evidence import Evidence
+from reprotune.comparison.forms import list_leaves
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
+from reprotune.comparison.written import check_bytes, check_counts, check_forms, check_rows_beside
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import round_figures
@@ -35,30 +37,26 @@ def find_contradiction(revision: Revision) -> str:
 
 
 def list_contradictions(evidence: Evidence) -> Iterator[str]:
+    yield from check_forms(evidence)
     if evidence.rows is None and paths.PREDICTIONS in evidence.tables:
         yield f"{paths.PREDICTIONS} rests on {paths.ROWS}, which is not there"
-    for path, table in evidence.tables.items():
-        yield from check_columns(path, table, evidence.classes)
+    yield from check_counts(evidence)
+    for path, table in evidence.predicted.items():
         yield from check_probabilities(path, table, evidence.classes)
         yield from check_rows(path, table, evidence)
     yield from check_edits(evidence)
+    yield from check_rows_beside(evidence)
     for path, make in recomputed.FIGURES.items():
         expected = make(evidence)
         if expected is not None:
             found = json.loads(evidence.revision.read_bytes(path) or b"{}")
             yield from compare_figures(path, found, expected)
     for path, plot in recomputed.draw_up(evidence).items():
-        drawn = evidence.revision.read_table(path)
+        drawn = evidence.tables.get(path)
         if drawn is not None and not is_same_table(drawn, plot):
             yield f"{path} does not follow from {paths.PREDICTIONS}"
-    yield from check_subsets(evidence)
-
-
-def check_columns(path: Path, table: pd.DataFrame, classes: list[str]) -> Iterator[str]:
-    by = [GROUPED[path]] if path in GROUPED else []
-    for name in ["id", "label", "predicted", *classes, *by]:
-        if name not in table:
-            yield f"{path}: there is no column {code(name)}"
+    yield from check_subset(evidence)
+    yield from check_bytes(evidence)
 
 
 def check_probabilities(path: Path, table: pd.DataFrame, classes: list[str]) -> Iterator[str]:
@@ -88,7 +86,6 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
         labels = listed.drop_duplicates("id").set_index("id")["label"].reindex(part["id"])
         other = labels.to_numpy() != part["label"].to_numpy()
         yield from name_rows(path, part, other, f"it has no such label in {paths.ROWS}")
-        yield from name_rows(path, part, part["id"].duplicated().to_numpy(), "it is there twice")
         if len(part) != count:
             yield f"{path}: {code(str(name))} has {len(part)} rows; by {paths.ROWS}, {count}"
 
@@ -96,10 +93,9 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
 def check_edits(evidence: Evidence) -> Iterator[str]:
     """The edited texts are what the edits make of the first test rows, with their answers."""
     path, table = paths.EDITED, evidence.tables.get(paths.PREDICTIONS)
-    edited = evidence.revision.read_table(path)
+    edited = evidence.tables.get(path)
     if edited is None or table is None:
         return
-    yield from check_columns(path, edited, [*evidence.classes, "text", "edit"])
     yield from check_probabilities(path, edited, evidence.classes)
     made = edit_rows(table, evidence.params.predictions.edited_rows, evidence.params.seed)
     if len(edited) != len(made):
@@ -109,26 +105,25 @@ def check_edits(evidence: Evidence) -> Iterator[str]:
     yield from name_rows(path, edited, other, f"no edit makes this of a row of {paths.PREDICTIONS}")
 
 
-def check_subsets(evidence: Evidence) -> Iterator[str]:
-    """Git does not know which test rows are doubted or leaked, but what a part can come to."""
+def check_subset(evidence: Evidence) -> Iterator[str]:
+    """Git does not know which test rows are leaked, but how many, and what a part can come to."""
     found = evidence.read(paths.EVALUATE_METRICS, metrics.Evaluation)
+    roles = evidence.read(paths.ROLES_METRICS, metrics.Roles)
     table = evidence.tables.get(paths.PREDICTIONS)
     if found is None or table is None:
         return
     right = int((table["label"] == table["predicted"]).sum())
     wrong = len(table) - right
-    for name in ("without_doubted", "without_leaked"):
-        subset: metrics.Subset = getattr(found, name)
-        if not subset.rows:
-            continue
-        hits = round(subset.accuracy * subset.rows)
-        exact = is_same(subset.accuracy, hits / subset.rows)
-        if not (exact and hits <= right and 0 <= subset.rows - hits <= wrong):
-            told = f"{subset.accuracy:g} of {subset.rows} rows"
-            yield (
-                f"{paths.EVALUATE_METRICS}: {code(name)} is {code(told)}; of the {len(table)} test "
-                f"rows {right} are right and {wrong} wrong, so no part of them gives that"
-            )
+    subset, least = found.without_leaked, len(table) - roles.leaked_test_rows if roles else 0
+    hits = round(subset.accuracy * subset.rows)
+    exact = is_same(subset.accuracy, hits / subset.rows if subset.rows else 0.0)
+    if not (exact and hits <= right and 0 <= subset.rows - hits <= wrong and subset.rows >= least):
+        told = f"{subset.accuracy:g} of {subset.rows} rows"
+        yield (
+            f"{paths.EVALUATE_METRICS}: {code('without_leaked')} is {code(told)}; of the "
+            f"{len(table)} test rows {right} are right and {wrong} wrong, so no part of "
+            f"{least} rows or more gives that"
+        )
 
 
 def divide(path: Path, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -154,15 +149,6 @@ def compare_figures(path: Path, found: object, expected: BaseModel) -> Iterator[
             told, made = (code(str(one)) for one in (was.get(key), value))
             yield f"{path}: {code(key)} is {told}; what it rests on gives {made}"
     yield from (f"{path}: {code(key)} rests on nothing" for key in was if key not in now)
-
-
-def list_leaves(tree: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """The figures of a file with their dotted names."""
-    if isinstance(tree, dict | list) and tree:
-        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-            yield from list_leaves(value, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, tree
 
 
 def is_same(one: object, other: object, noise: float = NOISE) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
+from reprotune.comparison.forms import COLUMNS, read_record
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -15,7 +16,6 @@ from reprotune.core.params_file import explain
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
 
-COLUMNS = {paths.EDITED: {"id", "text", "label", "predicted", "edit"}}  # that are used
 PREDICTED = (paths.PREDICTIONS, paths.FIT, paths.BASELINE_PREDICTIONS)
 
 
@@ -38,23 +38,27 @@ class Evidence:
 
     @cached_property
     def tables(self) -> dict[Path, pd.DataFrame]:
-        """The predictions that are there."""
-        found = {path: self.revision.read_table(path) for path in PREDICTED}
+        """The tables that are there."""
+        found = {path: self.revision.read_table(path) for path in COLUMNS}
         return {path: table for path, table in found.items() if table is not None}
 
-    @cached_property
+    @property
+    def predicted(self) -> dict[Path, pd.DataFrame]:
+        """The predictions that are there."""
+        return {path: self.tables[path] for path in PREDICTED if path in self.tables}
+
+    @property
     def rows(self) -> pd.DataFrame | None:
         """Every row with its label and role."""
-        return self.revision.read_table(paths.ROWS)
+        return self.tables.get(paths.ROWS)
 
     def need(self, path: Path, by: Path) -> pd.DataFrame:
         """A table on which a file of figures rests."""
-        found = self.revision.read_columns(path, COLUMNS.get(path, {"id"}))
-        if found is None:
+        if path not in self.tables:
             raise InputError(f"{by} rests on {path}, which is not there")
-        return found
+        return self.tables[path]
 
     def read(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
         """A file of figures."""
         found = self.revision.read_bytes(path)
-        return None if found is None else metrics.parse(found.decode(errors="replace"), kind, path)
+        return None if found is None else read_record(found, kind, path)

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import ttest_1samp
 
 from reprotune.comparison import statistics
+from reprotune.comparison.changes import measure_doubt
 from reprotune.comparison.pairing import Pairs
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
@@ -24,7 +25,7 @@ HEADERS = ("", "before", "after", "change", "interval", "p", "p corrected")
 
 def compare_slices(pairs: Pairs, head: Revision, gate: Gate, seed: int) -> list[Change]:
     """Accuracy of each kind of rows beside the classes, corrected for their number."""
-    kinds = head.read_columns(paths.SLICES, {"id"})
+    kinds = head.read_table(paths.SLICES)
     if kinds is None:
         return []
     before, after = statistics.is_right(pairs.base), statistics.is_right(pairs.head)
@@ -43,7 +44,7 @@ def pair_flips(base: Revision, head: Revision) -> pd.DataFrame | None:
     """
     marked = []
     for side in (base, head):
-        edited = side.read_columns(paths.EDITED, {*KEY, "predicted"})
+        edited = side.read_table(paths.EDITED)
         if edited is None or side.predictions is None:
             return None
         marked.append(mark_flips(side.predictions, edited)[[*KEY, "flipped"]])
@@ -83,6 +84,24 @@ def find_brittle(base: Revision, head: Revision, gate: Gate) -> str:
         f"edits that keep the label flip {100 * change.head:.1f} % of the predictions, before "
         f"{100 * change.base:.1f} % (p {format_p_value(change.p_value)}; "
         f"{format_points(gate.flipped)} points are let through)"
+    )
+
+
+def find_more_doubted(base: Revision, head: Revision, gate: Gate) -> str:
+    """Why the gate closes, if the audit doubts many more labels than before; else empty."""
+    was, now = measure_doubt(base), measure_doubt(head)
+    if gate.doubted is None or was is None:
+        return ""
+    if now is None:
+        return (
+            f"{paths.AUDIT_METRICS} does not say how many labels are doubted, so that "
+            "`compare.gate.doubted` cannot be judged"
+        )
+    if now - was <= gate.doubted:
+        return ""
+    return (
+        f"the audit doubts {100 * now:.1f} % of the labels, before {100 * was:.1f} % "
+        f"({format_points(gate.doubted)} points are let through)"
     )
 
 

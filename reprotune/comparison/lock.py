@@ -14,6 +14,7 @@ class File(BaseModel):
     path: str
     md5: str | None = None
     nfiles: int | None = None  # of a folder
+    size: int | None = None  # bytes, of a folder those of all its files
 
 
 class Stage(BaseModel):

@@ -17,7 +17,7 @@ from reprotune.core.errors import InputError
 from reprotune.data.decisions import read_answers
 from reprotune.evaluation import figures, truth
 from reprotune.evaluation.limits import find_limits
-from reprotune.evaluation.metrics import Resampling, accuracy, score
+from reprotune.evaluation.metrics import Resampling, accuracy, score, score_subset
 from reprotune.tables import metrics
 from reprotune.tables.classes import share_out
 from reprotune.tables.figures import Generated
@@ -45,11 +45,10 @@ def follow_training(evidence: Evidence) -> BaseModel | None:
     found = evidence.read(paths.TRAIN_METRICS, metrics.Train)
     if found is None:
         return None
-    curves = {name: evidence.revision.read_table(path) for name, path in CURVES.items()}
     ends = {
-        name: float(curve[name].iloc[-1])
-        for name, curve in curves.items()
-        if curve is not None and name in curve and len(curve)
+        name: float(evidence.need(CURVES[name], paths.TRAIN_METRICS)[name].iloc[-1])
+        for name in found.loss
+        if name in CURVES
     }
     rows, count = evidence.rows, found.rows
     if rows is not None:
@@ -61,7 +60,7 @@ def follow_training(evidence: Evidence) -> BaseModel | None:
 def score_answers(evidence: Evidence) -> BaseModel | None:
     """What the answers in words are worth."""
     found = evidence.read(paths.PREDICTIONS_METRICS, metrics.Predictions)
-    answers = evidence.revision.read_table(paths.GENERATED)
+    answers = evidence.tables.get(paths.GENERATED)
     if found is None or answers is None:
         return None
     made = Generated(
@@ -105,11 +104,15 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         missing = paths.PREDICTIONS_METRICS
         raise InputError(f"{paths.EVALUATE_METRICS} rests on {missing}, which is not there")
     params = evidence.params
+    doubted = set(kinds.loc[kinds["doubt"] != "", "id"])
+    undoubted = score_subset(
+        predicted.test, set(predicted.test["id"]) - doubted, params.evaluate.confidence
+    )
     made = figures.evaluate(
         predicted,
         said,
         pd.Series([None] * len(predicted.test)),
-        {"without_doubted": found.without_doubted, "without_leaked": found.without_leaked},
+        {"without_doubted": undoubted, "without_leaked": found.without_leaked},
         evidence.classes,
         Resampling(params.evaluate.confidence, params.evaluate.resamples, params.seed),
     )

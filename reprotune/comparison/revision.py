@@ -4,19 +4,17 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 
+from reprotune.comparison.forms import read_record, read_table
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import load_yaml
-from reprotune.tables import cells, metrics
+from reprotune.tables import metrics
 
 WORKSPACE = "workspace"
-TEXT = {"id", "text", "label", "predicted", "predictor"}
-MORE = {"role", "class"}  # of tables that have no column for each class, which may be called so
 
 
 def git(*command: str, given: bytes | None = None) -> str:
@@ -76,35 +74,16 @@ class Revision:
         """A table, or None.
 
         Raises:
-            InputError: the file is no table.
+            InputError: the file is no such table.
         """
         found = self.read_bytes(path)
-        if not found:
-            return None
-        separator = "\t" if path.suffix == ".tsv" else ","
-        more = set() if path.parent == paths.PREDICTIONS.parent else MORE
-        kinds = dict.fromkeys(TEXT | more, "str")
-        try:
-            return cells.read(BytesIO(found), sep=separator, dtype=kinds)
-        except ValueError as error:
-            raise InputError(f"{path} of {self.name} is no table: {error}") from None
-
-    def read_columns(self, path: Path, columns: set[str]) -> pd.DataFrame | None:
-        """A table with these columns, or None.
-
-        Raises:
-            InputError: the file is no table, or lacks one of them.
-        """
-        found = self.read_table(path)
-        if found is not None and (missing := sorted(columns - set(found))):
-            raise InputError(f"{path} of {self.name} has no column {missing[0]}")
-        return found
+        return None if found is None else read_table(found, path, self.name)
 
     def read_figures(self, path: Path, kind: type[metrics.Record]) -> metrics.Record | None:
         """A metrics file; None if there is none, or one that another version wrote."""
         found = self.read_bytes(path) or b""
         try:
-            return metrics.parse(found.decode(errors="replace"), kind, path)
+            return read_record(found, kind, path)
         except InputError:
             return None
 
@@ -125,11 +104,17 @@ class Revision:
     def predictions(self) -> pd.DataFrame | None:
         return self.read_table(paths.PREDICTIONS)
 
+    def is_table(self, path: Path) -> bool:
+        try:
+            return self.read_table(path) is not None
+        except InputError:
+            return False
+
     def save_plotted(self, folder: Path) -> None:
-        """Write the data of the plots under ``folder``, for the pictures."""
+        """Write the data of the plots under ``folder``, for the pictures; not what is damaged."""
         for path in (*paths.PLOTTED, paths.TRAIN_CURVE, paths.VALIDATION_CURVE):
             found = self.read_bytes(path)
-            if found is not None:
+            if found is not None and self.is_table(path):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(found)
 

@@ -191,6 +191,7 @@ def find_flips(
 
 def diff_rows(base: pd.DataFrame, head: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """What became of the rows (id, label, role): added, removed, relabelled, moved."""
+    base, head = (side.drop_duplicates("id") for side in (base, head))  # the proof names them
     both = base.merge(head, on="id", how="outer", suffixes=("_base", "_head"), indicator=True)
     known = both[both["_merge"] == "both"]
     return {

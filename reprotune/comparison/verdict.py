@@ -7,18 +7,19 @@ from pydantic import ValidationError
 
 from reprotune.comparison import sections, statistics
 from reprotune.comparison.changed import summarize_changes
-from reprotune.comparison.changes import describe_changes, list_reruns, measure_doubt
+from reprotune.comparison.changes import describe_changes, list_reruns
 from reprotune.comparison.limits import (
     compare_slices,
     find_brittle,
     find_forgotten,
+    find_more_doubted,
     tabulate_limits,
 )
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
 from reprotune.comparison.proof import Proof, examine, tell_evidence
 from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
-from reprotune.comparison.sections import describe, format_p_value, format_points, name_side
+from reprotune.comparison.sections import describe, format_p_value, name_side
 from reprotune.comparison.sensitivity import POWER, find_detectable
 from reprotune.comparison.statistics import Change
 from reprotune.comparison.testset import Shift, find_lever, list_test_labels, measure_shift
@@ -113,7 +114,7 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     noise. What is no accuracy is of the first of each side.
     """
     proofs, old = ([examine(run) for run in side] for side in (heads, bases))
-    found = judge(bases, heads, gate, seed)
+    found = judge_readable(bases, heads, gate, seed)
     verdict, text = found.verdict, found.report.verdict
     if findings := [finding for proof in proofs for finding in proof.findings]:
         more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
@@ -126,6 +127,18 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     parts = [evidence, *parts] if evidence.rows else [*parts, evidence]
     report = replace(found.report, kind=verdict, verdict=text, sections=parts)
     return replace(found, verdict=verdict, report=report, proofs=proofs)
+
+
+def judge_readable(
+    bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed: int
+) -> Result:
+    """What the predictions say; of a table that is none that it is so."""
+    try:
+        return judge(bases, heads, gate, seed)
+    except InputError as error:
+        text = f"**{WORDS[Verdict.NONE]}**: {code(str(error))}."
+        report = Report(f"{name_side(bases)} → {name_side(heads)}", Verdict.NONE, text, [])
+        return Result(Verdict.NONE, report, bases, heads)
 
 
 def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed: int) -> Result:
@@ -268,17 +281,6 @@ def name_lost(recalls: Sequence[Change], gate: Gate) -> str:
     ]
     more = [f"{len(lost) - MOST_NAMED} more"] if len(lost) > MOST_NAMED else []
     return ", ".join([*told, *more])
-
-
-def find_more_doubted(base: Revision, head: Revision, gate: Gate) -> str:
-    """Why the gate closes, if the audit doubts many more labels than before; else empty."""
-    was, now = measure_doubt(base), measure_doubt(head)
-    if gate.doubted is None or was is None or now is None or now - was <= gate.doubted:
-        return ""
-    return (
-        f"the audit doubts {100 * now:.1f} % of the labels, before {100 * was:.1f} % "
-        f"({format_points(gate.doubted)} points are let through)"
-    )
 
 
 def read_gate(head: Revision, base: Revision) -> tuple[Gate, int]:

@@ -11,7 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
 
-from reprotune.comparison.contradictions import is_same, is_same_table, list_leaves
+from reprotune.comparison.contradictions import is_same, is_same_table
+from reprotune.comparison.forms import list_leaves
 from reprotune.comparison.lineage import Lineage, find_breaks
 from reprotune.comparison.lock import LOCK, Stage, read_stages
 from reprotune.comparison.revision import Revision, git, read_revision
@@ -173,7 +174,10 @@ def is_close(was: Revision, now: Revision, file: Path) -> bool:
     if file.suffix == ".json":
         old, new = (dict(list_leaves(parse_json(s.read_bytes(file) or b"{}"))) for s in (was, now))
         return old.keys() == new.keys() and all(is_same(old[key], new[key], CLOSE) for key in old)
-    before, after = was.read_table(file), now.read_table(file)
+    try:
+        before, after = was.read_table(file), now.read_table(file)
+    except InputError:  # the commit holds what is no such table
+        return False
     if before is None or after is None:
         return before is after
     return is_same_table(before, after, CLOSE)

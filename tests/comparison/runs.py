@@ -26,12 +26,12 @@ def write_figures(*, as_good: bool = False) -> None:
         part = predictions(60, 0.9, seed=1)
         parts[name] = part.assign(id=name[0] + part["id"])
     fit = pd.concat([parts[name].assign(part=name) for name in ("train", "validation")])
-    fit.drop(columns="text").to_csv(paths.FIT, index=False)
+    tables.write(fit.drop(columns="text"), paths.FIT)
     listed = [part[["id", "label"]].assign(role=name) for name, part in parts.items()]
-    pd.concat(listed).to_csv(paths.ROWS, index=False)
+    tables.write(pd.concat(listed), paths.ROWS)
     answers = test["predicted"] if as_good else "neutral"
     baseline = say(test.assign(predicted=answers)).assign(predictor="parrot")
-    baseline.to_csv(paths.BASELINE_PREDICTIONS, index=False)
+    tables.write(baseline, paths.BASELINE_PREDICTIONS)
     scores = metrics.Baseline(**score(baseline, CLASSES).model_dump())
     metrics.write(paths.BASELINE_METRICS, metrics.Baselines(baselines={"parrot": scores}, shots=0))
     said = metrics.Predictions(texts_cut=0)
@@ -40,18 +40,26 @@ def write_figures(*, as_good: bool = False) -> None:
         *map(tables.read, (paths.PREDICTIONS, paths.FIT, paths.BASELINE_PREDICTIONS))
     )
     whole = score_subset(test, list(test["id"]), SAMPLING.confidence)
-    subsets = {"without_doubted": whole, "without_leaked": whole}
+    doubted = set(test["id"][:9])
+    certain = score_subset(test, set(test["id"]) - doubted, SAMPLING.confidence)
+    subsets = {"without_doubted": certain, "without_leaked": whole}
     truth = pd.Series([None] * len(test))
     found = figures.evaluate(asked, said, truth, subsets, CLASSES, SAMPLING)
     metrics.write(paths.SUMMARY_METRICS, figures.summarize(found))
-    kinds = slices.cut_slices(asked.test, set(test["id"][:9]), seed=1)
-    kinds.to_csv(paths.SLICES, index=False)
+    kinds = slices.cut_slices(asked.test, doubted, seed=1)
+    tables.write(kinds, paths.SLICES)
     edited = edit_rows(test, EDITED, SAMPLING.seed)
-    say(edited.assign(predicted=edited["label"])).to_csv(paths.EDITED, index=False)
+    write_answers(edited.assign(predicted=edited["label"]))
     limits = find_limits(asked, kinds, tables.read(paths.EDITED), CLASSES, 0.9, SAMPLING.confidence)
     metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"limits": limits}))
     paths.PLOTS.mkdir(exist_ok=True)
     for name, plot in figures.draw_up_plots(asked.test, CLASSES).items():
-        plot.to_csv(paths.PLOTS / name, index=False, float_format="%.6f")
+        tables.write(plot, paths.PLOTS / name)
     mistakes = figures.find_mistakes(asked.test, CLASSES, 50)
-    mistakes.to_csv(paths.ERRORS, index=False, float_format="%.6f")
+    tables.write(mistakes, paths.ERRORS)
+
+
+def write_answers(edited: pd.DataFrame) -> None:
+    """What a model says of edited texts, sure of it."""
+    said = say(edited)
+    tables.write(said.assign(edit=said.pop("edit")), paths.EDITED)

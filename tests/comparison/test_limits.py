@@ -14,12 +14,12 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.robustness.edits import edit_rows
 from reprotune.tables import predictions as tables
+from tests.comparison.runs import write_answers
 from tests.comparison.test_verdict import (
     ROOT,
     commit,
     predictions,
     repository,
-    say,
     write_predictions,
 )
 
@@ -33,7 +33,7 @@ def write_edited(flipped: int) -> None:
     said = edited["id"].map(rows.set_index("id")["predicted"])
     others = said.map({"negative": "neutral", "neutral": "positive", "positive": "negative"})
     first = edited["id"].isin(rows["id"].head(flipped))
-    say(edited.assign(predicted=said.mask(first, others))).to_csv(paths.EDITED, index=False)
+    write_answers(edited.assign(predicted=said.mask(first, others)))
 
 
 def write_slices() -> None:
@@ -101,7 +101,6 @@ def test_a_run_of_an_earlier_version_is_compared_without_them(repository: Path) 
 
 def test_a_base_without_edited_texts_gates_nothing(repository: Path) -> None:
     write_edited(90)
-    write_slices()
     assert compare_revisions("main").exit_code == 0
 
 

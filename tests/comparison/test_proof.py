@@ -241,6 +241,11 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
 def edit_table(path: Path, **columns: object) -> None:
     """Set columns of the first row."""
     table = pd.read_csv(path, dtype={"id": "str"}, keep_default_na=False)
@@ -295,7 +300,7 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
         "reports/predictions/edited.csv, row `0000000000000004`: no edit makes this",
     ),
     "edited texts that are left out": (
-        lambda: paths.EDITED.write_text(paths.EDITED.read_text().rpartition("\n0")[0]),
+        lambda: paths.EDITED.write_text(paths.EDITED.read_text().rpartition('\n"0')[0]),
         "reports/predictions/edited.csv has ",
     ),
     "a probability": (
@@ -340,6 +345,60 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: paths.FIT.write_text('"a\n'),
         "`reports/predictions/fit.csv of workspace is no table",
     ),
+    "an emptied table": (
+        lambda: paths.ERRORS.write_text(""),
+        "`reports/errors.csv of workspace is no table",
+    ),
+    "a kind of rows that is there twice": (
+        lambda: paths.SLICES.write_text(
+            paths.SLICES.read_text() + paths.SLICES.read_text().splitlines(keepends=True)[1]
+        ),
+        "reports/slices.csv, row `0000000000000000`: it is there twice",
+    ),
+    "a kind of rows by length": (
+        lambda: edit_table(paths.SLICES, length="1 to 2 characters"),
+        "reports/slices.csv, row `0000000000000000`: its text has another length",
+    ),
+    "a doubt that is hidden": (
+        lambda: edit_table(paths.SLICES, doubt=""),
+        "metrics/evaluate.json: `without_doubted.rows` is `291`; what it rests on gives `292`",
+    ),
+    "columns in another order": (
+        lambda: paths.SLICES.write_text(
+            pd.read_csv(paths.SLICES, dtype="str").iloc[:, ::-1].to_csv(index=False)
+        ),
+        "reports/slices.csv: its columns are not `id, length, words, doubt`",
+    ),
+    "words for numbers": (
+        lambda: write(paths.TRAIN_CURVE, "step\ttrain_loss\n1\tlow\n"),
+        "`reports/live/plots/metrics/train_loss.tsv of workspace: 'low' in column train_loss",
+    ),
+    "a mark before a table": (
+        lambda: paths.SLICES.write_text("\ufeff" + paths.SLICES.read_text()),
+        "reports/slices.csv is not written as its stage writes it",
+    ),
+    "a key that is there twice": (
+        lambda: edit(paths.EVALUATE_METRICS, "{", '{"fit": {"train": 1.0},'),
+        "metrics/evaluate.json is not written as its stage writes it",
+    ),
+    "figures that are none": (
+        lambda: paths.AUDIT_METRICS.write_text("[]"),
+        "`metrics/audit.json: not the figures that this version writes",
+    ),
+    "a number that no reader holds": (
+        lambda: edit(paths.EXPORT_METRICS, '"rows": 300', f'"rows": {10**400}'),
+        "`metrics/export.json: rows is no number`",
+    ),
+    "rows that nobody counted": (
+        lambda: metrics.write(
+            paths.CURATE_METRICS, metrics.Curate(kept=9, quarantined={}, relabelled=0)
+        ),
+        "metrics/curate.json keeps 9 rows; reports/rows.csv has 420",
+    ),
+    "folds that nobody asked for": (
+        lambda: metrics.write(paths.FOLDS_METRICS, metrics.Folds(models=3)),
+        "metrics/folds.json says 3, and `audit.judge` is ",
+    ),
     "rows of the export": (
         lambda: edit(paths.EXPORT_METRICS, '"rows": 300', '"rows": 3000'),
         "metrics/export.json: `rows` is `3000`; what it rests on gives `300`",
@@ -367,9 +426,9 @@ def test_a_training_on_half_of_its_rows_has_half_of_them(
 
 
 def test_noise_of_another_cpu_is_no_forgery(repository: dict[str, Any]) -> None:
-    figures = json.loads(paths.EVALUATE_METRICS.read_text())
-    figures["test"]["log_loss"] += 2e-6
-    paths.EVALUATE_METRICS.write_text(json.dumps(figures))
+    figures = metrics.read(paths.EVALUATE_METRICS, metrics.Evaluation)
+    test = figures.test.model_copy(update={"log_loss": figures.test.log_loss + 2e-6})
+    metrics.write(paths.EVALUATE_METRICS, figures.model_copy(update={"test": test}))
     assert find_contradiction(HERE) == ""
 
 
@@ -400,6 +459,18 @@ def test_a_row_that_is_there_twice_is_unproven_and_counts_once(repository: dict[
     assert result.verdict == Verdict.UNPROVEN
     assert "it is there twice" in result.sentence
     assert "on 299 test rows that both have" in result.sentence
+
+
+@pytest.mark.parametrize("path", [paths.PREDICTIONS, paths.CLASSWISE, paths.TRAIN_CURVE])
+def test_a_table_that_is_none_is_unproven_and_no_fault_of_this_program(
+    repository: dict[str, Any], path: Path
+) -> None:
+    write(path, "one,two\n1,2\n")
+    commit("no such table")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN
+    assert f"{path} of HEAD has no column " in result.sentence
+    assert str(path) in markdown(result.report)
 
 
 def test_a_run_by_half_is_unproven_even_if_nothing_can_be_compared(

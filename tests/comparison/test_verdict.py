@@ -31,6 +31,7 @@ from reprotune.comparison.verdict import compare_revisions, decide
 from reprotune.core import paths
 from reprotune.core.params.model import Gate
 from reprotune.tables import metrics
+from reprotune.tables import predictions as tables
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["negative", "neutral", "positive"]
@@ -81,9 +82,9 @@ def write_predictions(table: pd.DataFrame) -> None:
     """The predictions, and what follows from them."""
     for path in (paths.PREDICTIONS, paths.CONFUSION, paths.EVALUATE_METRICS):
         path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(paths.PREDICTIONS, index=False)
-    table[["label", "predicted"]].to_csv(paths.CONFUSION, index=False)
-    table[["id", "label"]].assign(role="test").to_csv(paths.ROWS, index=False)
+    tables.write(table, paths.PREDICTIONS)
+    tables.write(table[["label", "predicted"]], paths.CONFUSION)
+    tables.write(table[["id", "label"]].assign(role="test"), paths.ROWS)
 
 
 def write_run(accuracy: float, seed: int = 1, rows: int = 900, **changes: Any) -> None:
