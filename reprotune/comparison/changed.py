@@ -1,6 +1,6 @@
 """What was changed, in a few lines that stand beside the verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reprotune.comparison import statistics
 from reprotune.comparison.changes import count_decisions, format_value, list_reruns
@@ -15,6 +15,7 @@ NAMED = 4  # of a kind
 MADE = ("dvc.lock", "metrics/", "reports/")  # by the stages
 CODE = (".py", ".sh", ".toml", "Makefile", "dvc.yaml")
 DATA = ("data/", "models/")
+CHECKS = (".ci/", ".dvc/", ".dvcignore", ".git", "Jenkinsfile", "azure-pipelines", "bitbucket-")
 VALUES = ("params.yaml", "pins.yaml", "requirements.lock")  # told by their values
 
 
@@ -22,33 +23,45 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
     """Parameters, data, packages, code and the stages that ran: a line each, if there is any."""
     files = list_files(base, head)
     code_files = [name for name in files if name.endswith(CODE)]
-    known = {*code_files, *(f for f in files if f.startswith((*MADE, *DATA, *VALUES)))}
+    checks = [name for name in files if name.startswith(CHECKS)]
+    known = {*code_files, *checks, *(f for f in files if f.startswith((*MADE, *DATA, *VALUES)))}
     lines = {
         "Parameters": join(list_values(base.params, head.params)),
         "Chosen by trials": join(list_values(read_chosen(base), read_chosen(head))),
         "Data": join([*count_rows(base, head), *map(code, files_of(files, DATA))]),
         "Packages": join(list_values(read_pins(base), read_pins(head))),
+        "Checks, and what git and DVC ignore": ", ".join(map(code, checks)),
         "Code": join([code(name) for name in code_files]),
-        "Stages depend no more on": join(list_dropped(base, head)),
+        "Stages depend no more on": join(list_dropped(base, head, list_inputs)),
+        "Stages make no more": join(list_dropped(base, head, list_outputs)),
         "Documents and other files": join([code(name) for name in files if name not in known]),
         "Stages that ran": join([code(name) for name in list_reruns(base, head)]) or "none",
     }
     return [f"**{name}**: {told}" for name, told in lines.items() if told]
 
 
-def list_dropped(base: Revision, head: Revision) -> list[str]:
-    """What a stage depended on and lists no more: another content of it makes no run stale."""
+def list_dropped(base: Revision, head: Revision, listed: Callable[[Stage], set[str]]) -> list[str]:
+    """What a stage listed and lists no more: another content of it makes no run stale."""
     new = Lineage(head).noted
     return [
         f"{code(what)} ({code(name)})"
         for name, stage in Lineage(base).noted.items()
         if name in new
-        for what in sorted(list_inputs(stage) - list_inputs(new[name]))
+        for what in sorted(listed(stage) - listed(new[name]))
     ]
 
 
 def list_inputs(stage: Stage) -> set[str]:
-    return {*stage.values, *(dep.path for dep in stage.deps)}
+    values = {
+        name if file == str(paths.PARAMS) else f"{file}: {name}"
+        for file, known in stage.params.items()
+        for name in known
+    }
+    return values | {dep.path for dep in stage.deps}
+
+
+def list_outputs(stage: Stage) -> set[str]:
+    return {out.path for out in stage.outs}
 
 
 def join(told: Sequence[str]) -> str:

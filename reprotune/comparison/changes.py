@@ -176,10 +176,18 @@ def list_reruns(base: Revision, head: Revision) -> dict[str, tuple[str, str]]:
         was = old.get(name)
         if was is None:
             found[name] = ("new", "")
-        elif why := [*diff_files(was.deps, now.deps), *diff_params(was, now)]:
+        elif why := [
+            *diff_command(was, now),
+            *diff_files(was.deps, now.deps),
+            *diff_params(was, now),
+        ]:
             outs = "yes" if diff_files(was.outs, now.outs) else "no"
             found[name] = (outs, Data(", ".join(why)))
     return found
+
+
+def diff_command(old: Stage, new: Stage) -> list[str]:
+    return [] if old.lines == new.lines else ["its command"]
 
 
 def diff_files(old: Sequence[File], new: Sequence[File]) -> list[str]:

@@ -13,10 +13,17 @@ from pydantic import BaseModel
 
 from reprotune.comparison import recomputed
 from reprotune.comparison.evidence import Evidence
-from reprotune.comparison.forms import list_leaves
+from reprotune.comparison.forms import COLUMNS, list_leaves
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
-from reprotune.comparison.written import check_bytes, check_counts, check_forms, check_rows_beside
+from reprotune.comparison.written import (
+    RECORDS,
+    check_bytes,
+    check_counts,
+    check_decisions,
+    check_forms,
+    check_rows_beside,
+)
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import round_figures
@@ -36,11 +43,30 @@ def find_contradiction(revision: Revision) -> str:
         return code(str(error))
 
 
+def find_damage(revision: Revision) -> str:
+    """The first table that is none, whatever code wrote it; empty if there is none."""
+    try:
+        for path in COLUMNS:
+            revision.read_table(path)
+    except InputError as error:
+        return code(str(error))
+    return ""
+
+
+def find_missing(base: Revision, head: Revision) -> str:
+    """The first file of figures that git held before and holds no more; empty if there is none."""
+    for path in (*RECORDS, *COLUMNS):
+        if head.read_bytes(path) is None and base.read_bytes(path) is not None:
+            return f"{path} is not in git any more, as it is of {code(base.name)}"
+    return ""
+
+
 def list_contradictions(evidence: Evidence) -> Iterator[str]:
     yield from check_forms(evidence)
     if evidence.rows is None and paths.PREDICTIONS in evidence.tables:
         yield f"{paths.PREDICTIONS} rests on {paths.ROWS}, which is not there"
     yield from check_counts(evidence)
+    yield from check_decisions(evidence)
     for path, table in evidence.predicted.items():
         yield from check_probabilities(path, table, evidence.classes)
         yield from check_rows(path, table, evidence)

@@ -1,10 +1,11 @@
 """Whether ``dvc.lock`` belongs to a revision: stage by stage, from git alone."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from reprotune.comparison.lock import File, Stage, read_stages
@@ -31,10 +32,15 @@ class Lineage:
         return {name: entry for name, entry in items if isinstance(entry, dict)}
 
     @cached_property
+    def single(self) -> dict[str, Any]:
+        """The stages that are listed one by one."""
+        several = {"foreach", "matrix"}
+        return {name: entry for name, entry in self.listed.items() if not several & set(entry)}
+
+    @cached_property
     def told(self) -> dict[str, Any]:
-        """The stages that are listed one by one, with paths from this folder."""
-        unlike = {"foreach", "matrix", "wdir"}
-        return {name: entry for name, entry in self.listed.items() if not unlike & set(entry)}
+        """Those with paths from this folder."""
+        return {name: entry for name, entry in self.single.items() if find_folder(entry) == "."}
 
     @cached_property
     def noted(self) -> dict[str, Stage]:
@@ -42,17 +48,17 @@ class Lineage:
         found = read_stages(self.revision)
         if not self.listed:
             return found
-        templates = self.listed.keys() - self.told
+        templates = self.listed.keys() - self.single
         return {
             name: self.prune(name, stage)
             for name, stage in found.items()
-            if name in self.told or ("@" in name and name.split("@")[0] in templates)
+            if name in self.single or ("@" in name and name.split("@")[0] in templates)
         }
 
     def prune(self, name: str, stage: Stage) -> Stage:
         """A record without what is listed no more."""
         if name not in self.told:
-            return stage
+            return move(stage, str(self.listed[name.split("@", maxsplit=1)[0]].get("wdir", ".")))
         deps, outs = self.list_entries(name, "deps"), self.list_entries(name, *KINDS)
         kept = {
             "deps": [dep for dep in stage.deps if dep.path in deps],
@@ -102,6 +108,26 @@ class Lineage:
         return [self.resolve(path) for path in dvc.entries(self.told.get(stage, {}), *kinds)]
 
 
+def find_folder(entry: Mapping[str, Any]) -> str:
+    """The folder that a stage runs in, from here."""
+    return normpath(str(entry.get("wdir", ".")))
+
+
+def move(stage: Stage, folder: str) -> Stage:
+    """A record with its paths from here, and not from the folder that the stage runs in."""
+
+    def place(files: Sequence[File]) -> list[File]:
+        return [file.model_copy(update={"path": join(folder, file.path)}) for file in files]
+
+    moved = {"deps": place(stage.deps), "outs": place(stage.outs)}
+    values = {join(folder, file): known for file, known in stage.params.items()}
+    return stage.model_copy(update={**moved, "params": values})
+
+
+def join(folder: str, path: str) -> str:
+    return normpath(f"{folder}/{path}") if folder != "." and "://" not in path else path
+
+
 def find_half_run(lineage: Lineage) -> dict[str, list[str]]:
     """The stages that ran on something else than what the stages before them made last."""
     found = {}
@@ -128,7 +154,7 @@ def find_breaks(revision: Revision) -> dict[str, list[str]]:
     half = find_half_run(lineage)
     found = {
         name: [*half.get(name, []), *explain_stage(lineage, name)]
-        for name in {**lineage.told, **lineage.noted}
+        for name in {**lineage.single, **lineage.noted}
     }
     return {name: reasons for name, reasons in found.items() if reasons}
 

@@ -1,10 +1,10 @@
 """What git has against a run: stages that were not run, figures that do not follow."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprotune.comparison.contradictions import find_contradiction
+from reprotune.comparison.contradictions import find_contradiction, find_damage, find_missing
 from reprotune.comparison.lineage import find_breaks
 from reprotune.comparison.lock import read_pins
 from reprotune.comparison.report import Section, code
@@ -49,8 +49,15 @@ class Proof:
 def examine(revision: Revision) -> Proof:
     """Hold the lock and the figures of a run against everything that git has of it."""
     own = is_own_code(revision)
-    found = find_contradiction(revision) if own else ""
+    found = find_contradiction(revision) if own else find_damage(revision)
     return Proof(revision, find_breaks(revision), found, own)
+
+
+def follow(proof: Proof, base: Revision) -> Proof:
+    """The proof of a run that is to follow another: what git held of that, it still holds."""
+    if proof.contradiction or not proof.recomputed:
+        return proof
+    return replace(proof, contradiction=find_missing(base, proof.revision))
 
 
 def is_own_code(revision: Revision) -> bool:

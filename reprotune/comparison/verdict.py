@@ -16,7 +16,7 @@ from reprotune.comparison.limits import (
     tabulate_limits,
 )
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
-from reprotune.comparison.proof import Proof, examine, tell_evidence
+from reprotune.comparison.proof import Proof, examine, follow, tell_evidence
 from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
 from reprotune.comparison.sections import describe, format_p_value, name_side
@@ -114,6 +114,7 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     noise. What is no accuracy is of the first of each side.
     """
     proofs, old = ([examine(run) for run in side] for side in (heads, bases))
+    proofs = [follow(proof, bases[0]) for proof in proofs]
     found = judge_readable(bases, heads, gate, seed)
     verdict, text = found.verdict, found.report.verdict
     if findings := [finding for proof in proofs for finding in proof.findings]:

@@ -6,10 +6,12 @@ from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel
 
+from reprotune.comparison.answers import DECISIONS, read_said
 from reprotune.comparison.evidence import Evidence
 from reprotune.comparison.lock import read_stages
 from reprotune.comparison.report import code
 from reprotune.core import paths
+from reprotune.data.decisions import read_decisions
 from reprotune.evaluation.slices import bin_lengths
 from reprotune.tables import cells, metrics
 from reprotune.tables.predictions import DECIMALS
@@ -100,6 +102,18 @@ def check_counts(evidence: Evidence) -> Iterator[str]:
         yield f"{paths.CURATE_METRICS} keeps {left.kept} rows; {paths.ROWS} has {len(rows)}"
     yield from check_asked(evidence)
     yield from check_size(evidence)
+
+
+def check_decisions(evidence: Evidence) -> Iterator[str]:
+    """Every row is as people decided, if it is there."""
+    said, rows = read_said(evidence.revision, DECISIONS, read_decisions), evidence.rows
+    if said is None or rows is None:
+        return
+    found = said[["id", "action", "label"]].merge(rows, on="id", suffixes=("", "_listed"))
+    left = found["action"] == "quarantine"
+    other = (found["action"] == "relabel") & (found["label"] != found["label_listed"])
+    for name in found.loc[left | other, "id"]:
+        yield f"{paths.ROWS}, row {code(str(name))}: it is not as was decided"
 
 
 def check_asked(evidence: Evidence) -> Iterator[str]:

@@ -229,6 +229,40 @@ def test_what_a_stage_depends_on_no_more_stands_beside_the_verdict(
     assert "**Stages depend no more on**: `library` (`train`)" in text
 
 
+def test_figures_that_git_held_before_may_not_leave_it(repository: dict[str, Any]) -> None:
+    paths.EVALUATE_METRICS.unlink()
+    commit("no figures, nor does the pipeline name them")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN
+    assert "metrics/evaluate.json is not in git any more, as it is of `main`" in result.sentence
+
+
+@pytest.mark.parametrize("folder", [".", "library/..", "library"])
+def test_a_stage_in_a_folder_of_its_own_is_looked_at(
+    repository: dict[str, Any], folder: str
+) -> None:
+    edit(Path("dvc.yaml"), "  train:\n", f"  train:\n    wdir: {folder}\n")
+    if folder == "library":
+        train = repository["train"]
+        train["deps"][1]["path"] = "."
+        train["deps"][0]["path"] = "../data/splits"
+        train["params"] = {"../params.yaml": train["params"].pop("params.yaml")}
+        write_lock(repository)
+    change_parameter()
+    commit("nothing ran")
+    where = "params.yaml: train.learning_rate"
+    assert where in find_breaks(read_revision("HEAD"))["train"]
+
+
+def test_what_decides_on_checks_stands_beside_the_verdict(repository: dict[str, Any]) -> None:
+    write(Path(".github/workflows/checks.yml"), "on: push")
+    for number in range(6):
+        write(Path(f"docs/{number}.md"), "x")
+    commit("the checks are others")
+    text = markdown(compare_revisions("main", "HEAD").report)
+    assert "**Checks, and what git and DVC ignore**: `.github/workflows/checks.yml`" in text
+
+
 def test_a_record_of_a_stage_that_is_no_more_says_nothing(repository: dict[str, Any]) -> None:
     gone = {"cmd": "x", "deps": [{"path": "gone.py", "md5": "0" * 32}], "outs": []}
     write_lock(repository | {"gone": gone})
@@ -394,6 +428,13 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
             paths.CURATE_METRICS, metrics.Curate(kept=9, quarantined={}, relabelled=0)
         ),
         "metrics/curate.json keeps 9 rows; reports/rows.csv has 420",
+    ),
+    "a decision that was not followed": (
+        lambda: write(
+            Path("data/decisions.csv"),
+            "id,action,label,reviewer,note\n0000000000000000,quarantine,,ann,\n",
+        ),
+        "reports/rows.csv, row `0000000000000000`: it is not as was decided",
     ),
     "folds that nobody asked for": (
         lambda: metrics.write(paths.FOLDS_METRICS, metrics.Folds(models=3)),
