@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -61,6 +61,12 @@ LONGEST_LABEL = 40  # characters, in the mean
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
 LARGEST = 1_000_000  # characters that are looked at
 SHOWN, MOST_SHOWN = 30, 20  # characters of a cell, and columns, in a message
+NUMBER = {"text": "one or more", "label": "one"}
+LACKING = {
+    "text": "no column has texts of several words: say --text",
+    "label": "no column has a few values that come again and again: say --label or, of one file a "
+    "class, --classes negative positive",
+}
 
 
 class Columns(NamedTuple):
@@ -103,14 +109,27 @@ def is_named(found: Columns) -> bool:
 
 def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
     """What to say, and the columns that there are, each with its first cell."""
-    lacking = " and ".join(f"--{name}" for name in found._fields if getattr(found, name) is None)
+    if frame.empty:
+        return f"{file}: has no rows"
+    likely = {
+        "text": find_likely(frame, found.label, has_texts, TEXT_NAMES)[1],
+        "label": find_likely(frame, found.text, has_labels, LABEL_NAMES)[1],
+    }
+    told = [
+        f"say --{kind} with {NUMBER[kind]} of {list_names(columns)}" if columns else LACKING[kind]
+        for kind, columns in likely.items()
+        if getattr(found, kind) is None
+    ]
     cells = {name: next((str(c) for c in frame[name] if str(c).strip()), "") for name in frame}
     some = [f"{name} ({plain(cell)[:SHOWN]})" for name, cell in cells.items()]
-    listed = "; ".join(some[:MOST_SHOWN] + ["..."] * (len(some) > MOST_SHOWN)) or "no rows"
-    return (
-        f"{file}: which columns are meant is not clear: say {lacking}. It has: {listed}. With one "
-        "file a class, name the classes in the order of the files: --classes negative positive"
-    )
+    listed = "; ".join(some[:MOST_SHOWN] + ["..."] * (len(some) > MOST_SHOWN))
+    return f"{file}: {'; '.join(told)}. It has: {listed}"
+
+
+def list_names(columns: Mapping[str, pd.Series]) -> str:
+    """Those of columns, the fewest different values first, with how many there are."""
+    counts = sorted((cells.nunique(), name) for name, cells in columns.items())
+    return ", ".join(f"{name} ({count} values)" for count, name in counts[:MOST_SHOWN])
 
 
 def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.DataFrame]:

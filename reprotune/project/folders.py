@@ -111,13 +111,11 @@ def choose_files(folder: Path) -> dict[str, list[Path]]:
     files, parts = list_files(folder), list_parts(folder)
     if len(files) == 1:
         return {"train": files}
-    double = next((part for part in ("test", "validation") if len(parts.get(part, [])) > 1), None)
-    if double or not parts:
+    if not parts:
         names = ", ".join(file.name for file in files[:SHOWN])
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        why = f"which are the {double} part" if double else "which are meant"
         raise InputError(
-            f"{folder}: has the files {names}{more}, and it is not clear {why}; name "
+            f"{folder}: has the files {names}{more}, and it is not clear which are meant; name "
             "those that you want: FILE ... --test FILE --validation FILE"
         )
     return parts

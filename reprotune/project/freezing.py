@@ -116,14 +116,11 @@ def name_parts(wanted: "Wanted", parts: Mapping[str, Sequence[Path]]) -> "Wanted
     """The files of the parts; a validation part alone is the test part."""
     if "train" not in parts:
         raise InputError(f"{wanted.files[0]}: has {sorted(parts)} and no train")
-    tests, validations = parts.get("test", ()), parts.get("validation", ())
-    held = [*tests, *validations]
-    return replace(
-        wanted,
-        files=list(parts["train"]),
-        test=held[0] if held else wanted.test,
-        validation=held[1] if len(held) > 1 else wanted.validation,
-    )
+    tests, validations = list(parts.get("test", ())), list(parts.get("validation", ()))
+    wanted = replace(wanted, files=list(parts["train"]))
+    if not tests + validations:
+        return wanted
+    return replace(wanted, test=tests or validations, validation=validations if tests else [])
 
 
 def write_saved(source: Path, folder: Path) -> dict[str, list[Path]]:

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,7 @@ from reprotune.project.columns import guess_columns
 from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.names import find_names
-from reprotune.project.parts import divide
+from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.project.terminal import name_lines
 from reprotune.project.wanted import Wanted
@@ -53,10 +54,15 @@ def init(
         found = freeze(wanted, Path(work))
         paths_, way = find_reading(found)
         if divided := divide(paths_, way, Path(work)):
-            paths_, way = find_reading(name_parts(found, divided))
+            found = name_parts(found, divided)
+            paths_, way = find_reading(found)
+        if bare := find_unlabelled(paths_, way):
+            found = leave_out(bare, found, wanted)
+            paths_, way = find_reading(found)
         for path in paths_:
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
+        seen = replace(seen, unlabelled=[file.name for file in bare])
         changes, parts = choose_settings(way, seen, found, paths_[0])
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
@@ -116,7 +122,7 @@ def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
     if validation and not test:
         raise InputError("--validation is a part of a published split; name its --test too")
     parts = [(file, "train" if test else None) for file in files]
-    parts += [(f, part) for f, part in ((validation, "validation"), (test, "test")) if f]
+    parts += [(file, "validation") for file in validation] + [(file, "test") for file in test]
     for file, _ in parts:
         if not file.is_file():
             raise InputError(f"{file}: no such file")
@@ -191,6 +197,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
+        "no labels": describe_unlabelled(seen.unlabelled),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
         "counted in": describe_units(params),
         "split": describe_split(seen, params.roles),
@@ -255,6 +262,11 @@ def describe_bad(bad: Sequence[BadRow]) -> str:
         return ""
     first = f"row {bad[0].row} of {bad[0].file}: {show(bad[0].content)[:SHORT]}"
     return f"{len(bad)} are not used ({describe(count_kinds(bad))}), first {first}"
+
+
+def describe_unlabelled(files: Sequence[str]) -> str:
+    """Said of published parts that nothing can be measured with."""
+    return f"{', '.join(files)}: not used; reprotune predict labels it" if files else ""
 
 
 def describe_split(seen: Look, roles: Roles) -> str:

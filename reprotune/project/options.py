@@ -8,7 +8,10 @@ import typer
 from reprotune.core.params.fields import join_columns
 from reprotune.core.printing import say
 
-SEVERAL = {"init": {"--classes", "--names"}, "use": {"--data"}}
+SEVERAL = {
+    "init": {"--classes", "--names", "--test", "--validation"},
+    "use": {"--data"},
+}
 COLUMNS = {"--text", "--text-column"}  # their values are one template
 
 

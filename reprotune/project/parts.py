@@ -1,14 +1,18 @@
-"""Published parts that a column of one file names: a file of each, as ``init`` takes them."""
+"""Published parts: those that a column of one file names, and those that have no labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from reprotune.core.params import Download
-from reprotune.data.reading.files import read_table
+from reprotune.core.errors import InputError
+from reprotune.core.params import Download, SourceFile
+from reprotune.data.reading.files import find_column, read_table
+from reprotune.data.reading.labels import fold, spell
 from reprotune.project.folders import SPLITS
-from reprotune.project.freezing import write_rows
+from reprotune.project.freezing import name_parts, write_rows
+from reprotune.project.wanted import Wanted
 
 NAMES = ("split", "subset", "set", "partition", "part", "fold")  # of such a column
 
@@ -33,6 +37,47 @@ def divide(files: Sequence[Path], way: Download, folder: Path) -> Mapping[str, l
         part: [write_rows(folder / f"{file.stem}-{part}.jsonl", some)]
         for part, some in parts.items()
     }
+
+
+def find_unlabelled(files: Sequence[Path], way: Download) -> list[Path]:
+    """Files that are held out, and have no label that a row of train has: -1, ?, or none at all."""
+    held = [file for file, entry in zip(files, way.files, strict=True) if is_held(entry)]
+    if not held:
+        return []
+    taught = set[str]().union(*(list_labels(file, way) for file in files if file not in held))
+    return [file for file in held if taught.isdisjoint(list_labels(file, way))]
+
+
+def is_held(entry: SourceFile) -> bool:
+    return entry.split in ("validation", "test")
+
+
+def list_labels(file: Path, way: Download) -> set[str]:
+    """The labels of a file, none if it lacks their column."""
+    frame = read_table(file.read_bytes(), str(file), way).frame
+    try:
+        cells = find_column(frame, way.label_column or 0, str(file), "label_column")
+    except InputError:
+        return set()
+    return {fold(spell(cell)) for cell in cells.dropna()} - {""}
+
+
+def leave_out(files: Sequence[Path], found: Wanted, asked: Wanted) -> Wanted:
+    """What was found without the files that nothing can be measured with.
+
+    Raises:
+        InputError: a person asked for one of them.
+    """
+    if typed := [file for file in files if file in (*asked.test, *asked.validation)]:
+        raise InputError(
+            f"{typed[0]}: has no label that {found.files[0]} has, so nothing can be measured with "
+            f"it; leave it out, and label it afterwards: reprotune predict {typed[0]}"
+        )
+    parts = {
+        "test": [file for file in found.test if file not in files],
+        "validation": [file for file in found.validation if file not in files],
+    }
+    return name_parts(replace(found, test=[], validation=[]), {"train": found.files, **parts})
 
 
 def list_rows(frame: pd.DataFrame) -> list[dict[str, object]]:

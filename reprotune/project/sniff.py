@@ -51,6 +51,7 @@ class Look:
     labels: dict[str, str | None]  # raw value: class
     left_out: dict[str, int]  # raw value of too few texts: rows
     bad: list[BadRow]
+    unlabelled: Sequence[str] = ()  # files of published parts that are not used
 
     @property
     def classes(self) -> pd.Series:

@@ -28,8 +28,12 @@ class Wanted:
     names: Annotated[
         list[str], Option(metavar="RAW=NAME...", help="Names of numbers, or a file of them.")
     ] = field(default_factory=list)
-    test: Annotated[Path | None, Option(metavar="FILE", help="A published test part.")] = None
-    validation: Annotated[Path | None, Option(metavar="FILE", help="Its validation part.")] = None
+    test: Annotated[list[Path], Option(metavar="FILE...", help="A published test part.")] = field(
+        default_factory=list
+    )
+    validation: Annotated[list[Path], Option(metavar="FILE...", help="Its validation part.")] = (
+        field(default_factory=list)
+    )
     model: Annotated[
         str | None, Option(metavar="FOLDER", help="A folder of models/source.  [built-in]")
     ] = None

@@ -64,7 +64,7 @@ def test_a_folder_a_class_may_hold_damaged_texts_and_hidden_files(folder: Path) 
         Path("own", name).parent.mkdir(parents=True, exist_ok=True)
         Path("own", name).write_bytes(raw * 3)
     found = freeze(Wanted([Path("own")]), folder)
-    assert (found.text, found.label, found.test) == ("text", "label", None)
+    assert (found.text, found.label, found.test) == ("text", "label", [])
     rows = pd.read_json(found.files[0], lines=True)
     assert rows["label"].tolist() == ["bad", "good"]
 
@@ -75,7 +75,7 @@ def test_a_validation_part_without_a_test_part_is_the_test_part(folder: Path) ->
         Path("own", part, "good", "1.txt").write_text("text")
     found = freeze(Wanted([Path("own")]), folder)
     assert found.files[0].name == "own-train.jsonl"
-    assert found.test == folder / "own-validation.jsonl" and found.validation is None
+    assert (found.test, found.validation) == ([folder / "own-validation.jsonl"], [])
 
 
 def pack(names: Sequence[str], file: Path) -> Wanted:
@@ -102,19 +102,19 @@ def pack(names: Sequence[str], file: Path) -> Wanted:
             "test.csv",
             "valid_data.csv",
         ),
-        ("r/README.md r/code/a.py r/data/a.csv r/readme.txt", ["a.csv"], None, None),
+        ("r/README.md r/code/a.py r/data/a.csv r/readme.txt __MACOSX/a", ["a.csv"], "", ""),
         (
-            "data/train-0-of-2.parquet data/test-0.parquet data/train-1-of-2.parquet __MACOSX/a",
-            ["train-0-of-2.parquet", "train-1-of-2.parquet"],
-            "test-0.parquet",
-            None,
+            "data/train-0.parquet data/test-0.parquet data/test-1.parquet data/train-1.parquet",
+            ["train-0.parquet", "train-1.parquet"],
+            "test-0.parquet test-1.parquet",
+            "",
         ),
-        ("d/train/0.parquet d/test/1.parquet", ["0.parquet"], "1.parquet", None),
+        ("d/train/0.parquet d/test/1.parquet", ["0.parquet"], "1.parquet", ""),
         (
             "db/notes.txt db/train/pos/1.txt db/train/neg/1.txt db/test/pos/1 db/test/neg/1",
             ["db-train.jsonl"],
             "db-test.jsonl",
-            None,
+            "",
         ),
     ],
 )
@@ -123,16 +123,14 @@ def test_the_parts_are_found_in_an_archive(
     archive: str,
     members: str,
     train: list[str],
-    test: str | None,
-    validation: str | None,
+    test: str,
+    validation: str,
 ) -> None:
     found = freeze(pack(members.split(), Path(archive)), folder)
     assert [file.name for file in found.files] == train
-    assert (found.test and found.test.name, found.validation and found.validation.name) == (
-        test,
-        validation,
-    )
-    assert all(file.is_file() for file in (*found.files, *filter(None, [found.test])))
+    held = [[file.name for file in part] for part in (found.test, found.validation)]
+    assert held == [test.split(), validation.split()]
+    assert all(file.is_file() for file in (*found.files, *found.test))
 
 
 @pytest.mark.parametrize("archive", ["a.zip", "a.tar.gz"])
@@ -140,7 +138,6 @@ def test_the_parts_are_found_in_an_archive(
     ("members", "message"),
     [
         ("a.csv b.csv", "has the files a.csv, b.csv, and it is not clear which are meant"),
-        ("train.csv test-0.csv test-1.csv", "not clear which are the test part"),
         ("../a.csv b.csv", "names that lead out of it"),
         ("test.csv dev.csv", r"has \['test', 'validation'\] and no train"),
     ],
@@ -156,8 +153,7 @@ def test_a_file_of_json_may_have_the_parts(folder: Path) -> None:
     parts = {"train": [["up", 5]], "val": [{"text": "down", "label": 1}], "Test": []}
     Path("a.json").write_text(json.dumps(parts))
     found = freeze(Wanted([Path("a.json")]), folder)
-    assert found.test and found.validation
-    files = (found.files[0], found.validation, found.test)
+    files = (*found.files, *found.validation, *found.test)
     assert [file.read_text() for file in files] == [
         '{"column 0": "up", "column 1": 5}\n', '{"text": "down", "label": 1}\n', "",
     ]  # fmt: skip

@@ -128,12 +128,20 @@ def test_classes_that_a_published_part_lacks_are_named_when_too_few_remain(
     train = write(tmp_path / "a.csv", table({"up": 60, "down": 50}))
     test = write(tmp_path / "b.csv", table({"up": 60, "other": 50}))
     with pytest.raises(InputError, match=r"not in both train and test: \['down', 'other'\]"):
-        begun([train], text="text", label="label", test=test)
+        begun([train], text="text", label="label", test=[test])
+
+
+def test_a_test_part_without_labels_that_somebody_asks_for_is_refused(
+    project: Path, tmp_path: Path
+) -> None:
+    train, test = write(tmp_path / "a.csv", EVEN), write(tmp_path / "b.csv", "text\nsome words\n")
+    with pytest.raises(InputError, match=r"b\.csv: has no label that .*a\.csv has, so nothing can"):
+        begun([train], text="text", label="label", test=[test])
 
 
 def test_one_file_a_split_is_kept_as_published(project: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
-    params = started(files[:1], text="text", label="label", test=files[1])
+    params = started(files[:1], text="text", label="label", test=[files[1]])
     assert params.roles.strategy == "published"
     assert [file.split for file in params.download.files] == ["train", "test"]
 
@@ -179,7 +187,7 @@ def test_balance_is_a_choice_and_what_it_leaves_unused_is_said(
 @pytest.mark.parametrize("option", ["balance", "growing"])
 def test_published_parts_stay_as_they_are(project: Path, tmp_path: Path, option: str) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
-    wanted = {"text": "text", "label": "label", "test": files[1], option: True}
+    wanted = {"text": "text", "label": "label", "test": [files[1]], option: True}
     with pytest.raises(InputError, match=r"published parts stay.*train\.class_weights"):
         init(Wanted(files[:1], **wanted))
 
@@ -188,7 +196,7 @@ def test_a_published_split_without_validation_gets_one_and_it_is_said(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n)) for n in ("a", "b")]
-    shown = tell(files[0], test=files[1])
+    shown = tell(files[0], test=[files[1]])
     assert "as published: train, test; 10% of each class of train becomes validation" in shown
     for stage in (download, roles, audit, curate, split):
         stage.run(load_params())
@@ -266,7 +274,7 @@ def test_near_duplicates_and_curation_are_reckoned_with(project: Path, tmp_path:
 
 def test_a_published_split_with_repeated_texts_is_kept_whole(project: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / f"{n}.csv", part(n) + "same,up\nsame,down\n") for n in ("a", "b")]
-    started(files[:1], text="text", label="label", test=files[1])
+    started(files[:1], text="text", label="label", test=[files[1]])
     files = [paths.TRAIN, paths.VALIDATION, paths.TEST]
     assert [len(pd.read_parquet(file)) for file in files] == [65, 7, 72]
 
@@ -274,7 +282,7 @@ def test_a_published_split_with_repeated_texts_is_kept_whole(project: Path, tmp_
 def test_a_class_that_a_published_part_lacks_is_left_out(project: Path, tmp_path: Path) -> None:
     train = write(tmp_path / "a.csv", table({"up": 40, "down": 30, "odd": 20}))
     test = write(tmp_path / "b.csv", table({"up": 4, "down": 3, "new": 12}))
-    labels = started([train], text="text", label="label", test=test).download.labels
+    labels = started([train], text="text", label="label", test=[test]).download.labels
     assert labels == {"up": "up", "down": "down", "odd": None, "new": None}
 
 
@@ -416,7 +424,7 @@ WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
         (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
         (EVEN + '"late, so,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
-        (NUMBERED, {"label": None}, r"say --label\. It has: text \(some words 0"),
+        (NUMBERED, {"label": None}, r"say --label .* It has: text \(some words 0"),
         (WORDLESS, {"text": None, "label": "n"}, "say --text"),
         (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
         (table({"up": 60}), {}, "fewer than two classes"),
@@ -424,7 +432,7 @@ WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
         (EVEN, {"classes": ["a", "b"]}, "2 classes, but there are 1 files"),
         (EVEN, {"encoding": "utf-8x"}, "no encoding that Python knows"),
         (EVEN, {"validation": Path("v.csv")}, "name its --test too"),
-        (EVEN, {"test": Path("gone.csv")}, "gone.csv: no such file"),
+        (EVEN, {"test": [Path("gone.csv")]}, "gone.csv: no such file"),
         (EVEN, {"model": "gone"}, "no such folder"),
     ],
 )  # fmt: skip

@@ -41,7 +41,9 @@ def describe(name: str, known: dict[str, Any]) -> Wanted:
     def find(file: str | None) -> str | None:
         return str(folder / file) if file and folder.is_dir() and (folder / file).exists() else file
 
-    parts = {part: Path(str(find(known[part]))) for part in ("test", "validation") if part in known}
+    parts = {
+        part: [Path(str(find(known[part])))] for part in ("test", "validation") if part in known
+    }
     return Wanted(
         [folder / file for file in known["files"]] if "files" in known else [folder],
         text=known.get("text", "text"),
