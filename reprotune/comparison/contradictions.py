@@ -54,9 +54,13 @@ def find_damage(revision: Revision) -> str:
 
 
 def find_missing(base: Revision, head: Revision) -> str:
-    """The first file of figures that git held before and holds no more; empty if there is none."""
-    for path in (*RECORDS, *COLUMNS):
-        if head.read_bytes(path) is None and base.read_bytes(path) is not None:
+    """The first file of figures that git held before and holds no more; empty if there is none.
+
+    What another version wrote, this one need not write; without predictions nothing is compared.
+    """
+    held = [path for path, kind in RECORDS.items() if base.read_figures(path, kind) is not None]
+    for path in (*held, *filter(base.is_table, COLUMNS)):
+        if head.read_bytes(path) is None and path != paths.PREDICTIONS:
             return f"{path} is not in git any more, as it is of {code(base.name)}"
     return ""
 

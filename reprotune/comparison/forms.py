@@ -52,6 +52,8 @@ def read_table(raw: bytes, path: Path, name: str) -> pd.DataFrame:
         return table
     if missing := sorted(COLUMNS[path] - set(table)):
         raise InputError(f"{path} of {name} has no column {missing[0]}")
+    if path in (paths.TRAIN_CURVE, paths.VALIDATION_CURVE) and table.empty:
+        raise InputError(f"{path} of {name} has no rows")
     for column in table.columns.difference([*texts]):
         numbers = pd.to_numeric(table[column], errors="coerce")
         wrong = ~np.isfinite(numbers.to_numpy(dtype=float))
