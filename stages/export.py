@@ -114,7 +114,7 @@ def run(
         held = rescale(held, classes, temperature) if temperature != 1 else held
         save_certainties(predictions.list_certainties(held, classes), partial)
         seal(partial)
-    bytes_ = sum(file.stat().st_size for file in merged.iterdir())
+    bytes_ = sum(file.stat().st_size for file in merged.rglob("*") if file.is_file())
     found = {**parity.model_dump(), **told, "stock_change_max": stock}
     records.write(metrics, records.Export(**found, rows=len(rows), bytes=bytes_))
 

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+from reprotune.core import paths
+from reprotune.tables import metrics
 from tests.commands import dvc
 from tests.production import made
 from tests.production.made import MERGED, git
@@ -41,6 +43,9 @@ def make_release(folder: Path) -> None:
 def export(weights: str = "weights " * 1000) -> None:
     """Another model, committed."""
     made.export(weights, {"README.md": CARD, "tokenizer.json": "{}"})
+    size = sum(file.stat().st_size for file in MERGED.iterdir())
+    known = metrics.read(paths.EXPORT_METRICS, metrics.Export)
+    metrics.write(paths.EXPORT_METRICS, known.model_copy(update={"bytes": size}))
     dvc("commit", "-q", "-f", "export")
     git("add", "-A")
     git("commit", "-qm", "exported")
