@@ -22,6 +22,7 @@ from reprotune.core.printing import end, fail
 from reprotune.core.supervision import SUPERVISED
 
 PATIENCE = 120  # seconds for a server to start: the machine may be busy
+PATIENCE_AT_END = 10  # seconds for it to end
 
 
 @contextmanager
@@ -93,6 +94,10 @@ def started(more: dict[str, str] | None = None) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
+            try:
+                process.wait(PATIENCE_AT_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def is_healthy(address: str) -> bool:
