@@ -70,7 +70,7 @@ def choose_split(
             )
         except InputError as error:
             reason = error
-    raise InputError(f"{where}: no split fits this data; with the smallest, {reason}")
+    raise InputError(f"{where}: too few different texts for a split; with the smallest, {reason}")
 
 
 def list_splits(rows: pd.DataFrame, balance: bool | None, growing: bool) -> Iterator[Changes]:

@@ -227,7 +227,7 @@ def check_classes(
         lacking = f", and not in both train and test: {sorted(absent)}" if absent else ""
         raise InputError(
             f"{where}: fewer than two classes have {FEWEST} different texts or more: "
-            f"{learnable.to_dict()}{lacking}; is it the column of the labels?"
+            f"{learnable.to_dict()}{lacking}; are these the columns of the texts and labels?"
         )
     numbers = [name for name in counts.index if NUMBER.fullmatch(name)]
     booleans = [name for name in counts.index if fold(name) in ("true", "false")]
