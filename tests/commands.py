@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,5 +62,6 @@ def call(
     for descriptor, file in enumerate(said, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = [module, *arguments]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if these tests are a job
     importlib.import_module("prefect.context").refresh_global_settings_context()
     importlib.import_module(module).main()

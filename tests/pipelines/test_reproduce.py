@@ -120,9 +120,11 @@ def test_ctrl_c_at_a_terminal_ends_in_one_message(
     monkeypatch.delenv("PREFECT_API_URL")
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
     Path("first.py").write_text("import time; open('pid', 'w').close(); time.sleep(100)")
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored, if these tests are a job
     with subprocess.Popen(
         [PYTHON, "-m", "pipelines.reproduce"], stderr=subprocess.PIPE, text=True, process_group=0
     ) as process:
+        signal.signal(signal.SIGINT, before)
         wait_for(Path("pid"))
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, said = process.communicate(timeout=120)

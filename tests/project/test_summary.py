@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from reprotune.comparison.written import RECORDS
 from reprotune.core import dvc, paths
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project.summary import STAGES, describe_accuracy, describe_predictions, summarize
@@ -23,6 +24,11 @@ def show(folder: Path) -> str:
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(summarize(folder, folder / "run.json"))
     return console.export_text()
+
+
+def test_a_comparison_holds_the_figures_of_every_stage_to_their_form() -> None:
+    known = {f"metrics/{name}.json": kind for name, (kind, _) in STAGES.items()}
+    assert known.items() <= {str(path): kind for path, kind in RECORDS.items()}.items()
 
 
 @pytest.mark.parametrize(("low", "told"), [(-0.02, True), (0.0, True), (0.01, False)])
