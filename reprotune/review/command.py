@@ -82,7 +82,7 @@ def choose_session(params: "Params", wanted: Wanted) -> "Session":
         raise InputError("--sample, --shadow and --doubts are for the page, one of them at a time")
     if wanted.teaching and others:
         raise InputError("--teaching orders the audit's queue: without --sample and the like")
-    who = (wanted.reviewer or "").strip() or find_name()
+    who = find_name(wanted.reviewer)
     if wanted.doubts:
         return open_doubts(params, who, wanted.doubts)
     if wanted.shadow:
@@ -92,12 +92,14 @@ def choose_session(params: "Params", wanted: Wanted) -> "Session":
     return open_session(params, who, wanted.teaching)
 
 
-def find_name() -> str:
-    """Who is at work, as git or else the system knows.
+def find_name(given: str | None) -> str:
+    """Who is at work, as was said, or as git or else the system knows.
 
     Raises:
         InputError: neither does.
     """
+    if said := (given or "").strip():
+        return said
     command = ["git", "config", "user.name"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
