@@ -200,8 +200,9 @@ def test_an_option_takes_several_values_at_once() -> None:
     given = ["init", "a", "b", "--classes", "no", "yes", "--model", "m", "--classes"]
     written = ["init", "a", "b", "--classes", "no", "--classes", "yes", "--model", "m", "--classes"]
     assert repeat_options(given) == written
-    given = ["init", "a", "--names", "0=no", "1=yes"]
-    assert repeat_options(given) == [*given[:4], "--names", "1=yes"]
+    for option in ("--names", "--test", "--validation"):
+        given = ["init", "a", option, "0=no", "1=yes"]
+        assert repeat_options(given) == [*given[:4], option, "1=yes"]
     assert repeat_options(["predict", "--data", "a", "b"]) == ["predict", "--data", "a", "b"]
 
 
