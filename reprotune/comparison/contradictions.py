@@ -56,11 +56,14 @@ def find_damage(revision: Revision) -> str:
 def find_missing(base: Revision, head: Revision) -> str:
     """The first file of figures that git held before and holds no more; empty if there is none.
 
-    What another version wrote, this one need not write; without predictions nothing is compared.
+    What another version wrote, this one need not write.
     """
     held = [path for path, kind in RECORDS.items() if base.read_figures(path, kind) is not None]
     for path in (*held, *filter(base.is_table, COLUMNS)):
-        if head.read_bytes(path) is None and path != paths.PREDICTIONS:
+        gone = head.read_bytes(path) is None
+        if gone and (
+            head.commit or path != paths.PREDICTIONS
+        ):  # not run here yet: nothing to judge
             return f"{path} is not in git any more, as it is of {code(base.name)}"
     return ""
 

@@ -72,7 +72,7 @@ def list_texts(path: Path) -> set[str]:
 
 
 def read_record(raw: bytes, kind: type[metrics.Record], path: Path) -> metrics.Record:
-    """A file of figures, all of them numbers.
+    """A file of figures, all of them numbers, and those without a fraction counts.
 
     Raises:
         InputError: it is damaged, or of another version.
@@ -81,6 +81,8 @@ def read_record(raw: bytes, kind: type[metrics.Record], path: Path) -> metrics.R
     for name, value in list_leaves(found.model_dump(by_alias=True)):
         if isinstance(value, int | float) and not is_number(value):
             raise InputError(f"{path}: {name} is no number")
+        if isinstance(value, int) and value < 0:
+            raise InputError(f"{path}: {name} is {value}, and nothing is counted below 0")
     return found
 
 

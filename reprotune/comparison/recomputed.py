@@ -46,15 +46,15 @@ def follow_training(evidence: Evidence) -> BaseModel | None:
     if found is None:
         return None
     ends = {
-        name: float(evidence.need(CURVES[name], paths.TRAIN_METRICS)[name].iloc[-1])
-        for name in found.loss
-        if name in CURVES
+        name: float(evidence.need(path, paths.TRAIN_METRICS)[name].iloc[-1])
+        for name, path in CURVES.items()
+        if name in found.loss or path in evidence.tables
     }
     rows, count = evidence.rows, found.rows
     if rows is not None:
         labels = rows.loc[rows["role"] == "train", "label"]
         count = int(share_out(labels, evidence.params.train.fraction).sum())
-    return found.model_copy(update={"rows": count, "loss": found.loss | ends})
+    return found.model_copy(update={"rows": count, "loss": ends})
 
 
 def score_answers(evidence: Evidence) -> BaseModel | None:

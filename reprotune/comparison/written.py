@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from reprotune.comparison.answers import DECISIONS, read_said
 from reprotune.comparison.evidence import Evidence
 from reprotune.comparison.lock import read_stages
 from reprotune.comparison.report import code
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.data.decisions import read_decisions
 from reprotune.evaluation.slices import bin_lengths
 from reprotune.tables import cells, metrics
@@ -32,6 +33,12 @@ RECORDS: dict[Path, type[BaseModel]] = {
     paths.SUMMARY_METRICS: metrics.Summary,
     paths.EXPORT_METRICS: metrics.Export,
 }
+
+
+class Config(BaseModel):
+    """The part of a model's ``config.json`` that is a figure here."""
+
+    architectures: list[str] | None = None
 
 
 def list_columns(classes: Sequence[str]) -> dict[Path, list[str]]:
@@ -102,12 +109,20 @@ def check_counts(evidence: Evidence) -> Iterator[str]:
         yield f"{paths.CURATE_METRICS} keeps {left.kept} rows; {paths.ROWS} has {len(rows)}"
     yield from check_asked(evidence)
     yield from check_size(evidence)
+    yield from check_architecture(evidence)
 
 
 def check_decisions(evidence: Evidence) -> Iterator[str]:
-    """Every row is as people decided, if it is there."""
+    """Every row is as people decided, if it is there; no more decisions are counted than made."""
     said, rows = read_said(evidence.revision, DECISIONS, read_decisions), evidence.rows
-    if said is None or rows is None:
+    if said is None:
+        return
+    if (told := evidence.read(paths.CURATE_METRICS, metrics.Curate)) is not None:
+        counts = {"relabel": told.relabelled, "quarantine": told.quarantined.get("decision", 0)}
+        for action, count in counts.items():
+            if count > (made := int((said["action"] == action).sum())):
+                yield f"{paths.CURATE_METRICS} counts {count} decisions to {action}, of {made}"
+    if rows is None:
         return
     found = said[["id", "action", "label"]].merge(rows, on="id", suffixes=("", "_listed"))
     left = found["action"] == "quarantine"
@@ -139,10 +154,25 @@ def check_size(evidence: Evidence) -> Iterator[str]:
         yield f"{paths.EXPORT_METRICS}: the model has {found.bytes} bytes; by the lock, {sizes[0]}"
 
 
+def check_architecture(evidence: Evidence) -> Iterator[str]:
+    """The base model is what its folder says, if git holds it."""
+    found = evidence.read(paths.BASE_METRICS, metrics.BaseModelFigures)
+    where = Path(evidence.params.model.location, "config.json")
+    raw = evidence.revision.read_bytes(where) if evidence.params.model.kind != "hub" else None
+    if found is None or raw is None:
+        return
+    try:
+        names = Config.model_validate_json(raw).architectures
+    except ValidationError as error:
+        raise InputError(f"{where} of {evidence.revision.name} is no configuration") from error
+    if names and found.architecture != names[0]:
+        yield f"{paths.BASE_METRICS}: a {code(found.architecture)}; by {where}, {code(names[0])}"
+
+
 def check_rows_beside(evidence: Evidence) -> Iterator[str]:
     """What is told of test rows, beside the predictions, is of these rows and their texts."""
     test = evidence.tables.get(paths.PREDICTIONS)
-    kinds, answers = (evidence.tables.get(path) for path in (paths.SLICES, paths.GENERATED))
+    kinds = evidence.tables.get(paths.SLICES)
     if test is None:
         return
     if kinds is not None and list(kinds["id"]) != list(test["id"]):
@@ -151,8 +181,10 @@ def check_rows_beside(evidence: Evidence) -> Iterator[str]:
         lengths = bin_lengths(test["text"].str.len().to_numpy())
         for name in kinds.loc[kinds["length"] != lengths, "id"]:
             yield f"{paths.SLICES}, row {code(str(name))}: its text has another length"
-    if answers is not None:
+    for path in (paths.GENERATED, paths.BASELINE_PREDICTIONS):
+        if (answers := evidence.tables.get(path)) is None or "text" not in answers:
+            continue
         known = answers[["id"]].merge(test, on="id", how="left")
         other = (known[["text", "label"]] != answers[["text", "label"]]).any(axis=1)
         for name in answers.loc[other.to_numpy(), "id"]:
-            yield f"{paths.GENERATED}, row {code(str(name))}: it has no such text or label"
+            yield f"{path}, row {code(str(name))}: it has no such text or label"

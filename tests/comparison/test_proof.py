@@ -229,12 +229,14 @@ def test_what_a_stage_depends_on_no_more_stands_beside_the_verdict(
     assert "**Stages depend no more on**: `library` (`train`)" in text
 
 
-def test_figures_that_git_held_before_may_not_leave_it(repository: dict[str, Any]) -> None:
-    paths.EVALUATE_METRICS.unlink()
+@pytest.mark.parametrize("path", [paths.EVALUATE_METRICS, paths.PREDICTIONS])
+def test_what_git_held_before_may_not_leave_it(repository: dict[str, Any], path: Path) -> None:
+    for made in (path, paths.EVALUATE_METRICS, paths.SUMMARY_METRICS):  # so that nothing lacks
+        made.unlink(missing_ok=True)
     commit("no figures, nor does the pipeline name them")
     result = compare_revisions("main", "HEAD")
     assert result.verdict == Verdict.UNPROVEN
-    assert "metrics/evaluate.json is not in git any more, as it is of `main`" in result.sentence
+    assert " is not in git any more, as it is of `main`" in result.sentence
 
 
 @pytest.mark.parametrize("folder", [".", "library/..", "library"])
@@ -435,6 +437,40 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
             "id,action,label,reviewer,note\n0000000000000000,quarantine,,ann,\n",
         ),
         "reports/rows.csv, row `0000000000000000`: it is not as was decided",
+    ),
+    "a decision that nobody took": (
+        lambda: metrics.write(
+            paths.CURATE_METRICS, metrics.Curate(kept=420, quarantined={}, relabelled=1)
+        ),
+        "metrics/curate.json counts 1 decisions to relabel, of 0",
+    ),
+    "a count below nothing": (
+        lambda: metrics.write(paths.AUDIT_METRICS, metrics.Audit(findings={"label": -1})),
+        "`metrics/audit.json: findings.label is -1, and nothing is counted below 0`",
+    ),
+    "a text of a baseline": (
+        lambda: edit_table(paths.BASELINE_PREDICTIONS, text="sales rose"),
+        "reports/predictions/baseline.csv, row `0000000000000000`: it has no such text",
+    ),
+    "a loss that is left out": (
+        lambda: (
+            metrics.write(
+                paths.TRAIN_METRICS,
+                metrics.Train(rows=60, texts_cut=0, trained_parameters=9, loss={}),
+            )
+            or write(paths.TRAIN_CURVE, "step\ttrain_loss\n1\t0.5\n")
+        ),
+        "metrics/train.json: `loss.train_loss` is `None`; what it rests on gives `0.5`",
+    ),
+    "another base model": (
+        lambda: (
+            write(Path("models/source/builtin/config.json"), '{"architectures": ["BertModel"]}'),
+            metrics.write(
+                paths.BASE_METRICS,
+                metrics.BaseModelFigures(architecture="GPT2Model", parameters=1, bytes=1),
+            ),
+        ),
+        "metrics/base_model.json: a `GPT2Model`; by models/source/builtin/config.json, `BertModel`",
     ),
     "folds that nobody asked for": (
         lambda: metrics.write(paths.FOLDS_METRICS, metrics.Folds(models=3)),
