@@ -11,8 +11,9 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.libraries import prepare_libraries
 from reprotune.core.options import AsJson, taking
-from reprotune.core.printing import INTERRUPTED, end, mute_bars, say
+from reprotune.core.printing import INTERRUPTED, end, say
 from reprotune.production.command import drift, rollback, shadow, versions
 from reprotune.project import flows
 from reprotune.project.asking import predict, score
@@ -231,7 +232,7 @@ for name, told in flows.FLOWS.items():
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; what was handed in wrong ends in a message, not in a traceback."""
-    mute_bars()
+    prepare_libraries()
     given = repeat_options(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(given, prog_name="reprotune", standalone_mode=False)

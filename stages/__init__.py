@@ -4,7 +4,7 @@ import os
 import sys
 
 from reprotune.core.arithmetic import fix_arithmetic
-from reprotune.core.printing import mute_bars
+from reprotune.core.libraries import prepare_libraries
 from reprotune.core.restoring import keep_last
 from reprotune.core.supervision import die_with_parent
 
@@ -12,6 +12,6 @@ if "DVC_STAGE" in os.environ:  # else a killed DVC leaves it writing while the n
     die_with_parent()  # here, for what a stage imports takes seconds
 if sys.argv[0] == "-m":  # a stage is started, not imported
     fix_arithmetic()  # here, before it imports numpy or torch
-    mute_bars()
+    prepare_libraries()
     if "DVC_STAGE" in os.environ and "LOCAL_RANK" not in os.environ:
         keep_last(os.environ["DVC_STAGE"].rpartition(":")[2])  # without its file

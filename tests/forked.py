@@ -139,8 +139,10 @@ def leave(code: object) -> NoReturn:
 
 if __name__ == "__main__":
     from reprotune.core.arithmetic import fix_arithmetic
+    from reprotune.core.libraries import prepare_libraries
 
     fix_arithmetic()  # as a stage does, before its imports
+    prepare_libraries()
     stages = [f"stages.{file.stem}" for file in sorted(Path("stages").glob("[a-z]*.py"))]
     for module in [*stages, *IMPORTED]:
         importlib.import_module(module)

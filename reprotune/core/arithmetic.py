@@ -33,7 +33,6 @@ def fix_arithmetic() -> None:
 
     Elsewhere than on x86-64 nothing is set, for nothing of this is known there.
     """
-    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # or bitsandbytes imports a compiler: 1.3 s
     strict = wants_strict()
     if platform.machine() not in X86_64:
         return

@@ -27,12 +27,6 @@ def say(text: object, file: IO[str] | None = None) -> None:
     print(plain(text), file=file, flush=True)
 
 
-def mute_bars() -> None:
-    """Let libraries draw no bars into a log, which keeps each state; before tqdm is imported."""
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")
-
-
 def pour(text: str) -> None:
     """Print the text of a file: as it is, but on a terminal without orders."""
     sys.stdout.write(plain(text) if sys.stdout.isatty() else text)

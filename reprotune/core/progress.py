@@ -53,7 +53,7 @@ def show_progress(title: str, total: float, unit: str) -> Iterator[tqdm[NoReturn
         delay=SOON,
         mininterval=OFTEN if drawn else RARELY,
         miniters=0,
-        disable=False,  # whatever `mute_bars` says of others
+        disable=False,  # whatever `prepare_libraries` says of others
         dynamic_ncols=drawn,
         bar_format=None if drawn else LINE,
         file=sys.stderr if drawn else Lines(sys.stderr),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reprotune.core.arithmetic import MODELS, TABLES, has_avx2
+from reprotune.core.libraries import SPINS
 from tests.projects import ROOT, change
 
 QEMU = shutil.which("qemu-x86_64")
@@ -51,6 +52,16 @@ def test_without_strict_torch_takes_what_the_processor_has(project: Path) -> Non
     shown = json.loads(start(project))
     assert TABLES.items() <= shown.items()
     assert not MODELS.keys() & shown.keys() - os.environ.keys()
+
+
+def test_threads_that_wait_sleep_soon_if_nobody_said_when(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    assert json.loads(start(project))["GOMP_SPINCOUNT"] == SPINS
+    assert json.loads(start(project, environment={"GOMP_SPINCOUNT": "7"}))["GOMP_SPINCOUNT"] == "7"
+    shown = json.loads(start(project, environment={"OMP_WAIT_POLICY": "ACTIVE"}))
+    assert "GOMP_SPINCOUNT" not in shown
 
 
 def test_parameters_that_cannot_be_read_are_left_to_the_stage(project: Path) -> None:

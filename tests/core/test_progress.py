@@ -54,8 +54,8 @@ def test_a_training_that_goes_on_counts_its_own_steps_and_shows_the_loss(said: S
 
 def test_libraries_draw_no_bars_into_a_log_and_ours_are_shown() -> None:
     code = """if True:
-        from reprotune.core.printing import mute_bars
-        mute_bars()
+        from reprotune.core.libraries import prepare_libraries
+        prepare_libraries()
         from reprotune.core import progress
         from tqdm import tqdm
         progress.SOON = 0
