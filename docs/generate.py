@@ -19,15 +19,15 @@ from typer.cli import get_docs_for_click
 
 import reprotune
 from reprotune.cli import app
+from reprotune.comparison.written import RECORDS
 from reprotune.core import dvc
 from reprotune.core.params import Params
-from reprotune.project.summary import STAGES
 from reprotune.tables import metrics, schemas
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
 PROFILE = ROOT / "profiles/builtin.yaml"
-FILES = {name: kind for name, (kind, _) in STAGES.items()} | {"summary": metrics.Summary}
+FILES = {path.stem: kind for path, kind in RECORDS.items()}
 LIMITS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
 HUGE = 1_000_000  # limits from here on only catch slips of the finger
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from rich.table import Table
 
+from reprotune.comparison.written import RECORDS
 from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
@@ -13,20 +14,20 @@ from reprotune.tables import metrics
 from reprotune.tables.limits import Limits
 from reprotune.tables.reviewed import Reviewed
 
-STAGES: dict[str, tuple[type[BaseModel], Path]] = {  # its figures, what a person would open
-    "download": (metrics.Download, paths.RAW),
-    "base_model": (metrics.BaseModelFigures, paths.BASE),
-    "roles": (metrics.Roles, paths.ROLES),
-    "features": (metrics.Features, paths.FEATURES),
-    "folds": (metrics.Folds, paths.FOLDS),
-    "audit": (metrics.Audit, paths.REVIEW),
-    "curate": (metrics.Curate, paths.QUARANTINE),
-    "split": (metrics.Split, paths.ROWS),
-    "baseline": (metrics.Baselines, paths.BASELINE_PREDICTIONS),
-    "train": (metrics.Train, paths.TRAIN_CURVE),
-    "predictions": (metrics.Predictions, paths.PREDICTIONS),
-    "evaluate": (metrics.Evaluation, paths.ERRORS),
-    "export": (metrics.Export, paths.MERGED),
+OPENED = {  # of each stage: what a person would open
+    "download": paths.RAW,
+    "base_model": paths.BASE,
+    "roles": paths.ROLES,
+    "features": paths.FEATURES,
+    "folds": paths.FOLDS,
+    "audit": paths.REVIEW,
+    "curate": paths.QUARANTINE,
+    "split": paths.ROWS,
+    "baseline": paths.BASELINE_PREDICTIONS,
+    "train": paths.TRAIN_CURVE,
+    "predictions": paths.PREDICTIONS,
+    "evaluate": paths.ERRORS,
+    "export": paths.MERGED,
 }
 
 WEAK = 0.05  # the corrected p-value below which a slice is called weak
@@ -161,9 +162,10 @@ def summarize(folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RU
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     table.add_column("result")
     table.add_column("look at", no_wrap=True)
-    for stage, (kind, output) in STAGES.items():
+    for stage, output in OPENED.items():
         cost = costs.get(stage)
         spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else ("unchanged", "")
+        kind = RECORDS[paths.DOWNLOAD_METRICS.with_stem(stage)]
         found = read_finding(folder / f"{stage}.json", kind)
         if cost and (took := cost.milliseconds):
             found += f", {took.p50:g} ms a text (95 % within {took.p95:g})"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from reprotune.comparison.written import RECORDS
 from reprotune.core.errors import InputError
-from reprotune.project.summary import STAGES
 from reprotune.tables import metrics
 from reprotune.tables.figures import Forgetting, Generated
 from reprotune.tables.metrics import Predictions
@@ -30,12 +30,10 @@ def test_a_class_name_of_any_script_is_written_as_it_is(tmp_path: Path) -> None:
     assert '"é": 1' in path.read_text("utf-8")
 
 
-@pytest.mark.parametrize(("stage", "kind"), [(name, kind) for name, (kind, _) in STAGES.items()])
-def test_the_type_of_a_file_holds_every_figure_in_it(
-    stage: str, kind: type[metrics.Figures], tmp_path: Path
-) -> None:
-    file = ROOT / f"metrics/{stage}.json"
-    metrics.write(tmp_path / "again.json", metrics.read(file, kind))
+@pytest.mark.parametrize("path", RECORDS, ids=str)
+def test_the_type_of_a_file_holds_every_figure_in_it(path: Path, tmp_path: Path) -> None:
+    file = ROOT / path
+    metrics.write(tmp_path / "again.json", metrics.read(file, RECORDS[path]))
     assert (tmp_path / "again.json").read_bytes() == file.read_bytes()
 
 
