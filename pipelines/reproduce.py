@@ -23,7 +23,7 @@ from reprotune.core.printing import fail
 LOCK = paths.WORK / "flow.lock"
 UNCHANGED = "Data and pipelines are up to date"  # DVC's words, and those when a stage comes back
 # What DVC says around a stage's own words.
-FRAME = re.compile(r"Running stage '|> |ERROR: failed to reproduce .* exited with 1$")
+FRAME = re.compile(r"Running stage '|> |WARNING: |ERROR: failed to reproduce .* exited with 1$")
 RESTORED = "is cached - skipping run"
 
 
@@ -77,7 +77,8 @@ def run_stages(folder: Path, force: bool = False) -> bool:
             )  # fmt: skip
             state = named(one.name, folder, one.due or force, options, return_state=True)
             if not state.is_completed():
-                raise commands.FlowError(f"{one.name}: {state.message}")
+                why = str(state.message).removeprefix(f"{one.name}: ")
+                raise commands.FlowError(f"{one.name}: {why}")
             ran |= state.message != "unchanged, skipped"
     return ran
 

@@ -1,6 +1,7 @@
 """The server in which a flow notes its run: the one that is named, else one for this run alone."""
 
 import atexit
+import logging
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from prefect.settings import PREFECT_API_URL
 
 from pipelines.commands import FlowError, build_environment
 from pipelines.database import check_database
+from pipelines.logs import cut_repeated
 from reprotune.core.printing import end, fail
 from reprotune.core.supervision import SUPERVISED
 
@@ -27,7 +29,11 @@ PATIENCE_AT_END = 10  # seconds for it to end
 
 @contextmanager
 def serving(flow: str) -> Iterator[None]:
-    """Have a server while a flow is at work; what ends it early ends in one message."""
+    """Have a server while a flow is at work; what ends it early ends in one message.
+
+    Why it failed is for the caller to say, and so not for the log.
+    """
+    logging.getLogger("prefect.flow_runs").addFilter(cut_repeated)
     try:
         if address := PREFECT_API_URL.value():
             require_answer(address)

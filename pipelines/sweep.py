@@ -40,13 +40,19 @@ def run_trial(trial: sweeps.Trial, stage: str, commit: str, deployment: str | No
         try:
             sweeps.run(trial, stage)
         except InputError as error:
-            return Failed(message=str(error))
+            return tell_failure(str(error))
         return Completed(message="done")
     asked = {"name": trial.name, "commit": commit, "changes": trial.changes, "stage": stage}
     there: Any = run_deployment(deployment, parameters=asked, flow_run_name=trial.name)
     if not there.state.is_completed():
-        return Failed(message=f"{trial.name}: {there.state.message}")
+        return tell_failure(f"{trial.name}: {there.state.message}")
     return Completed(message="done")
+
+
+def tell_failure(message: str) -> State[str]:
+    """The state of a task whose words no command has said yet."""
+    get_run_logger().error(message)
+    return Failed(message=message)
 
 
 def fetch(commit: str) -> None:
