@@ -75,7 +75,7 @@ def find_obstacle(bases: Sequence[Revision], heads: Sequence[Revision]) -> str:
     """Why not; empty if they can be compared."""
     for revision in (*bases, *heads):
         if revision.predictions is None or revision.predictions.empty:
-            return f"{revision.name} has no {paths.PREDICTIONS}; was `dvc repro` run and committed?"
+            return f"{revision.name} has no {paths.PREDICTIONS} (`dvc repro` makes it; commit it)"
     pairs = pair_rows(bases, heads)
     if not pairs.classes:
         return f"they have no class in common: {', '.join(pairs.every_class)[:200]}"
