@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from reprotune.builtin import headlines
@@ -47,8 +46,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / folder, root / folder)
     shutil.copy(ROOT / "requirements.lock", root)
     run_stages(root, STAGES)
-    named = rows[["text", "label"]].rename(columns={"text": "review", "label": "verdict"})
-    pd.DataFrame(named).to_csv(root / "reviews.csv", index=False)
     (root / ".venv/bin").mkdir(parents=True)
     (root / ".venv/bin/activate").touch()
     for command in (["add", "-A"], ["commit", "-qm", "a run"], ["branch", "-M", "main"]):
