@@ -15,7 +15,6 @@ from reprotune.core.params import Download
 from reprotune.core.printing import plain
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import decode, guess_encoding
-from reprotune.data.reading.columns import as_object
 from reprotune.data.reading.files import read_table
 from reprotune.data.reading.formats import (
     DELIMITED,
@@ -41,6 +40,7 @@ from reprotune.project.dialects import (
     try_quotings,
 )
 from reprotune.project.folders import SPLITS
+from reprotune.project.nested import find_flags, is_one_class, spread, tell_flags
 from reprotune.project.sniff import FASTTEXT, MOST_CLASSES, read_delimiter
 from reprotune.project.wanted import Wanted
 
@@ -61,6 +61,8 @@ LONGEST_LABEL = 40  # characters, in the mean
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
 LARGEST = 1_000_000  # characters that are looked at
 SHOWN, MOST_SHOWN = 30, 20  # characters of a cell, and columns, in a message
+AMOUNT = r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"  # with a fraction that is no half, as stars have
+DATE = r"(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2})(\D.*)?"
 NUMBER = {"text": "one or more", "label": "one"}
 LACKING = {
     "text": "no column has texts of several words: say --text",
@@ -120,10 +122,13 @@ def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
         for kind, columns in likely.items()
         if getattr(found, kind) is None
     ]
+    told += [tell_flags(frame)] * (found.label is None)
     cells = {name: next((str(c) for c in frame[name] if str(c).strip()), "") for name in frame}
-    some = [f"{name} ({plain(cell)[:SHOWN]})" for name, cell in cells.items()]
+    some = [
+        f"{plain(name)[:LONGEST_LABEL]} ({plain(cell)[:SHOWN]})" for name, cell in cells.items()
+    ]
     listed = "; ".join(some[:MOST_SHOWN] + ["..."] * (len(some) > MOST_SHOWN))
-    return f"{file}: {'; '.join(told)}. It has: {listed}"
+    return f"{file}: {'; '.join(filter(None, told))}. It has: {listed}"
 
 
 def list_names(columns: Mapping[str, pd.Series]) -> str:
@@ -224,19 +229,6 @@ def repeats_label(frame: pd.DataFrame) -> bool:
     return any((frame[name].iloc[1:] == frame[name].iloc[0]).any() for name in likely)
 
 
-def spread(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with the fields of objects as columns of their own, by names such as body.text."""
-    parts = []
-    for name in frame:
-        cells = frame[name].map(as_object)
-        cells = cells[cells.map(bool)]
-        if len(cells) > len(frame) / 2:
-            parts.append(pd.DataFrame(list(cells), index=cells.index).add_prefix(f"{name}."))
-        else:
-            parts.append(frame[[name]])
-    return pd.concat(parts, axis="columns") if parts else frame
-
-
 def list_cells(column: pd.Series) -> pd.Series:
     """The cells that hold something, as texts that can be looked at."""
     cells = column.dropna().map(lambda cell: str(cell).encode(errors="replace").decode().strip())
@@ -262,8 +254,14 @@ def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
 
 
 def find_labels(frame: pd.DataFrame, exclude: str | None) -> str | None:
-    """The column of labels: by its name, else the only one with few short values."""
+    """The column of labels: by its name, else the only one with few short values.
+
+    Of several that are a class each, one.
+    """
     named, likely = find_likely(frame, exclude, has_labels, LABEL_NAMES)
+    flags = find_flags(frame)
+    if likely.keys() <= set(flags) and is_one_class(flags):
+        return str(flags.columns[0])
     return named or (next(iter(likely)) if len(likely) == 1 else None)
 
 
@@ -296,5 +294,6 @@ def has_labels(cells: pd.Series) -> bool:
         1 < len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
         and cells.str.len().mean() <= LONGEST_LABEL
         and not values <= SPLITS.keys()
-        and not cells.str.fullmatch(r"[+-]?\d*\.\d*[1-9]\d*").any()
+        and not cells.str.fullmatch(AMOUNT).any()
+        and not cells.str.fullmatch(DATE).mean() > 0.5
     )

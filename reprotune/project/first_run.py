@@ -23,6 +23,7 @@ LENGTHS = (64, 128, 256, 512, 1024)  # tokens
 LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
 SLOW = 10**8  # parameters; from there on a coarser number format is worth its price
 COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
+CLIPPED = 16 * LENGTHS[-1]  # characters of a text that are counted: more are cut anyway
 CHARACTERS = 2.5  # of a token, at least, mostly
 HELD_OUT = 0.1  # share of a published training part that becomes validation
 TESTED = 5000  # test rows of a first run, at most about
@@ -147,12 +148,15 @@ def set_limits(tables: dict[str, pd.DataFrame]) -> dict[str, object]:
             "max": round(min(1.0, 1.5 * float(shares.to_numpy().max())), 4),
         },
         "characters": {"min": 1, "max": 2 * int(tables["raw"]["text"].str.len().max())},
-        "repeated": {"max": round(min(0.99, 2 * float(repeated) + 0.01), 4)},
+        "repeated": {"max": round(min(1.0, 2 * float(repeated) + 0.01), 4)},
     }
 
 
-def choose_training(seen: Look, model: str | None, rows: int) -> Changes:
-    """The base model, the task that it can do, how it is asked, and for how long it learns."""
+def choose_training(seen: Look, model: str | None, rows: int) -> tuple[Changes, float]:
+    """The base model, the task that it can do, how it is asked, and for how long it learns.
+
+    Returns also the share of the texts that are cut.
+    """
     learner = describe_model(model) if model else BUILTIN
     names = sorted(seen.classes.index)
     lengths = count_tokens(seen.rows["text"], learner.folder)
@@ -167,7 +171,8 @@ def choose_training(seen: Look, model: str | None, rows: int) -> Changes:
         "max_tokens": length,
     }
     common: Changes = {"baseline": {"shots": shots}, "prompt": prompt}
-    return common | set_duration(learner.task, passes) | (name_model(learner) if model else {})
+    changes = common | set_duration(learner.task, passes) | (name_model(learner) if model else {})
+    return changes, float((lengths + room > length).mean())
 
 
 def choose_passes(task: str, passes: float) -> tuple[float, float]:
@@ -209,7 +214,7 @@ def count_tokens(texts: pd.Series, folder: Path) -> pd.Series:
         raise InputError(f"{file}: cannot be read: {error}; fetch it or save it again") from None
     tokenizer.no_padding()  # the file may ask for both, and all texts are of one length then
     tokenizer.no_truncation()
-    return sample.map(lambda text: len(tokenizer.encode(text).ids))
+    return sample.map(lambda text: len(tokenizer.encode(text[:CLIPPED]).ids))
 
 
 def describe_model(model: str) -> Learner:

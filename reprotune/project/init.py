@@ -21,19 +21,19 @@ from reprotune.core.params_file import load_params
 from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
 from reprotune.data.reading.formats import DELIMITED, TEXTS, tell_kind
-from reprotune.data.reading.labels import tidy
 from reprotune.project import profiles
 from reprotune.project.columns import guess_columns
 from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.freezing import freeze, name_parts
+from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
 from reprotune.project.names import find_names
+from reprotune.project.nested import exchange, join_classes
 from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.project.terminal import name_lines
 from reprotune.project.wanted import Wanted
 from reprotune.tables.classes import is_uneven
 
-SHOWN = 5
 MOST = 20  # classes
 SHORT = 80  # characters of a bad row
 
@@ -56,6 +56,9 @@ def init(
         if divided := divide(paths_, way, Path(work)):
             found = name_parts(found, divided)
             paths_, way = find_reading(found)
+        if joined := {} if wanted.label else join_classes(paths_, way, Path(work)):
+            found = exchange(found, joined)
+            paths_, way = find_reading(found)
         if bare := find_unlabelled(paths_, way):
             found = leave_out(bare, found, wanted)
             paths_, way = find_reading(found)
@@ -63,7 +66,8 @@ def init(
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         seen = replace(seen, unlabelled=[file.name for file in bare])
-        changes, parts = choose_settings(way, seen, found, paths_[0])
+        changes, parts, cut = choose_settings(way, seen, found, paths_[0])
+        seen = replace(seen, cut=cut)
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
         params = profiles.write(changes, target)
@@ -92,10 +96,10 @@ def naming_source(work: str, source: Path) -> Iterator[None]:
 
 def choose_settings(
     way: Download, seen: Look, wanted: Wanted, where: Path
-) -> tuple[profiles.Changes, dict[str, pd.DataFrame]]:
-    """What differs from the built-in parameters, by sections, and the tables they make."""
+) -> tuple[profiles.Changes, dict[str, pd.DataFrame], float]:
+    """What differs from the built-in parameters, by sections, the tables, and the share cut."""
     sections, parts = choose_split(seen, where, wanted.balance, wanted.growing)
-    training = choose_training(seen, wanted.model, len(parts["train"]))
+    training, cut = choose_training(seen, wanted.model, len(parts["train"]))
     folds = max(2, min(5, int(parts["train"]["label"].value_counts().min())))
     training["baseline"]["folds"] = folds
     changes: profiles.Changes = {
@@ -105,7 +109,7 @@ def choose_settings(
         **sections,
         **training,
     }
-    return changes, parts
+    return changes, parts, cut
 
 
 def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
@@ -191,9 +195,11 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "is it right?": "\n".join(f"{name}: {show(text)[:SHORT]}" for name, text in seen.examples),
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
+        "cut": describe_cut(seen.cut, params.prompt.max_tokens),
         f"{len(seen.classes)} classes": list_some(f"{c} {n}" for c, n in seen.classes.items()),
         "named": list_some(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
+        "alike": describe_alike({str(c): n for c, n in seen.classes.items()} | seen.left_out),
         "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
@@ -230,18 +236,6 @@ def describe_form(way: Download) -> str:
     return ", ".join(filter(None, parts))
 
 
-def describe_spellings(same: Sequence[str]) -> str:
-    """Raw values of one class; those that look alike are spelt out."""
-    alike = len({tidy(value) for value in same}) < len(same)
-    return " = ".join(map(ascii if alike else repr, same))
-
-
-def describe_joint(names: Sequence[str]) -> str:
-    """Said of classes whose names are several others, as in a file with many labels a row."""
-    shown = ", ".join(map(repr, names[:SHOWN]))
-    return shown and f"{shown}: looks like several labels a row (multi-label); each is a class here"
-
-
 def describe_columns(seen: Look, way: Download) -> str:
     """Said of texts that are made of several columns."""
     if not list_fields(way.text_column):
@@ -249,6 +243,14 @@ def describe_columns(seen: Look, way: Download) -> str:
     partial = int(seen.rows["partial"].sum())
     lacking = f"; {partial} rows have some of them empty" if partial else ""
     return f"{way.text_column!r}{lacking}"
+
+
+def describe_cut(share: float, tokens: int) -> str:
+    if not share:
+        return ""
+    return (
+        f"{share:.1%} of the texts, of which the first {tokens} tokens are read (prompt.max_tokens)"
+    )
 
 
 def describe_units(params: Params) -> str:

@@ -36,6 +36,7 @@ MOST_CLASSES = 200
 EMPTY = "empty label"
 FASTTEXT = "__label__"  # what fastText writes before each label of a line
 LIST = re.compile(r"\[\s*(['\"].*['\"]|\d+(\s*,\s*\d+)*)?\s*\]")
+SEVERAL = 0.01  # share of rows that are lists in a column of them
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 JOINTS = (",", ";", "|", "/", "+")
 MULTI_LABEL = ADVICE["list as label"]
@@ -52,6 +53,7 @@ class Look:
     left_out: dict[str, int]  # raw value of too few texts: rows
     bad: list[BadRow]
     unlabelled: Sequence[str] = ()  # files of published parts that are not used
+    cut: float = 0.0  # share of the texts that are longer than the model reads
 
     @property
     def classes(self) -> pd.Series:
@@ -180,7 +182,7 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
     Where all are integers written as floats, the integers: 5 for 5.0.
     """
     counts = raw.value_counts()
-    if raw.str.fullmatch(LIST).mean() > 0.5:
+    if raw.str.fullmatch(LIST).mean() > SEVERAL:
         raise InputError(
             f"column {label_column!r} holds lists such as {counts.index[0]!r}: {MULTI_LABEL}"
         )
@@ -190,6 +192,8 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
             if find_joint(list(counts.index))
             else ""
         )
+        if raw.str.fullmatch(NUMBER).mean() > SEVERAL:
+            hint = "; numbers that mean an amount become classes first, such as low and high"
         raise InputError(
             f"column {label_column!r} has {len(counts)} different values in {len(raw)} rows, such "
             f"as {[value[:40] for value in counts.index[:3]]}: that is no column of labels (at "

@@ -76,7 +76,7 @@ def test_a_bad_row_is_set_aside_with_its_reason_and_takes_no_other_along(
         ("[" * 100_000, "broken line: line 11 is nested too deep"),
         ('{"text": "\\ud83d", "label": "positive"}', "lone surrogate: U+D83D in the text"),
         ('{"text": {"body": "a"}, "label": "positive"}', "object as text: it has the fields body"),
-        ('{"text": "a", "label": ["positive"]}', "list as label"),
+        ('{"text": "a", "label": ["positive", "b"]}', "list as label"),
         ('{"label": "positive"}', "empty text"),
         ('{"text": "a", "label": null}', "empty label"),
     ],

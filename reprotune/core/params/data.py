@@ -198,7 +198,7 @@ class ShareBetween(Between):
 
 
 class ShareBelow(Limit):
-    max: Share
+    max: Probability
 
 
 class Expectations(Section):

@@ -16,17 +16,19 @@ from reprotune.core.errors import InputError
 from reprotune.tables import cells
 
 SHOWN = 10
+MOST_BAD = 0.5  # share of bad rows from which on the reading is likely wrong
 LONGEST = 1000  # characters of a row in messages and files; the source has the whole
 INVISIBLE = "\u00ad\u200b\u200e\u200f\u2060\ufeff"
 VISIBLE = re.compile(f"[^\\s{INVISIBLE}]")
 DAMAGE = re.compile("[\0-\x08\x0e-\x1b\x7f\ud800-\udfff]")  # what no person types
 UNDECODED = 0xDC00  # from here on 256 characters stand for bytes, see charset.decode
 ADVICE = {  # what to do about a kind of bad rows
-    "broken line": "see download.delimiter, and the quotes: within a quoted field they are doubled",
+    "broken line": "see download.delimiter, and the quotes: within a quoted field they are doubled"
+    "; of JSON a line holds one whole object, its names and texts in double quotes",
     "broken character": "see download.encoding",
     "object as text": "a field of an object is named with a dot, such as review.body",
     "object as label": "a field of an object is named with a dot, such as review.verdict",
-    "list as text": "join the parts of each text",
+    "list as text": "join the parts of each text, or name those that you want, such as parts.0",
     "list as label": "several labels a row (multi-label) are no classes: keep the rows of one "
     "label, or choose a column that has one",
 }
@@ -120,11 +122,13 @@ def check_share(bad: Sequence[BadRow], rows: int, share: float) -> None:
         f"row {one.row}{f' of {one.file}' if several else ''}: {one.reason}: {show(one.content)}"
         for one in bad[:SHOWN]
     )
+    share_found = math.ceil(100 * len(bad) / rows) / 100
+    option = f" (reprotune init --bad-rows {share_found:g})" if share_found < MOST_BAD else ""
     advice = "".join(f"; {ADVICE[kind]}" for kind in counts if kind in ADVICE)
     raise InputError(
         f"{bad[0].file}: {len(bad)} of {rows} rows cannot be used ({describe(counts)}), and "
         f"download.bad_rows allows {share:g} of them: correct or remove them, or allow more"
-        f"{advice}. The first (row 1 is the first after the header):\n  {listed}"
+        f"{option}{advice}. The first (row 1 is the first after the header):\n  {listed}"
     )
 
 

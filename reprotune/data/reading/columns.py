@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from reprotune.core.io import parse_json
 from reprotune.core.params.fields import FIELD, list_fields
 from reprotune.data.reading.bad_rows import find_fault
@@ -40,12 +42,17 @@ def descend(value: object, fields: Sequence[str]) -> object:
 
 
 def as_object(value: object) -> Mapping[str, object]:
-    """The fields of an object of JSON, which may be written out in a cell; of others none."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    """The fields of an object of JSON, which may be written out in a cell; of others none.
+
+    Those of a list are its places, from 0 on.
+    """
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         try:
             value = parse_json(value)
         except ValueError:
             return {}
+    if isinstance(value, list | np.ndarray):
+        return {str(place): cell for place, cell in enumerate(value)}
     return value if isinstance(value, Mapping) else {}
 
 

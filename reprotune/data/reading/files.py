@@ -19,7 +19,7 @@ from reprotune.data.reading.charset import decode
 from reprotune.data.reading.cleaning import clean
 from reprotune.data.reading.columns import descend, lacks_part, take_text
 from reprotune.data.reading.formats import TEXTS, parse_binary, parse_text, tell_kind, unpack
-from reprotune.data.reading.labels import check_labels, match_spellings, spell
+from reprotune.data.reading.labels import check_labels, match_spellings, spell, take_only
 from reprotune.sources import http, hub
 from reprotune.sources.hub import Repository
 
@@ -85,9 +85,8 @@ def take_cells(
     cells = find_texts(table.frame, download.text_column, path)
     if file.label is None:
         assert download.label_column is not None
-        cells["label"] = find_column(
-            table.frame, download.label_column, path, "label_column"
-        ).astype("object")
+        found = find_column(table.frame, download.label_column, path, "label_column")
+        cells["label"] = found.astype("object").map(take_only)
     else:
         cells["label"] = file.label
     cells["raw"] = cells["label"].map(spell)

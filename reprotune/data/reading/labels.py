@@ -5,6 +5,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
@@ -12,6 +13,8 @@ from reprotune.data.reading.bad_rows import INVISIBLE, is_missing
 
 SHOWN = 5
 UNSEEN = dict.fromkeys(map(ord, INVISIBLE))
+EMOJI = "\ufe0f"  # shows the character before it in colours
+LIST_OF_ONE = re.compile(r"\s*\[\s*(?P<mark>['\"])((?:(?!(?P=mark)|\\).)*)(?P=mark)\s*\]\s*")
 WHOLE = re.compile(r"([+-]?\d+)\.0+")  # a number that was an integer
 
 
@@ -20,7 +23,19 @@ def spell(value: object) -> str:
 
     Of U+0085 `dvc exp run -S` makes a space in the parameter file, and so it is one from the start.
     """
+    value = take_only(value)
     return "" if is_missing(value) else str(value).replace("\x85", " ").strip()
+
+
+def take_only(value: object) -> object:
+    """What is in a list of one, which may be written out in a cell: tools for labelling write so.
+
+    Every other value is handed back.
+    """
+    if isinstance(value, str) and (found := LIST_OF_ONE.fullmatch(value)):
+        return found[2]
+    is_list = isinstance(value, list | tuple | np.ndarray)
+    return value[0] if is_list and len(value) == 1 else value  # type: ignore[index, arg-type]
 
 
 def tidy(value: str) -> str:
@@ -32,7 +47,8 @@ def fold(value: str) -> str:
     """What all spellings of one label share: case, spaces and .0 behind an integer are none."""
     plain = " ".join(tidy(value).split())
     number = WHOLE.fullmatch(plain)
-    return unicodedata.normalize("NFC", (number[1] if number else plain).casefold())
+    known = (number[1] if number else plain).replace(EMOJI, "")
+    return unicodedata.normalize("NFC", known.casefold())
 
 
 def match_spellings(raw: Iterable[str], known: Mapping[str, str | None]) -> dict[str, str | None]:

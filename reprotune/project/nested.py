@@ -1,0 +1,116 @@
+"""Objects in a table, such as the messages of a chat, and classes with a column each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reprotune.core.params import Download
+from reprotune.data.reading.columns import as_object
+from reprotune.data.reading.files import read_table
+from reprotune.project.freezing import write_rows
+from reprotune.project.parts import list_rows
+from reprotune.project.wanted import Wanted
+
+LISTED = 8  # objects of a list that become columns
+DEEP = 8  # levels
+ONES, ZEROS = {"1", "1.0", "true"}, {"0", "0.0", "false"}
+FEWEST = 2  # columns that are a class each
+MOST_SHOWN = 20  # columns in a message
+LABEL = "label"  # column of the class that the others say
+
+
+def spread(frame: pd.DataFrame, depth: int = DEEP) -> pd.DataFrame:
+    """The table with the fields of objects as columns of their own, by names such as body.text.
+
+    Those of objects in a list have their place before them: messages.0.content.
+    """
+    parts = []
+    for name in frame:
+        cells = frame[name].map(open_cell)
+        cells = cells[cells.map(bool)]
+        if depth and len(cells) > len(frame) / 2:
+            inner = pd.DataFrame(list(cells), index=cells.index, dtype="object")
+            parts.append(spread(inner.add_prefix(f"{name}."), depth - 1))
+        else:
+            parts.append(frame[[name]])
+    return pd.concat(parts, axis="columns") if parts else frame
+
+
+def open_cell(cell: object) -> Mapping[str, object]:
+    """The fields of an object, or the first objects of a list; of another list there are none."""
+    fields = as_object(cell)
+    is_list = isinstance(cell, list | np.ndarray) or str(cell).lstrip().startswith("[")
+    if is_list and not all(isinstance(field, Mapping) for field in fields.values()):
+        return {}
+    return dict(list(fields.items())[:LISTED]) if is_list else fields
+
+
+def find_flags(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns that hold nothing but 0 and 1, as such; none if there is but one."""
+    plain = {name: [str(cell).strip().casefold() for cell in frame[name]] for name in frame}
+    held = {n: [cell in ONES for cell in c] for n, c in plain.items() if {*c} <= ONES | ZEROS}
+    return pd.DataFrame(held if len(held) >= FEWEST else {}, index=frame.index)
+
+
+def tell_class(flags: pd.DataFrame) -> pd.Series:
+    """The name of the only column that is 1 in each row; None where it is not the only one."""
+    named = flags.rename(columns=drop_prefix(list(map(str, flags)))).idxmax(axis="columns")
+    return named.astype("object").where(flags.sum(axis="columns") == 1, None)
+
+
+def drop_prefix(names: Sequence[str]) -> dict[str, str]:
+    """The names of fields without that of the object that all are in."""
+    heads = {name.rpartition(".")[0] for name in names}
+    return {name: name.rpartition(".")[2] if len(heads) == 1 else name for name in names}
+
+
+def is_one_class(flags: pd.DataFrame) -> bool:
+    """Whether the columns are the classes of rows that have one each."""
+    if flags.empty:
+        return False
+    named = tell_class(flags)
+    return not named.hasnans and named.nunique() > 1
+
+
+def tell_flags(frame: pd.DataFrame) -> str:
+    """Said of columns that may be a class each, of rows with several."""
+    flags = find_flags(frame)
+    if not flags.to_numpy().any():
+        return ""
+    names = ", ".join(flags.columns[:MOST_SHOWN])
+    return (
+        f"{names} hold 0 or 1 and not one 1 a row: if each is a label, a row has several "
+        f"(multi-label), and classes are one a row; --label {flags.any().idxmax()} learns yes or "
+        "no of one"
+    )
+
+
+def exchange(found: Wanted, joined: Mapping[Path, Path]) -> Wanted:
+    """The same with files in which one column has the label."""
+    files, test, validation = (
+        [joined[file] for file in part] for part in (found.files, found.test, found.validation)
+    )
+    return replace(found, files=files, test=test, validation=validation, label=LABEL)
+
+
+def join_classes(files: Sequence[Path], way: Download, folder: Path) -> dict[Path, Path]:
+    """A file in ``folder`` for each, with one label in place of a column for each class.
+
+    None of them if the label is no such column.
+    """
+    tables = [read_table(file.read_bytes(), str(file), way) for file in files]
+    frames = [spread(table.frame.rename(columns=str)) for table in tables]
+    flags = find_flags(frames[0])
+    if str(way.label_column) not in flags or not is_one_class(flags):
+        return {}
+    written = {}
+    for file, table, frame in zip(files, tables, frames, strict=True):
+        named = tell_class(find_flags(frame.reindex(columns=list(flags), fill_value="0")))
+        rows = frame.drop(columns=list(flags), errors="ignore").assign(**{LABEL: named})
+        broken = [{"row": bad.content} for bad in table.broken]  # counted there as bad
+        listed = list_rows(rows.astype(object).where(rows.notna(), None))
+        written[file] = write_rows(folder / f"{file.stem}-label.jsonl", [*listed, *broken])
+    return written
