@@ -20,6 +20,7 @@ from reprotune.export.classifier import choose_form
 from reprotune.export.decision import write_decision
 from reprotune.export.merging import merge
 from reprotune.export.model_card import write_card
+from reprotune.export.older import write_old_names
 from reprotune.export.parity import ask_stock, compare, require, require_same
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
@@ -103,6 +104,7 @@ def run(
         asking, temperature = form.encoder, form.temperature
         save_merged(form.model, asking.tokenizer, params.export.dtype, partial)
         save_classifier(asking, partial)
+        write_old_names(partial)
         if is_prompted(asking):
             write_decision(asking, 1.0, list(texts), partial)
         told = {"temperature": temperature, "kept_causal": form.kept_causal}

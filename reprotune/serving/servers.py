@@ -99,13 +99,16 @@ def write_command(server: Stock, folder: Path, host: str, port: int) -> list[str
 
 
 def describe(folder: Path, host: str, port: int) -> Table:
-    """For people: each server that takes the folder, whether it is here, and its command."""
+    """For people: each server that takes the folder, whether it is here, and its command.
+
+    Also of one that is not here, for it may be in an environment of its own.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("server", "here", "command, or how to install it"):
+    for name in ("server", "here", "command, and how to install what is not here"):
         table.add_column(name, overflow="fold")
     for name, server in list_fitting(folder).items():
         told = shlex.join(write_command(server, folder, host, port))
-        shown = ("yes", told) if server.is_here else ("no", server.install)
+        shown = ("yes", told) if server.is_here else ("no", f"{told}\n({server.install})")
         table.add_row(name, *map(escape, shown))
     return table
 

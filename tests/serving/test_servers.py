@@ -63,4 +63,6 @@ def test_no_server_and_no_model_are_said(
     with pytest.raises(InputError, match="no exported model here"):
         list_fitting(tmp_path)
     main(["serve", "--model", str(folder), "--list"])
-    assert "infinity" in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert "infinity no infinity_emb v2 --model-id" in told  # in an environment of its own
+    assert "(pip install 'infinity-emb[server,torch]'" in told
