@@ -78,7 +78,7 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
     if done.returncode or not target.is_dir():
         raise InputError(
             f"{name}: neither the cache here nor the remote of DVC gives its model: "
-            f"{tell_cause(done.stderr)}; nothing was changed"
+            f"{tell_cause(done.stderr)}; {tell_remedy()}; nothing was changed"
         )
     if (found := hash_folder(target)) != known:
         raise InputError(
@@ -92,6 +92,18 @@ def tell_cause(said: str) -> str:
     """The error among the lines that DVC said."""
     lines = [line for line in said.splitlines() if line.startswith("ERROR: ")]
     return (lines[-1] if lines else said.strip() or "it has no such folder").removeprefix("ERROR: ")
+
+
+def tell_remedy() -> str:
+    """What to do about a model that is not to be had: most often nobody has pushed it."""
+    command = [sys.executable, "-m", "dvc", "remote", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    if not (names := [line.split()[0] for line in listed.splitlines() if line]):
+        return "no remote is set here: dvc remote add --default NAME ADDRESS, with that of others"
+    return (
+        f"see that {' and '.join(names)} can be reached (dvc remote list), or run "
+        "`dvc push --all-tags` where the model was made"
+    )
 
 
 def keep(history: History, name: str, path: str) -> Path:

@@ -194,7 +194,16 @@ def assign(history: History, version: str, commit: str, reason: str, is_shared: 
     tag = f"{history.model}#{PRODUCTION}#{history.last_number + 1}"
     written = write_tag(tag, commit, f"{MARK}{version}: {reason}", choose_date(history))
     if is_shared:
-        ask_origin("push", "--quiet", ORIGIN, f"{written}:{TAGS}{tag}")
+        try:
+            ask_origin("push", "--quiet", ORIGIN, f"{written}:{TAGS}{tag}")
+        except InputError:
+            if not ask_origin("ls-remote", "--refs", "--tags", ORIGIN, f"{TAGS}{tag}"):
+                raise
+            fetch_tags(history.model)
+            raise InputError(
+                f"{tag} was pushed meanwhile: another has changed what serves; nothing was changed "
+                "here; look at reprotune versions, then decide again"
+            ) from None
     git("update-ref", f"{TAGS}{tag}", written, "0" * 40)
     return tag
 
