@@ -12,6 +12,7 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
+from reprotune.core.params.fields import list_fields
 from reprotune.core.printing import plain
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import decode, guess_encoding
@@ -39,15 +40,16 @@ from reprotune.project.dialects import (
     describe,
     try_quotings,
 )
-from reprotune.project.folders import SPLITS
+from reprotune.project.likely import LONGEST_LABEL, are_two, has_labels, has_texts
 from reprotune.project.nested import find_flags, is_one_class, spread, tell_flags
-from reprotune.project.sniff import FASTTEXT, MOST_CLASSES, read_delimiter
+from reprotune.project.sniff import FASTTEXT, read_delimiter
 from reprotune.project.wanted import Wanted
 
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "tweet", "message", "body", "comment", "document",
     "utterance", "query", "question", "headline", "description", "title", "v2",
 )  # fmt: skip
+SHORT_NAMES = ("headline", "title", "v2")  # of texts, unless another column has longer ones
 LABELS = (
     "label", "class", "category", "target", "labels", "classes", "sentiment", "intent", "topic",
     "polarity", "emotion", "rating", "stars", "score", "verdict", "v1",
@@ -57,12 +59,9 @@ LABEL_NAMES = (
     *LABELS,
     *(f"{name}_{kind}" for kind in ("id", "idx", "index") for name in LABELS[:4]),
 )
-LONGEST_LABEL = 40  # characters, in the mean
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
 LARGEST = 1_000_000  # characters that are looked at
 SHOWN, MOST_SHOWN = 30, 20  # characters of a cell, and columns, in a message
-AMOUNT = r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"  # with a fraction that is no half, as stars have
-DATE = r"(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2})(\D.*)?"
 NUMBER = {"text": "one or more", "label": "one"}
 LACKING = {
     "text": "no column has texts of several words: say --text",
@@ -89,17 +88,25 @@ def guess_columns(file: Path, trial: Download, wanted: Wanted) -> Columns:
         InputError: there are none, or several that may be meant; what the columns are.
     """
     text, label = wanted.text, wanted.label
-    best, shown, most = Columns(text, label), pd.DataFrame(), (0, False, 0)
+    said = [*(list_fields(text or "") or [text or ""]), label or ""]
+    best, shown, most = Columns(text, label), pd.DataFrame(), (False, 0, False, 0)
     for frame in list_tables(file, trial, wanted):
         found = Columns(
             text or find_texts(frame, exclude=label), label or find_labels(frame, exclude=text)
         )
-        worth = (found.found, is_named(found), frame.shape[1] * (None in found))
+        worth = (holds(frame, said), found.found, is_named(found), frame.shape[1] * (None in found))
         if worth > most:
             best, shown, most = found, frame, worth
     if None in best:
         raise InputError(tell_choice(file, best, shown))
     return best
+
+
+def holds(frame: pd.DataFrame, said: Sequence[str]) -> bool:
+    """Whether the table has the columns that a person names; positions are in every one."""
+    heads = {str(name).partition(".")[0] for name in frame}
+    named = (name.strip().partition(".")[0] for name in said if not name.isdecimal())
+    return heads.issuperset(filter(None, named))
 
 
 def is_named(found: Columns) -> bool:
@@ -247,10 +254,19 @@ def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
     """The column of texts: by its name, else the one that is far longer than every other."""
     named, likely = find_likely(frame, exclude, has_texts, TEXT_NAMES)
     lengths = sorted((float(cells.str.len().mean()), name) for name, cells in likely.items())
-    if named or not lengths:
+    if not lengths or (named and named.casefold() not in SHORT_NAMES):
         return named
+    longest = lengths[-1][1]
     is_longest = len(lengths) == 1 or lengths[-1][0] >= LONGER * lengths[-2][0]
-    return lengths[-1][1] if is_longest else None
+    is_pair = any(are_two(longest, name) for _, name in lengths)
+    return longest if is_longest and not is_pair else named
+
+
+def list_other_texts(file: Path, way: Download) -> list[str]:
+    """The columns that may be a part of the text, too."""
+    frame = spread(read_table(file.read_bytes(), str(file), way).frame.head(SAMPLE))
+    likely = find_likely(frame, str(way.label_column), has_texts, TEXT_NAMES)[1]
+    return [name for name in likely if name != str(way.text_column)]
 
 
 def find_labels(frame: pd.DataFrame, exclude: str | None) -> str | None:
@@ -279,21 +295,3 @@ def find_likely(
     likely = {name: cells for name, cells in columns.items() if is_likely(cells)}
     named = [name for name in likely or columns if rank(name, usual) <= len(usual)]
     return min(named, key=lambda name: rank(name, usual), default=None), likely
-
-
-def has_texts(cells: pd.Series) -> bool:
-    """Whether most cells are several words, and many of them differ."""
-    words = cells.str.contains(r"\w\s+\w|[^\x00-\x7f]{4}", regex=True)
-    return len(cells) > 0 and words.mean() > 0.5 and cells.nunique() > 0.3 * len(cells)
-
-
-def has_labels(cells: pd.Series) -> bool:
-    """Whether the cells have few and short values, which are no parts of a split."""
-    values = set(cells.str.casefold())
-    return (
-        1 < len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
-        and cells.str.len().mean() <= LONGEST_LABEL
-        and not values <= SPLITS.keys()
-        and not cells.str.fullmatch(AMOUNT).any()
-        and not cells.str.fullmatch(DATE).mean() > 0.5
-    )

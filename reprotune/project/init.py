@@ -2,8 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from reprotune.project.first_run import choose_split, choose_training, set_limit
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
 from reprotune.project.names import find_names
+from reprotune.project.naming import name_source, naming_source
 from reprotune.project.nested import exchange, join_classes
 from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sniff import Look, find_joint, find_way, look
@@ -65,7 +66,8 @@ def init(
         for path in paths_:
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
-        seen = replace(seen, unlabelled=[file.name for file in bare])
+        left = [name_source(str(file), work, wanted.files[0].name) for file in bare]
+        seen = replace(seen, unlabelled=[Path(name).name for name in left])
         changes, parts, cut = choose_settings(way, seen, found, paths_[0])
         seen = replace(seen, cut=cut)
         for path in paths_:
@@ -83,15 +85,6 @@ def find_reading(wanted: Wanted) -> tuple[list[Path], Download]:
         text, label = guess_columns(files[0], trial, wanted)
     trial = name_columns(trial, text or "0", label)
     return files, find_way(files, trial, wanted.encoding, wanted.delimiter)
-
-
-@contextmanager
-def naming_source(work: str, source: Path) -> Iterator[None]:
-    """Name what a file was made of in messages about it, for the file itself is gone then."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(str(error).replace(work, str(source))) from None
 
 
 def choose_settings(
@@ -268,7 +261,8 @@ def describe_bad(bad: Sequence[BadRow]) -> str:
 
 def describe_unlabelled(files: Sequence[str]) -> str:
     """Said of published parts that nothing can be measured with."""
-    return f"{', '.join(files)}: not used; reprotune predict labels it" if files else ""
+    why = "not used, for no label in it is one of train; reprotune predict labels it"
+    return f"{', '.join(files)}: {why}" if files else ""
 
 
 def describe_split(seen: Look, roles: Roles) -> str:

@@ -57,7 +57,8 @@ def find_flags(frame: pd.DataFrame) -> pd.DataFrame:
 
 def tell_class(flags: pd.DataFrame) -> pd.Series:
     """The name of the only column that is 1 in each row; None where it is not the only one."""
-    named = flags.rename(columns=drop_prefix(list(map(str, flags)))).idxmax(axis="columns")
+    found = flags.loc[:, flags.any()] if flags.to_numpy().any() else flags
+    named = found.rename(columns=drop_prefix(list(map(str, found)))).idxmax(axis="columns")
     return named.astype("object").where(flags.sum(axis="columns") == 1, None)
 
 

@@ -1,6 +1,7 @@
 """Start with own data, and say what was found and what comes next: ``reprotune init``."""
 
 import math
+import shlex
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,6 +10,7 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.printing import say
 from reprotune.project import profiles
+from reprotune.project.columns import list_other_texts
 from reprotune.project.doctor import takes_days
 from reprotune.project.first_run import EPOCHS, choose_passes
 from reprotune.project.init import init, report
@@ -39,6 +41,11 @@ def start(wanted: Wanted) -> None:
             f"\nTexts are those of column {way.text_column!r}, labels those of "
             f"{way.label_column!r}, by names and contents; if not: --text COLUMN --label COLUMN"
         )
+    if way.label_column is not None and wanted.text is None:
+        others = list_other_texts(paths.SOURCE_DATA / way.files[0].location, way)
+        told = " ".join(shlex.quote(str(name)) for name in (way.text_column, *others))
+        if others:
+            say(f"There are more columns of texts; all of them: --text {told}")
     if wanted.minutes and not takes_days(params):
         say("\nTrying a few steps of training on this machine:")
         say(fit_training(params, parts, wanted.minutes))

@@ -244,7 +244,7 @@ def test_a_message_about_a_frozen_file_names_what_it_is_made_of(
         (tmp_path / "texts" / name).mkdir(parents=True, exist_ok=True)
         write(tmp_path / "texts" / name / f"{number}.txt", f"the text {number}")
     (paths.SOURCE_DATA / "texts-train.jsonl").write_text("{}")
-    with pytest.raises(InputError, match=r"remove it if \S*/texts/texts-train.jsonl replaces it"):
+    with pytest.raises(InputError, match=r"remove it if \S*/texts \(train\) replaces it"):
         init(Wanted([tmp_path / "texts"]))
 
 

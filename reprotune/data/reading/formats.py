@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -28,8 +27,8 @@ from reprotune.data.reading.parsing import (
     parse_objects,
     parse_rows,
 )
+from reprotune.data.reading.shapes import find_rows
 
-LONGEST_NAME = 20  # characters of a column's name, in the mean; texts have more
 EXACT = 2.0**53  # from here on not every integer is a float
 TABLES = (".csv", ".tsv")
 OBJECTS = (".jsonl", ".ndjson")
@@ -163,7 +162,7 @@ def parse_lines(text: str) -> Iterable[tuple[int, dict[str, object] | Broken]]:
 
 
 def parse_list(text: str) -> list[dict[str, object] | Broken] | None:
-    """The objects of a list, of the only one in an object, or as pandas and others write them.
+    """The objects of a list, or those that `shapes` finds in one object.
 
     None if it is none of these: a file of JSON may also be one of lines.
     """
@@ -171,25 +170,8 @@ def parse_list(text: str) -> list[dict[str, object] | Broken] | None:
         value = parse_json(text)
     except ValueError:
         return None
-    if isinstance(value, dict):
-        lists = [part for part in value.values() if isinstance(part, list)]
-        tables = [part for part in lists if is_list_of(dict, part)]
-        if rows := list_rows(value):
-            return rows
-        if is_list_of(str, value.get("columns")) and is_list_of(list, value.get("data")):
-            names = value["columns"]
-            return [dict(zip(names, row, strict=False)) for row in value["data"]]
-        if value and all(isinstance(part, dict) for part in value.values()):
-            columns = {name: list(part.values()) for name, part in value.items()}
-            if len({len(part) for part in columns.values()}) == 1:
-                return [
-                    dict(zip(columns, row, strict=True))
-                    for row in zip(*columns.values(), strict=True)
-                ]
-        value = max(tables, key=len, default=lists[0] if len(lists) == 1 else None)
-    if not isinstance(value, list):
-        return None
-    return list(map(take_row, value))
+    rows = find_rows(value) if isinstance(value, dict) else value
+    return list(map(take_row, rows)) if isinstance(rows, list) else None
 
 
 def take_row(row: object) -> dict[str, object] | Broken:
@@ -197,42 +179,6 @@ def take_row(row: object) -> dict[str, object] | Broken:
     if isinstance(row, list):
         return {f"column {place}": cell for place, cell in enumerate(row)}
     return row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
-
-
-def list_rows(value: dict[str, Any]) -> list[dict[str, object] | Broken]:
-    """The rows of an object: its parts, the texts of each class, the class of each text, columns.
-
-    Columns have a cell for every row, and one of them has values that come again.
-    """
-    parts = list(value.values())
-    if is_by_row(value):
-        return parts
-    if len(value) < 2 or not all(map(is_list_of_words, parts)):
-        pairs = {text: name for text, name in value.items() if isinstance(name, str | int)}
-        is_such = len(pairs) == len(value) and sum(map(len, pairs)) > LONGEST_NAME * len(pairs)
-        return [{"text": text, "label": name} for text, name in pairs.items() if is_such]
-    if len(set(map(len, parts))) == 1 and any(len(set(part)) <= len(part) / 2 for part in parts):
-        return [dict(zip(value, row, strict=True)) for row in zip(*parts, strict=True)]
-    is_such = all(is_list_of(str, part) for part in parts)
-    return [{"text": x, "label": name} for name, part in value.items() for x in part if is_such]
-
-
-def is_list_of_words(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(part, str | int | float) for part in value)
-
-
-def is_list_of(kind: type, value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(part, kind) for part in value)
-
-
-def is_by_row(value: dict[str, Any]) -> bool:
-    """Whether an object has a row for each of its names, not a column."""
-    rows = list(value.values())
-    return (
-        all(isinstance(row, dict) for row in rows)
-        and len({tuple(row) for row in rows}) == 1
-        and len(rows) > len(rows[0])
-    )
 
 
 def parse_sheets(raw: bytes) -> list[list[Numbered]]:

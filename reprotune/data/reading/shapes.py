@@ -1,0 +1,74 @@
+"""Where the rows are in one object of JSON, as pandas, servers and people write them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+LEVELS = 3  # of objects in which a list of rows may lie
+LONGEST_NAME = 20  # characters of a column's name, in the mean; texts have more
+
+
+def find_rows(value: dict[str, Any]) -> list[Any] | None:
+    """Its rows, or the only list in it; nothing if it holds neither."""
+    if rows := list_rows(value):
+        return rows
+    if is_list_of(str, value.get("columns")) and is_list_of(list, value.get("data")):
+        return [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]
+    if tables := list(find_tables(value)):
+        return max(tables, key=len)
+    lists = [part for part in value.values() if isinstance(part, list)]
+    return lists[0] if len(lists) == 1 else join_columns(value)
+
+
+def join_columns(value: dict[str, Any]) -> list[Any] | None:
+    """The rows of columns whose cells have names; nothing if these are no columns."""
+    if not value or not all(isinstance(part, dict) for part in value.values()):
+        return None
+    columns = [part.values() for part in value.values()]
+    if len(set(map(len, columns))) > 1:
+        return None
+    return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def list_rows(value: dict[str, Any]) -> list[Any]:
+    """The rows of an object: its parts, the texts of each class, the class of each text, columns.
+
+    Columns have a cell for every row, and one of them has values that come again.
+    """
+    parts = list(value.values())
+    if is_by_row(value):
+        return parts
+    if len(value) < 2 or not all(map(is_list_of_words, parts)):
+        pairs = {text: name for text, name in value.items() if isinstance(name, str | int)}
+        is_such = len(pairs) == len(value) and sum(map(len, pairs)) > LONGEST_NAME * len(pairs)
+        return [{"text": text, "label": name} for text, name in pairs.items() if is_such]
+    if len(set(map(len, parts))) == 1 and any(len(set(part)) <= len(part) / 2 for part in parts):
+        return [dict(zip(value, row, strict=True)) for row in zip(*parts, strict=True)]
+    is_such = all(is_list_of(str, part) for part in parts)
+    return [{"text": x, "label": name} for name, part in value.items() for x in part if is_such]
+
+
+def find_tables(value: dict[str, Any], levels: int = LEVELS) -> Iterator[list[Any]]:
+    """The lists of objects in an object, and in those in it."""
+    for part in value.values():
+        if part and is_list_of(dict, part):
+            yield part
+        elif levels and isinstance(part, dict):
+            yield from find_tables(part, levels - 1)
+
+
+def is_list_of_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str | int | float) for part in value)
+
+
+def is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, kind) for part in value)
+
+
+def is_by_row(value: dict[str, Any]) -> bool:
+    """Whether an object has a row for each of its names, not a column."""
+    rows = list(value.values())
+    return (
+        all(isinstance(row, dict) for row in rows)
+        and len({tuple(row) for row in rows}) == 1
+        and len(rows) > len(rows[0])
+    )
