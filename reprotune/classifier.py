@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
 from reprotune.core.seals import check_seal
+from reprotune.core.signing import verify
 from reprotune.core.supervision import is_written
 from reprotune.data.reading.cleaning import clean
 from reprotune.models.encoders import Encoder
@@ -33,13 +34,18 @@ class Classifier:
         self.certainties = certainties  # of validation rows
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, key: str | Path | None = None) -> Self:
         """Read an exported folder, such as ``models/merged``; it needs nothing beside it.
 
+        With a public ``key`` only what its owner has signed.
+
         Raises:
-            InputError: there is no exported model, or it is damaged or of another version.
+            InputError: there is no exported model, it is damaged or of another version, or it is
+                not what was signed.
         """
         wait_for_seal(Path(folder))
+        if key is not None:
+            verify(Path(folder), Path(key))
         return cls(*load_classifier(Path(folder)), load_certainties(Path(folder)))
 
     @property

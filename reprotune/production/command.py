@@ -10,7 +10,7 @@ from typer import Argument, Option
 from reprotune.core import paths
 from reprotune.core.options import AsJson
 from reprotune.core.printing import say
-from reprotune.project.asking import BatchSize, Model
+from reprotune.project.asking import BatchSize, Model, Verify
 
 DRIFTED = 3  # the exit code
 TextColumn = Annotated[
@@ -82,6 +82,7 @@ def shadow(
     file: Annotated[Path, Argument(help="Texts without labels, as predict takes them.")],
     text_column: TextColumn = None,
     batch_size: BatchSize = 64,
+    verify: Verify = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where two versions differ on the same texts.
@@ -95,7 +96,7 @@ def shadow(
 
     guarded = load_params().guard_cells
     texts, report = read_texts(file, text_column)
-    found = compare(old, new, texts, batch_size)
+    found = compare(old, new, texts, batch_size, verify)
     save(found, guarded)
     say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.SHADOW}")
     if report.sentence:
@@ -106,6 +107,7 @@ def drift(
     file: Annotated[Path, Argument(help="New texts without labels, as predict takes them.")],
     text_column: TextColumn = None,
     model: Model = paths.MERGED,
+    verify: Verify = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether new texts are still like the old ones.
@@ -120,7 +122,7 @@ def drift(
 
     params = load_params()
     texts, report = read_texts(file, text_column)
-    found = look(texts, model, params)
+    found = look(texts, model, params, verify)
     save(found)
     say(json.dumps(found.as_json()) if as_json else f"{found.sentence}\n{paths.DRIFT}")
     if report.sentence:

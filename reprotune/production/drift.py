@@ -78,7 +78,7 @@ class Drift:
         )
 
 
-def look(texts: Sequence[str], model: Path, params: Params) -> Drift:
+def look(texts: Sequence[str], model: Path, params: Params, key: Path | None = None) -> Drift:
     """Compare new texts with the examples that the model was made from.
 
     Raises:
@@ -97,7 +97,7 @@ def look(texts: Sequence[str], model: Path, params: Params) -> Drift:
         if len(side) > MOST
     ]
     p_values = dict(zip(TESTS, found.p_values, strict=True))
-    shares, told = find_shares(now, labels, model, params)
+    shares, told = find_shares(now, labels, model, params, key)
     notes += told
     if shares:
         p_values = {name: min(p / (1 - CLASSES), 1.0) for name, p in p_values.items()}
@@ -172,14 +172,14 @@ def compare_counts(old: Sequence[str], new: Sequence[str]) -> dict[str, tuple[fl
 
 
 def find_shares(
-    new: Sequence[str], labels: pd.Series, model: Path, params: Params
+    new: Sequence[str], labels: pd.Series, model: Path, params: Params, key: Path | None
 ) -> tuple[Shares | None, list[str]]:
     """The class shares of the new texts, near-duplicates once; or why they are unknown."""
     classes = class_names(params.download.labels)
     if not model.is_dir() or not paths.PREDICTIONS.is_file():
         missing = paths.PREDICTIONS if model.is_dir() else model
         return None, [f"{missing} is not here, so the class shares are not estimated"]
-    classifier = predict.load(model)
+    classifier = predict.load(model, key)
     test = predictions.read(paths.PREDICTIONS)
     if classifier.classes != list(classes) or not set(test["label"]) <= {*classes}:
         return None, [f"{model} was made for other classes, so their shares are not estimated"]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from reprotune.comparison.lock import read_stages
 from reprotune.comparison.revision import Revision, read_revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_folder
+from reprotune.core.io import whole_file, whole_folder
 from reprotune.core.seals import CLASSIFIER, check_seal, hash_file
+from reprotune.core.signing import place_signature
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.production.history import History
 
@@ -96,9 +98,9 @@ def tell_cause(said: str) -> str:
 
 def tell_remedy() -> str:
     """What to do about a model that is not to be had: most often nobody has pushed it."""
-    command = [sys.executable, "-m", "dvc", "remote", "list"]
+    command = [sys.executable, "-m", "dvc", "config", "--list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    if not (names := [line.split()[0] for line in listed.splitlines() if line]):
+    if not (names := re.findall(r"^remote\.(.+)\.url=", listed, re.MULTILINE)):
         return "no remote is set here: dvc remote add --default NAME ADDRESS, with that of others"
     return (
         f"see that {' and '.join(names)} can be reached (dvc remote list), or run "
@@ -117,4 +119,13 @@ def keep(history: History, name: str, path: str) -> Path:
         with whole_folder(place) as partial:
             partial.rmdir()
             fetch(name, commit, path, partial)
+    put_signature(commit, path, place)
     return place
+
+
+def put_signature(commit: str, path: str, folder: Path) -> None:
+    """Lay beside a folder the signature that was committed with it, if one was."""
+    said = Revision("", commit).read_bytes(place_signature(Path(path)))
+    if said is not None:
+        with whole_file(place_signature(folder)) as partial:
+            partial.write_bytes(said)

@@ -77,6 +77,7 @@ def roll_back(wanted: str | None, reason: str) -> Outcome:
             keeping.fetch(version, commit, path, partial)
             if now is None or now.commit != commit:
                 tag = assign(history, version, commit, reason, is_shared)
+        keeping.put_signature(commit, path, folder)
         return Outcome(version, now.version if now else None, tag, is_shared and bool(tag), path)
 
 

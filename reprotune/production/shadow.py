@@ -77,7 +77,9 @@ class Shadow(NamedTuple):
         )
 
 
-def compare(old: str, new: str, texts: Sequence[str], batch_size: int) -> Shadow:
+def compare(
+    old: str, new: str, texts: Sequence[str], batch_size: int, key: Path | None = None
+) -> Shadow:
     """Ask two versions (or folders of exported models) about the same texts.
 
     Raises:
@@ -88,7 +90,7 @@ def compare(old: str, new: str, texts: Sequence[str], batch_size: int) -> Shadow
     folders = [keep(history, name, path) for name in (old, new)]
     counts = Counter(texts)
     asked = list(counts)
-    tables = [ask(folder, asked, batch_size) for folder in folders]
+    tables = [ask(folder, asked, batch_size, key) for folder in folders]
     classes = list(dict.fromkeys([*tables[0].columns, *tables[1].columns]))
     one, other = (table.reindex(columns=classes, fill_value=0.0) for table in tables)
     found = pd.DataFrame(
@@ -110,9 +112,9 @@ def compare(old: str, new: str, texts: Sequence[str], batch_size: int) -> Shadow
     )
 
 
-def ask(folder: Path, texts: Sequence[str], batch_size: int) -> pd.DataFrame:
+def ask(folder: Path, texts: Sequence[str], batch_size: int, key: Path | None) -> pd.DataFrame:
     """The probability of each class; shape (texts, classes)."""
-    classifier = predict.load(folder)
+    classifier = predict.load(folder, key)
     shares = classifier.predict_proba(texts, batch_size)
     return pd.DataFrame(np.asarray(shares), columns=classifier.classes)
 

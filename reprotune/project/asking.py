@@ -70,6 +70,7 @@ def score(
     model: Model = paths.MERGED,
     against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
     batch_size: BatchSize = 64,
+    verify: Verify = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what the exported model is worth on a later file.
@@ -78,4 +79,4 @@ def score(
     """
     from reprotune.project.score import Wanted, score
 
-    score(Wanted(file, text_column, label_column, model, against, batch_size), as_json)
+    score(Wanted(file, text_column, label_column, model, against, batch_size, verify), as_json)

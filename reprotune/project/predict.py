@@ -24,7 +24,6 @@ from reprotune.project.asking import Wanted
 from reprotune.project.doubts import Doubts, check_place
 from reprotune.project.incoming import Incoming
 from reprotune.project.labelling import Labeller, Text
-from reprotune.project.signing import verify
 from reprotune.project.terminal import show
 
 if TYPE_CHECKING:  # whose import takes seconds
@@ -177,11 +176,9 @@ def load(model: Path, key: Path | None = None) -> "Classifier":
     """
     if not model.is_dir():  # said at once: the import below takes seconds
         raise InputError(f"{model}: no exported model here; `dvc repro` makes one")
-    if key:
-        verify(model, key)
     from reprotune.classifier import Classifier
 
-    return Classifier.load(model)
+    return Classifier.load(model, key)
 
 
 def write_out(labeller: Labeller, parts: Iterator[list[Text]]) -> None:

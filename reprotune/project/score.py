@@ -45,6 +45,7 @@ class Wanted:
     model: Path = paths.MERGED
     against: Path | None = None  # a former model
     batch_size: int = 64
+    verify: Path | None = None  # the public key of who signed both
 
 
 def score(wanted: Wanted, as_json: bool) -> None:
@@ -97,14 +98,14 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
 def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Evaluation:
     """The figures, beside those of what can be asked in no time: baselines, a former model."""
     classes = class_names(params.download.labels)
-    table, cut = ask(wanted.model, rows, classes, wanted.batch_size)
+    table, cut = ask(wanted.model, rows, classes, wanted)
     train = schemas.read(paths.TRAIN, schemas.Split) if paths.TRAIN.is_file() else UNTAUGHT
     others = [
         predictions.table(rows, shares, classes).assign(predictor=name)
         for name, shares in ask_baselines(train, rows["text"], classes, params).items()
     ]
     if wanted.against:
-        former, _ = ask(wanted.against, rows, classes, wanted.batch_size)
+        former, _ = ask(wanted.against, rows, classes, wanted)
         others.append(former.assign(predictor=str(wanted.against)))
     other = pd.concat(others) if others else table[:0].assign(predictor="")
     is_known = wanted.model == paths.MERGED and paths.FIT.is_file()
@@ -130,20 +131,20 @@ def read_fit(classes: Sequence[str]) -> pd.DataFrame:
 
 
 def ask(
-    folder: Path, rows: pd.DataFrame, classes: Sequence[str], batch_size: int
+    folder: Path, rows: pd.DataFrame, classes: Sequence[str], wanted: Wanted
 ) -> tuple[pd.DataFrame, int]:
     """What an exported model says of the rows, and how many of them it had to cut.
 
     Raises:
-        InputError: it was made for other classes.
+        InputError: it was made for other classes, or is not what was signed.
     """
-    classifier = predict.load(folder)
+    classifier = predict.load(folder, wanted.verify)
     if classifier.classes != list(classes):
         raise InputError(
             f"{folder}: made for the classes {classifier.classes}, and {paths.PARAMS} has "
             f"{list(classes)}; run dvc repro"
         )
-    shares = classifier.predict_proba(rows["text"], batch_size)
+    shares = classifier.predict_proba(rows["text"], wanted.batch_size)
     cut = sum(map(classifier.encoder.is_cut, rows["text"]))
     return predictions.table(rows, shares, classes), cut
 

@@ -82,7 +82,7 @@ def sign(
     The signature is beside the folder, as FOLDER.sig; predict --verify and serve --verify check it.
     A password of the key is taken from REPROTUNE_KEY_PASSWORD.
     """
-    from reprotune.project.signing import place_signature, sign
+    from reprotune.core.signing import place_signature, sign
 
     signature = place_signature(model)
     sign(model, key, signature)

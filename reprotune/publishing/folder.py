@@ -7,7 +7,7 @@ from pathlib import Path
 from reprotune.core import paths
 from reprotune.core.io import whole_folder
 from reprotune.core.seals import SEAL, seal
-from reprotune.project.signing import INSIDE, sign
+from reprotune.core.signing import INSIDE, sign
 from reprotune.publishing.bom import write_bom
 from reprotune.publishing.card import make_card
 from reprotune.publishing.facts import Facts

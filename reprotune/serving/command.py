@@ -11,6 +11,7 @@ from typer import Argument, Option
 from reprotune.core import paths
 from reprotune.core.options import AsJson, taking
 from reprotune.core.printing import say
+from reprotune.core.seals import check_seal
 from reprotune.project.asking import Verify
 
 
@@ -35,8 +36,9 @@ def serve(
     if show:
         put(describe(model, host, port))
         return
+    check_seal(model)
     if verify:
-        from reprotune.project import signing
+        from reprotune.core import signing
 
         signing.verify(model, verify)
     start(model, server, host, port)

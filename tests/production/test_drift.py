@@ -173,8 +173,10 @@ def test_the_shares_of_the_classes_are_on_the_page_and_in_the_verdict(
         def predict(self, texts: list[str]) -> np.ndarray:
             return np.array(["negative"] * len(texts))
 
-    monkeypatch.setattr(drift.predict, "load", lambda folder: Says())
-    found = look(LATER, Path("models/merged"), load_params())
+    asked = []
+    monkeypatch.setattr(drift.predict, "load", lambda *given: asked.append(given) or Says())
+    found = look(LATER, Path("models/merged"), load_params(), Path("key.pub"))
+    assert asked == [(Path("models/merged"), Path("key.pub"))]
     assert "classes" in found.causes and found.shares["negative"]["new"] > 0.95
     page = drift_page.draw_up(found)
     assert "Shares of the classes" in [section.title for section in page.sections]

@@ -194,6 +194,19 @@ def test_a_tag_that_another_has_pushed_meanwhile_is_told(released: Path) -> None
     assert now and now.message == "Rollback to v0.0.1: first", "versions tells whose it is"
 
 
+def test_the_signature_that_was_committed_comes_with_the_folder(released: Path) -> None:
+    place = Path("models/merged.sig")
+    place.parent.mkdir(exist_ok=True)
+    for text in ("of the old one", "of the new one"):
+        place.write_text(text)
+        git("add", "-f", str(place))
+        git("commit", "-qm", text)
+    keeping.put_signature(git("rev-parse", "HEAD~1"), "models/merged", MERGED)
+    assert place.read_text() == "of the old one"
+    keeping.put_signature(git("rev-parse", "HEAD~2"), "models/merged", MERGED)
+    assert place.read_text() == "of the old one", "there was none"
+
+
 def test_changes_that_are_nowhere_else_are_not_overwritten(released: Path, refused: Try) -> None:
     MERGED.mkdir(parents=True)
     (MERGED / "model.safetensors").write_text("trained by hand")

@@ -8,11 +8,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from reprotune import cli
+from reprotune import Classifier, cli
+from reprotune.core import signing
 from reprotune.core.errors import InputError
-from reprotune.project import signing
-from reprotune.project.signing import place_signature, sign, verify
+from reprotune.core.signing import place_signature, sign, verify
+from tests import tiny
+from tests.production.made import git
 
+ROOT = Path(__file__).resolve().parents[2]
 REFUSED = "not what the owner of .* signed"
 
 
@@ -109,12 +112,46 @@ def test_a_key_with_a_password_and_no_key_at_all(
         sign(folder, tmp_path / "none.pem", place_signature(folder))
 
 
-@pytest.mark.parametrize("command", [["predict", "good"], ["serve"]])
-def test_commands_refuse_a_folder_that_was_changed(
-    signed: tuple[Path, Path], command: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """An exported model, the public key of who signed it, and one of somebody else."""
+    place = tmp_path_factory.mktemp("exported")
+    folder = tiny.export(place / "merged")
+    key, public = write_keys(place, "mine")
+    sign(folder, key, place_signature(folder))
+    return folder, public, write_keys(place, "foreign")[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "good", "--model", "MODEL"],
+        ["score", "rows.csv", "--model", "MODEL"],
+        ["shadow", "MODEL", "MODEL", "rows.csv"],
+        ["serve", "--model", "MODEL"],
+    ],
+)
+def test_commands_refuse_what_another_has_signed(
+    exported: tuple[Path, Path, Path],
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder, public = signed
-    (folder / "config.json").write_text("{}")
+    """Its own list of hashes is whole: the signature alone tells."""
+    folder, _, foreign = exported
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "profiles/builtin.yaml", "params.yaml")
+    Path("dvc.yaml").write_text("artifacts:\n  it: {path: models/merged, type: model}\n")
+    Path("rows.csv").write_text("text,label\ngood,positive\n")
+    git("init", "-q")
+    given = [str(folder) if word == "MODEL" else word for word in command]
     with pytest.raises(SystemExit) as ended:
-        cli.main([*command, "--model", str(folder), "--verify", str(public)])
-    assert "not what the owner of" in str(ended.value.code) + capsys.readouterr().err
+        cli.main([*given, "--verify", str(foreign)])
+    assert "not what the owner of" in str(ended.value.code)
+
+
+def test_an_object_is_made_of_what_was_signed_alone(exported: tuple[Path, Path, Path]) -> None:
+    folder, public, foreign = exported
+    assert len(Classifier.load(folder, public).predict(["good"])) == 1
+    with pytest.raises(InputError, match=REFUSED):
+        Classifier.load(folder, foreign)

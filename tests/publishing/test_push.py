@@ -16,7 +16,7 @@ from in_toto_attestation.v1.statement import Statement
 
 from reprotune import cli
 from reprotune.core.seals import check_seal
-from reprotune.project.signing import verify
+from reprotune.core.signing import verify
 from tests import hub
 from tests.hub import TOKEN, Hub
 from tests.hub_writing import Store, WritingHandler

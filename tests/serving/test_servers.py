@@ -11,6 +11,7 @@ import pytest
 
 from reprotune.cli import main
 from reprotune.core.errors import InputError
+from reprotune.core.seals import CLASSIFIER, seal
 from reprotune.serving.servers import list_fitting, start
 
 
@@ -18,6 +19,8 @@ def put_model(folder: Path, name: str, kind: str) -> Path:
     folder.mkdir(exist_ok=True)
     config = {"architectures": [name], "model_type": kind}
     (folder / "config.json").write_text(json.dumps(config))
+    (folder / CLASSIFIER).write_text("{}")
+    seal(folder)
     return folder
 
 
@@ -49,6 +52,10 @@ def test_the_first_that_is_installed_is_started_with_its_flags(tmp_path: Path) -
         command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True
     )
     assert done.stdout == f"['serve', '{folder}', '--host', '127.0.0.1', '--port', '81']\n"
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--model", str(folder)])
+    assert "config.json: not the file that was exported" in str(ended.value.code)
 
 
 def test_no_server_and_no_model_are_said(
