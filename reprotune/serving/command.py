@@ -67,8 +67,8 @@ def evaluate_served(wanted: Wanted) -> None:
 
     A key for the server is taken from REPROTUNE_API_KEY. The exit code is 1 if a server that gives
     probabilities says something else than what was recorded; ties are equal.
-    The JSON has ok, api, model, rows, accuracy, recorded, agreement, ties, unreadable, latency
-    (p50, p95, p99 in ms), per_second and concurrency.
+    The JSON has ok, api, model, rows, accuracy, recorded, agreement, ties, change (of
+    probabilities, at most), unreadable, latency (p50, p95, p99 in ms), per_second and concurrency.
     """
     from reprotune.core.params_file import load_params
     from reprotune.project.terminal import put

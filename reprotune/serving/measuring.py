@@ -10,9 +10,11 @@ from rich.table import Table
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.evaluation.calibration import rescale
 from reprotune.project.terminal import name_lines
 from reprotune.serving.apis import APIS, GENERATING, Asked
 from reprotune.serving.asking import Server, Timed, ask_all
+from reprotune.tables import metrics as records
 from reprotune.tables import predictions
 from reprotune.tables.classes import class_names
 from reprotune.tables.figures import Figures
@@ -32,6 +34,7 @@ class Served(Figures):
     recorded: float  # accuracy of the same rows in reports/predictions/evaluate.csv
     agreement: float  # share of answers that are the recorded ones, or tied with them
     ties: int  # other answers whose log-likelihood is within the tolerance of the export
+    change: float | None  # the most by which a probability is another than that of the export
     unreadable: int  # generated answers that begin with no class
     latency: dict[str, float]  # p50, p95, p99 of the requests that were answered, in milliseconds
     per_second: float  # texts
@@ -71,11 +74,28 @@ def measure(
         recorded=float((table["recorded"] == table["label"]).mean()),
         agreement=float(same.mean()),
         ties=int(table["tied"].sum()),
+        change=find_change(table, recorded, classes),
         unreadable=int((table["predicted"] == "").sum()),
         latency=rank([one.seconds for one in timed]),
         per_second=len(table) / seconds,
         concurrency=concurrency,
     ), table
+
+
+def find_change(
+    table: pd.DataFrame, recorded: pd.DataFrame, classes: Sequence[str]
+) -> float | None:
+    """How far the served probabilities are from the recorded ones, over the export's temperature.
+
+    None of generated answers.
+    """
+    served = table[[f"probability of {name}" for name in classes]].to_numpy(dtype=float)
+    if np.isnan(served).any():
+        return None
+    if paths.EXPORT_METRICS.is_file():
+        temperature = records.read(paths.EXPORT_METRICS, records.Export).temperature
+        recorded = rescale(recorded, classes, temperature)
+    return float(np.abs(served - recorded[list(classes)].to_numpy(dtype=float)).max())
 
 
 def rank(seconds: Sequence[float]) -> dict[str, float]:
@@ -110,6 +130,8 @@ def report(found: Served) -> Table:
         "accuracy": f"{found.accuracy:.3f} (recorded: {found.recorded:.3f})",
         "agreement": f"{found.agreement:.1%}" + (f": {others} answers are others" if others else "")
         + (f"; {found.ties} ties are equal" if found.ties else ""),
+        "probabilities": "" if found.change is None
+        else f"at most {found.change:.4f} from those of the export",
         "unreadable": f"{found.unreadable} answers begin with no class" if found.unreadable else "",
         "latency": ", ".join(f"{name} {value:.0f} ms" for name, value in found.latency.items()),
         "throughput": f"{found.per_second:.1f} texts a second",

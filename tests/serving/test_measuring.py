@@ -47,6 +47,7 @@ def test_a_server_that_says_what_was_recorded_agrees(
         found, table = measure(Server(f"{url}/v1/", 5), params, None, None, 4, None)
     assert (found.agreement, found.ties, found.unreadable, found.rows) == (1, 0, 0, ROWS)
     assert found.ok and found.accuracy == found.recorded and found.model == "the-model"
+    assert found.change == pytest.approx(0, abs=1e-6)
     assert 1 < stock.most <= 4 and 0 < found.latency["p50"] <= found.latency["p99"]
     known = predictions.read(paths.PREDICTIONS)
     assert table["id"].tolist() == known["id"].tolist()
@@ -61,7 +62,7 @@ def test_generated_answers_are_read_and_need_not_agree(
     changed = recorded | {first: {"I do not know": 1.0}}
     with running(Stock(kind, changed)) as url:
         found, table = measure(Server(url, 5), params, None, None, 2, None)
-    assert (found.api, found.unreadable, found.ok) == (kind, 1, True)
+    assert (found.api, found.unreadable, found.change, found.ok) == (kind, 1, None, True)
     assert found.agreement == pytest.approx(1 - 1 / ROWS)
     assert table["said"][0] == " I do not know.\n\nAnd"
 
@@ -83,6 +84,7 @@ def test_another_answer_fails_unless_it_is_a_tie(
     with running(Stock("tei", recorded | {near: said})) as url:
         tied, _ = measure(Server(url, 5), params, None, None, 1, 2)
         assert (tied.ok, tied.agreement, tied.ties, tied.rows) == (True, 1, 1, 2)
+    assert tied.change == pytest.approx(0.4503 - 0.1), "what agrees may be less sure"
 
 
 def test_a_busy_server_is_asked_again_and_a_key_is_handed_over(
