@@ -283,8 +283,8 @@ CASES = [
         "download",
         source("empty_text.csv"),
         r"empty_text\.csv: 1 of 6 rows cannot be used \(1 empty text\), and "
-        r"download\.bad_rows allows 0 of them: correct or remove them, or allow more\..* row 3: "
-        r"empty text",
+        r"download\.bad_rows allows 0 of them: correct or remove them, or allow more \(reprotune "
+        r"init --bad-rows 0\.17\)\..* row 3: empty text",
     ),
     case(
         "latin-1 read as utf-8",
