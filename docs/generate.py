@@ -8,7 +8,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -269,6 +269,11 @@ def list_commands() -> str:
     return text
 
 
+def write_signature(call: Callable[..., object]) -> str:
+    """How a function is called, alike on every Python: 3.13 has a module within pathlib."""
+    return str(inspect.signature(call)).replace("pathlib._local.", "pathlib.")
+
+
 def list_api() -> str:
     """What ``import reprotune`` gives, with its docstrings."""
     parts = ["# Python\n"]
@@ -276,7 +281,7 @@ def list_api() -> str:
         thing = getattr(reprotune, name)
         if isinstance(thing, str):
             continue
-        signature = "" if inspect.isclass(thing) else str(inspect.signature(thing))
+        signature = "" if inspect.isclass(thing) else write_signature(thing)
         parts += [f"## reprotune.{name}\n", *quote(f"{name}{signature}", thing)]
         if inspect.isclass(thing):
             for member, value in vars(thing).items():
@@ -285,7 +290,7 @@ def list_api() -> str:
                     inspect.isfunction(what) or isinstance(what, property)
                 ):
                     continue
-                call = str(inspect.signature(what)) if inspect.isfunction(what) else ""
+                call = write_signature(what) if inspect.isfunction(what) else ""
                 parts += [f"### {name}.{member}\n", *quote(f"{member}{call}", what)]
     return "\n".join(parts)
 
