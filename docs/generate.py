@@ -19,7 +19,7 @@ from typer.cli import get_docs_for_click
 
 import reprotune
 from reprotune.cli import app
-from reprotune.comparison.written import RECORDS
+from reprotune.comparison.records import RECORDS
 from reprotune.core import dvc
 from reprotune.core.params import Params
 from reprotune.tables import metrics, schemas

@@ -2,9 +2,11 @@
 
 import os
 
+from reprotune.core.libraries import SPINS
+
 # Tiny models: more threads only wait for one another. Before numpy; what tests start inherits it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as a stage does: workers share the processors
+os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # as a stage does: workers share the processors
 
 import itertools
 import shutil

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from reprotune.comparison import recomputed
 from reprotune.comparison.evidence import Evidence
 from reprotune.comparison.forms import COLUMNS, list_leaves
+from reprotune.comparison.records import RECORDS
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.written import (
-    RECORDS,
     check_bytes,
     check_counts,
     check_decisions,
@@ -60,10 +60,8 @@ def find_missing(base: Revision, head: Revision) -> str:
     """
     held = [path for path, kind in RECORDS.items() if base.read_figures(path, kind) is not None]
     for path in (*held, *filter(base.is_table, COLUMNS)):
-        gone = head.read_bytes(path) is None
-        if gone and (
-            head.commit or path != paths.PREDICTIONS
-        ):  # not run here yet: nothing to judge
+        is_due = head.commit or path != paths.PREDICTIONS  # else nothing was run here yet
+        if is_due and head.read_bytes(path) is None:
             return f"{path} is not in git any more, as it is of {code(base.name)}"
     return ""
 

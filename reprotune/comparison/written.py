@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from reprotune.comparison.answers import DECISIONS, read_said
 from reprotune.comparison.evidence import Evidence
 from reprotune.comparison.lock import read_stages
+from reprotune.comparison.records import RECORDS
 from reprotune.comparison.report import code
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -16,23 +17,6 @@ from reprotune.data.decisions import read_decisions
 from reprotune.evaluation.slices import bin_lengths
 from reprotune.tables import cells, metrics
 from reprotune.tables.predictions import DECIMALS
-
-RECORDS: dict[Path, type[BaseModel]] = {
-    paths.DOWNLOAD_METRICS: metrics.Download,
-    paths.BASE_METRICS: metrics.BaseModelFigures,
-    paths.ROLES_METRICS: metrics.Roles,
-    paths.FEATURES_METRICS: metrics.Features,
-    paths.FOLDS_METRICS: metrics.Folds,
-    paths.AUDIT_METRICS: metrics.Audit,
-    paths.CURATE_METRICS: metrics.Curate,
-    paths.SPLIT_METRICS: metrics.Split,
-    paths.BASELINE_METRICS: metrics.Baselines,
-    paths.TRAIN_METRICS: metrics.Train,
-    paths.PREDICTIONS_METRICS: metrics.Predictions,
-    paths.EVALUATE_METRICS: metrics.Evaluation,
-    paths.SUMMARY_METRICS: metrics.Summary,
-    paths.EXPORT_METRICS: metrics.Export,
-}
 
 
 class Config(BaseModel):

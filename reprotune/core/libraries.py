@@ -3,14 +3,14 @@
 import os
 import sys
 
-SPINS = "3000"  # rounds, some 50 microseconds: alone as fast as by the default, millions of them
+SPINS = "3000"  # rounds in which a thread waits awake; by default 300,000
 
 
 def prepare_libraries() -> None:
     """Let them share the processors and the terminal; what somebody has set stays.
 
-    Threads of GNU's OpenMP (torch's, scikit-learn's) wait for each other awake, by default for
-    milliseconds: beside other work, everyone waits for threads that do nothing.
+    Threads of GNU's OpenMP (torch's, scikit-learn's) wait for each other awake, by default so long
+    that beside other work everyone waits for threads that do nothing.
     """
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # or bitsandbytes imports a compiler: 1.3 s
     if "OMP_WAIT_POLICY" not in os.environ:

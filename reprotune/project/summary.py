@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from rich.table import Table
 
-from reprotune.comparison.written import RECORDS
+from reprotune.comparison.records import RECORDS
 from reprotune.core import paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reprotune.comparison.written import RECORDS
+from reprotune.comparison.records import RECORDS
 from reprotune.core.errors import InputError
 from reprotune.tables import metrics
 from reprotune.tables.figures import Forgetting, Generated
