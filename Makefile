@@ -7,6 +7,8 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DVC_NO_ANALYTICS = 1
 export TOKENIZERS_PARALLELISM = false
+# Images set it: each of the many processes would compile what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The stages are started as `python -m stages.<name>`: that must be this project's Python.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"

@@ -91,10 +91,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def forking() -> Iterator[str]:
-    """A PATH on which stages, `reprotune` and `dvc` import nothing anew."""
-    with forked.served() as folder:
-        yield os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+def forking(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH on which stages, `reprotune` and `dvc` import nothing anew, for all workers."""
+    temporary, worker = tmp_path_factory.getbasetemp(), "PYTEST_XDIST_WORKER" in os.environ
+    shared, user = (temporary.parent, os.getppid()) if worker else (temporary, os.getpid())
+    folder = forked.start_once(shared, user)
+    return os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ whoever asks, in a process of its own; where a new interpreter is the point, a t
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -17,10 +18,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,33 +56,35 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
 """
 
 
-@contextlib.contextmanager
-def served() -> Iterator[Path]:
-    """A folder for the PATH."""
-    with tempfile.TemporaryDirectory() as made:
-        folder, address = Path(made), f"{made}/asked"
-        client = CLIENT.format(python=sys.executable, modules=MODULES, address=address)
+def start_once(shared: Path, user: int) -> Path:
+    """A folder for the PATH, by the first that asks; what is served there ends with ``user``."""
+    folder, address = shared / "bin", shared / "asked"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            return folder
+        command = [sys.executable, "-m", "tests.forked", str(address), str(user)]
+        server = subprocess.Popen(command, cwd=ROOT)
+        while not address.exists():
+            assert server.poll() is None
+            time.sleep(0.05)
+        folder.mkdir()
+        client = CLIENT.format(python=sys.executable, modules=MODULES, address=str(address))
         for name in NAMES:
             (folder / name).write_text(client)
             (folder / name).chmod(0o755)
-        command = [sys.executable, "-m", "tests.forked", address]
-        with subprocess.Popen(command, cwd=ROOT) as server:
-            try:
-                while not Path(address).exists():
-                    assert server.poll() is None
-                    time.sleep(0.05)
-                yield folder
-            finally:
-                server.terminate()
+    server.returncode = 0  # it is not for this process to wait for
+    return folder
 
 
-def serve(address: str) -> None:
+def serve(address: str, user: int) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(f"{address}.new")
         door.listen()
         Path(f"{address}.new").rename(address)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
-        while True:
+        ended = os.pidfd_open(user)
+        while ended not in select.select([door, ended], [], [])[0]:
             asked, _ = door.accept()
             with asked:
                 if not os.fork():
@@ -148,4 +149,4 @@ if __name__ == "__main__":
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # else each child would copy what the collector touches
-    serve(sys.argv[1])
+    serve(sys.argv[1], int(sys.argv[2]))
