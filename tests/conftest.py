@@ -23,7 +23,7 @@ from reprotune.builtin import headlines
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import read_yaml
-from tests import forked
+from tests.shared import start_once
 
 if TYPE_CHECKING:  # torch takes seconds, and many tests need none
     from reprotune.models.loading import Precision
@@ -82,20 +82,23 @@ def params() -> Params:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from pipelines.server import started  # takes seconds
-
-    more = {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2"}
-    with started({"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), **more}) as address:
-        yield address
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``shared("tests.forked")``: where that is at work, for all workers."""
+    folder, user = tmp_path_factory.getbasetemp(), os.getpid()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder, user = folder.parent, os.getppid()
+    return lambda module: start_once(module, folder / module.rpartition(".")[2], user)
 
 
 @pytest.fixture(scope="session")
-def forking(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH on which stages, `reprotune` and `dvc` import nothing anew, for all workers."""
-    temporary, worker = tmp_path_factory.getbasetemp(), "PYTEST_XDIST_WORKER" in os.environ
-    shared, user = (temporary.parent, os.getppid()) if worker else (temporary, os.getpid())
-    folder = forked.start_once(shared, user)
+def prefect_server(shared: Callable[[str], Path]) -> str:
+    return shared("tests.prefect_server").read_text()
+
+
+@pytest.fixture(scope="session")
+def forking(shared: Callable[[str], Path]) -> str:
+    """A PATH on which stages, `reprotune` and `dvc` import nothing anew."""
+    folder = shared("tests.forked")
     return os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
 
 

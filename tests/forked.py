@@ -6,7 +6,6 @@ whoever asks, in a process of its own; where a new interpreter is the point, a t
 
 import atexit
 import contextlib
-import fcntl
 import gc
 import importlib
 import json
@@ -16,14 +15,10 @@ import runpy
 import select
 import signal
 import socket
-import subprocess
 import sys
-import time
 import traceback
 from pathlib import Path
 from typing import NoReturn
-
-from tests.projects import ROOT
 
 NAMES = ("python", "reprotune")
 MODULES = ("dvc", "prefect", "reprotune", "stages.", "torch.")  # that `python -m` takes from here
@@ -56,32 +51,18 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
 """
 
 
-def start_once(shared: Path, user: int) -> Path:
-    """A folder for the PATH, by the first that asks; what is served there ends with ``user``."""
-    folder, address = shared / "bin", shared / "asked"
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():
-            return folder
-        command = [sys.executable, "-m", "tests.forked", str(address), str(user)]
-        server = subprocess.Popen(command, cwd=ROOT)
-        while not address.exists():
-            assert server.poll() is None
-            time.sleep(0.05)
-        folder.mkdir()
-        client = CLIENT.format(python=sys.executable, modules=MODULES, address=str(address))
-        for name in NAMES:
-            (folder / name).write_text(client)
-            (folder / name).chmod(0o755)
-    server.returncode = 0  # it is not for this process to wait for
-    return folder
-
-
-def serve(address: str, user: int) -> None:
+def serve(place: Path, user: int) -> None:
+    """Answer the commands in the folder ``place``, which is for the PATH, until ``user`` ends."""
+    made, address = place.with_suffix(".new"), "asked"
+    made.mkdir()
+    client = CLIENT.format(python=sys.executable, modules=MODULES, address=str(place / address))
+    for name in NAMES:
+        (made / name).write_text(client)
+        (made / name).chmod(0o755)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
-        door.bind(f"{address}.new")
+        door.bind(str(made / address))
         door.listen()
-        Path(f"{address}.new").rename(address)
+        made.rename(place)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
         ended = os.pidfd_open(user)
         while ended not in select.select([door, ended], [], [])[0]:
@@ -149,4 +130,4 @@ if __name__ == "__main__":
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # else each child would copy what the collector touches
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]))

@@ -98,7 +98,7 @@ def project(
     Path("evaluate.py").write_text(STAGE)
     Path("dvc.yaml").write_text(DAG.format(python=sys.executable))
     Path(".gitignore").write_text("/.reprotune/\n/reports/\n/started\n__pycache__\n")
-    write(Path("sweep.yaml"))
+    write(Path("far.yaml"))
     dvc("repro", "-q")
     run("git", "add", "-A")
     run("git", "commit", "-qm", "a run")
@@ -138,7 +138,7 @@ def states(server: str, *names: str) -> list[str]:
 
 @pytest.mark.slow
 def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_server: str) -> None:
-    sweep = ["pipelines.sweep", "sweep.yaml", "--on", "trial/anywhere"]
+    sweep = ["pipelines.sweep", "far.yaml", "--on", "trial/anywhere"]
     refused = flow(*sweep)
     assert refused.returncode == 1 and "git push first" in refused.stderr
     run("git", "push", "-q", "origin", "main")
@@ -167,7 +167,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     died = time.monotonic()
     assert states(prefect_server, "lost") == ["RUNNING"], "nobody has told the server"
 
-    names = [one.name for one in sweeps.list_trials("sweep", sweeps.load_sweep(Path("sweep.yaml")))]
+    names = [one.name for one in sweeps.list_trials("far", sweeps.load_sweep(Path("far.yaml")))]
     interrupted = begin_flow([Path(os.devnull)] * 2, *sweep)
     while states(prefect_server, *names) != ["SCHEDULED"] * len(names):
         assert interrupted.is_alive()
@@ -183,7 +183,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     for name in ("one", "two"):
         left = list((project.parent / name / ".reprotune/trials").iterdir())
         assert left and all(file.suffix == ".lock" for file in left), "it took part and tidied up"
-    far = pd.read_csv(paths.SWEEPS / "sweep-trials.csv")
+    far = pd.read_csv(paths.SWEEPS / "far-trials.csv")
     best = names[3]
     assert told == f"best: {best}\n"
     dvc("exp", "pull", "-q", "origin", best)
@@ -191,8 +191,8 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     assert Path("model.txt").read_text() == "text 0.82"
     run("git", "checkout", "-q", ".")
     dvc("exp", "remove", "-q", "-A")
-    run(sys.executable, "-m", "reprotune", "sweep", "sweep.yaml")
-    pd.testing.assert_frame_equal(far, pd.read_csv(paths.SWEEPS / "sweep-trials.csv"))
+    run(sys.executable, "-m", "reprotune", "sweep", "far.yaml")
+    pd.testing.assert_frame_equal(far, pd.read_csv(paths.SWEEPS / "far-trials.csv"))
 
     while states(prefect_server, "lost") != ["CRASHED"]:
         assert time.monotonic() < died + 2 * SILENT.seconds
