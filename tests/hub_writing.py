@@ -43,7 +43,8 @@ class WritingHandler(Handler):
             return self.create(json.loads(body))
         if path.endswith(".git/info/lfs/objects/batch"):
             return self.batch(json.loads(body))
-        name = "/".join(path.split("/")[2:4])
+        kind, *names = path.split("/")[1:4]
+        name = "/".join(["datasets", *names] if kind == "datasets" else names)
         if name not in self.hub.repos:
             return self.refuse(401, "RepoNotFound", "Repository not found")
         if "/preupload/" in path:
@@ -64,9 +65,10 @@ class WritingHandler(Handler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path).lstrip("/")
         for name, repo in self.hub.repos.items():
-            if path == f"api/models/{name}" and self.allowed(repo):
+            asked = f"api/{name if name.startswith('datasets/') else f'models/{name}'}"
+            if path == asked and self.allowed(repo):
                 return self.reply(hub.described(repo, name, repo.branches["main"]))
-            if path == f"api/models/{name}/tree/main" and self.allowed(repo):
+            if path == f"{asked}/tree/main" and self.allowed(repo):
                 return self.reply([
                     {"type": "file", "path": file, "size": len(content), "oid": "0" * 40}
                     for file, content in repo.commits[repo.branches["main"]].items()
@@ -75,6 +77,8 @@ class WritingHandler(Handler):
 
     def create(self, asked: dict[str, Any]) -> None:
         name = f"{asked['organization']}/{asked['name']}"
+        if asked.get("type") == "dataset":
+            name = f"datasets/{name}"
         if self.is_refused("create"):
             return
         private = asked.get("visibility") == "private"

@@ -28,6 +28,7 @@ BASE = Path("models/base")
 TUNED = Path("models/tuned")
 MERGED = Path("models/merged")
 PUBLISHED = Path("models/published")
+PUBLISHED_DATA = Path("data/published")
 ONNX = Path("models/onnx")
 
 BASELINE_PREDICTIONS = Path("reports/predictions/baseline.csv")

@@ -12,7 +12,7 @@ from reprotune.core import paths
 from reprotune.core.seals import hash_file
 from reprotune.project.pins import list_locked
 from reprotune.publishing.card import find_intervals, list_data
-from reprotune.publishing.facts import PACKAGES, Facts
+from reprotune.publishing.facts import PACKAGES, PARTS, Facts
 
 NAME = "bom.cdx.json"
 SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # of addresses (RFC 9562)
@@ -146,17 +146,19 @@ def describe_base(facts: Facts) -> Json:
 
 def describe_data(facts: Facts) -> list[Json]:
     """What it was tuned and tested on: where from, and DVC's hash of each part."""
-    parts = {"train": paths.TRAIN, "validation": paths.VALIDATION, "test": paths.TEST}
     return [
-        {
-            "type": "data",
-            "bom-ref": f"data:{name}",
-            "name": str(path),
-            "description": "; ".join(list_data(facts)),
-            "hashes": [{"alg": "MD5", "content": facts.hashes[str(path)]}],
-            "data": [{"type": "dataset", "name": name}],
-        }
-        for name, path in parts.items()
+        with_license(
+            {
+                "type": "data",
+                "bom-ref": f"data:{name}",
+                "name": str(path),
+                "description": "; ".join(list_data(facts)),
+                "hashes": [{"alg": "MD5", "content": facts.hashes[str(path)]}],
+                "data": [{"type": "dataset", "name": name}],
+            },
+            facts.data_license,
+        )
+        for name, path in PARTS.items()
         if str(path) in facts.hashes
     ]
 

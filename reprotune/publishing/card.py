@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from reprotune.core import paths
 from reprotune.evaluation.worth import tell_uneven, tell_worth
 from reprotune.export.model_card import plain
-from reprotune.publishing.facts import Facts
+from reprotune.publishing.facts import Facts, Release
 from reprotune.tables.figures import Interval
 
 UNKNOWN = "not stated"
@@ -206,7 +206,7 @@ def write_origin(facts: Facts) -> list[str]:
                 f"{facts.base_license or UNKNOWN}.",
                 f"- Tuning: {params.train.method}, {facts.train.rows} rows, "
                 f"{facts.train.trained_parameters:,} weights, seed {params.train.seed}.",
-                f"- Data: {'; '.join(list_data(facts))}.",
+                f"- Data: {'; '.join(list_data(facts))}; license: {facts.data_license or UNKNOWN}.",
             ]
         ),
         "Rows of each class:",
@@ -231,7 +231,7 @@ def write_origin(facts: Facts) -> list[str]:
     ]
 
 
-def list_data(facts: Facts) -> list[str]:
+def list_data(facts: Release) -> list[str]:
     """Where the examples are from, each with what pins it."""
     download = facts.params.download
     if download.kind == "builtin":

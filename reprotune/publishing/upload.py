@@ -12,13 +12,13 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 )
 
 from reprotune.core.errors import InputError
-from reprotune.publishing.facts import Facts
+from reprotune.publishing.facts import Release
 from reprotune.sources.hub import LOGIN, TIMEOUT, Repository, endpoint, explain, redact
 
 SEEN = {True: "private", False: "public"}
 
 
-def upload(facts: Facts, folder: Path, is_private: bool, as_pull_request: bool) -> CommitInfo:
+def upload(release: Release, folder: Path, is_private: bool, as_pull_request: bool) -> CommitInfo:
     """Commit the folder; what an upload that broke off has brought over is not sent again.
 
     Raises:
@@ -27,27 +27,30 @@ def upload(facts: Facts, folder: Path, is_private: bool, as_pull_request: bool) 
     if not get_token():
         raise InputError(f"no token of the Hub; {LOGIN}")
     api = HfApi(endpoint())
-    with telling(facts.name):
-        require_place(api, facts.name, is_private)
+    with telling(release):
+        require_place(api, release, is_private)
         return api.upload_folder(
-            repo_id=facts.name,
+            repo_id=release.name,
+            repo_type=release.kind,
             folder_path=folder,
-            commit_message=f"Model of commit {facts.commit[:10]}",
-            commit_description=f"dvc.lock sha256 {facts.lock}",
+            commit_message=f"{release.kind.capitalize()} of commit {release.commit[:10]}",
+            commit_description=f"dvc.lock sha256 {release.lock}",
             create_pr=as_pull_request,
         )
 
 
-def require_place(api: HfApi, name: str, is_private: bool) -> None:
+def require_place(api: HfApi, release: Release, is_private: bool) -> None:
     """Make the repository, if it is not there.
 
     Raises:
         InputError: it is there, and others see it who should not, or the other way round.
     """
+    name, kind = release.name, release.kind
+    ask = api.model_info if kind == "model" else api.dataset_info
     try:
-        found = api.model_info(name, timeout=TIMEOUT)
+        found = ask(name, timeout=TIMEOUT)
     except RepositoryNotFoundError:
-        api.create_repo(name, private=is_private, exist_ok=True)
+        api.create_repo(name, repo_type=kind, private=is_private, exist_ok=True)
         return
     if found.private != is_private:
         hint = "without --public" if found.private else "with --public"
@@ -58,9 +61,10 @@ def require_place(api: HfApi, name: str, is_private: bool) -> None:
 
 
 @contextmanager
-def telling(name: str) -> Iterator[None]:
+def telling(release: Release) -> Iterator[None]:
     """One sentence for what goes wrong; what is known of downloads is told as there."""
-    with explain(Repository(name, "model", "main")):
+    name = release.name
+    with explain(Repository(name, release.kind, "main")):
         try:
             yield
         except RuntimeError as error:  # of a thread

@@ -26,6 +26,7 @@ from tests.publishing.released import export, make_release
 
 NAME = "team/headlines"
 PUBLISHED = Path("models/published")
+PUBLISHED_DATA = Path("data/published")
 Push = Callable[..., str]
 
 
@@ -89,6 +90,27 @@ def test_what_is_on_the_hub_is_the_published_folder(push: Push, stand_in: Hub) -
     push()
     there = repo.commits[repo.branches["main"]]
     assert there["model.safetensors"] == (MERGED / "model.safetensors").read_bytes()
+
+
+def test_data_are_sent_as_they_are_committed_and_to_all_with_a_license_alone(
+    push: Push, stand_in: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "sent: a commit in team/headlines, private" in push("--data")
+    repo = stand_in.repos[f"datasets/{NAME}"]
+    there = repo.commits[repo.branches["main"]]
+    assert there == {file.name: file.read_bytes() for file in PUBLISHED_DATA.iterdir()}
+    assert list(stand_in.repos) == [f"datasets/{NAME}"]
+    assert "is private: run this without --public" in push("--data", "--public")
+    push("--data", "--dry-run")
+    assert {file.name: file.read_bytes() for file in PUBLISHED_DATA.iterdir()} == there
+    monkeypatch.setattr("reprotune.publishing.facts.OWN_LICENSE", None)
+    assert "nothing states the license" in push("--data", "--public")
+    file = Path("data/splits/test.parquet")
+    whole = file.read_bytes()
+    file.unlink()
+    assert "test.parquet: no such file; dvc pull" in push("--data")
+    file.write_bytes(whole[:-1] + b"x")
+    assert "not the file that dvc.lock names" in push("--data")
 
 
 def test_a_dry_run_sends_nothing_and_makes_the_same_bytes_again(
