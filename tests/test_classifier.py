@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 import reprotune
 from reprotune import Classifier, InputError
-from reprotune.core.seals import CLASSIFIER, SEAL, seal
+from reprotune.core.seals import CLASSIFIER, SEAL, check_seal, seal
 from reprotune.core.supervision import RWLOCK
 from tests import tiny
 
@@ -192,8 +193,6 @@ def test_one_flipped_bit_of_an_exported_model_is_refused_by_name(
     exported: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(exported, tmp_path / "merged")
-    (folder / "notes.txt").write_text("of a person")
-    Classifier.load(folder)
     draw = random.Random(1)
     files = [file for file in sorted(exported.iterdir()) if file.name != SEAL]
     for name in [file.name for file in files for _ in range(100 // len(files) + 1)]:
@@ -203,6 +202,60 @@ def test_one_flipped_bit_of_an_exported_model_is_refused_by_name(
         with pytest.raises(InputError, match=f"{name}: not the file that was exported"):
             Classifier.load(folder)
         shutil.copy(exported / name, folder)
+
+
+ADDED = [
+    "adapter_config.json", "model.safetensors.index.json", "pytorch_model.bin", "modeling_own.py",
+    "added_tokens.json", "vocab.txt", "tokenizer.model", "chat_template.jinja", "onnx/model.onnx",
+    "chat_templates/other.jinja", "linked.json", "linked",
+]  # fmt: skip
+
+
+def test_what_was_added_to_an_export_is_refused_by_name(exported: Path, tmp_path: Path) -> None:
+    """Whatever a loader could take; what none reads may lie there."""
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    for name in ("notes.md", "LICENSE", ".gitattributes", "model.sig", ".cache/download"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("of a person")
+    for name in ADDED:
+        added = folder / Path(name).parts[0]
+        if name.startswith("linked"):
+            added.symlink_to(exported if name == "linked" else exported / "config.json")
+        else:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("{}")
+        with pytest.raises(InputError, match=f"{re.escape(added.name)}: was not exported"):
+            Classifier.load(folder)
+        if added.is_dir() and not added.is_symlink():
+            shutil.rmtree(added)
+        else:
+            added.unlink()
+    check_seal(folder)
+
+
+@pytest.mark.parametrize("name", ["../merged/config.json", "..", "", "/etc/hostname", "a/b"])
+def test_a_seal_that_names_files_elsewhere_is_refused(
+    exported: Path, tmp_path: Path, name: str
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    noted = json.loads((folder / SEAL).read_text())
+    (folder / SEAL).write_text(json.dumps(noted | {name: noted["config.json"]}))
+    with pytest.raises(InputError, match=r"no file of this folder|not the file"):
+        check_seal(folder)
+
+
+def test_a_linked_file_is_read_as_dvc_has_it_and_the_last_of_two_names_counts(
+    exported: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    kept = (folder / "config.json").rename(tmp_path / "kept")
+    (folder / "config.json").symlink_to(kept)
+    noted = (folder / SEAL).read_text()
+    (folder / SEAL).write_text(noted.replace("{", '{"config.json": "0", ', 1))
+    check_seal(folder)
+    (folder / SEAL).write_text(noted.rstrip()[:-1] + ', "config.json": "0"}')
+    with pytest.raises(InputError, match=r"config\.json: not the file"):
+        check_seal(folder)
 
 
 @pytest.mark.parametrize("damaged", [None, "", "[]", "3", "{", '{"model.safetensors": 1}'])

@@ -9,6 +9,7 @@ from reprotune.core.io import parse_json
 
 CLASSIFIER = "reprotune.json"  # how the model is asked
 SEAL = "sha256.json"
+UNREAD = {".md", ".sig", ""}  # suffixes
 
 
 def hash_file(file: Path, kind: str = "sha256") -> str:
@@ -24,12 +25,14 @@ def seal(folder: Path) -> None:
 
 
 def check_seal(folder: Path, name: str = "") -> None:
-    """Read every file that was exported, about two seconds a GiB; others beside them do not count.
+    """Read every file that was exported, about two seconds a GiB.
 
-    ``name`` is what the folder is called in messages, if not by its path.
+    A file that was added is refused, for loaders take what lies there (an adapter, a tokenizer's
+    parts, a template, weights in another form); but for those that none reads. ``name`` is what
+    the folder is called in messages, if not by its path.
 
     Raises:
-        InputError: there is no seal, or a file is missing or another one.
+        InputError: there is no seal, or a file is missing, another one, or was added.
     """
     shown = name or folder
     try:
@@ -42,9 +45,25 @@ def check_seal(folder: Path, name: str = "") -> None:
             "one"
         ) from None
     for part, known in noted.items():
-        file = folder / Path(part).name
+        if Path(part).name != part:
+            raise InputError(
+                f"{shown}/{SEAL}: names {part!r}, which is no file of this folder; copy the folder "
+                "again"
+            )
+        file = folder / part
         if not file.is_file() or hash_file(file) != known:
             raise InputError(
                 f"{shown}/{file.name}: not the file that was exported; remove it, then dvc "
                 f"checkout {shown}, or copy the folder again"
             )
+    for file in sorted(folder.iterdir()):
+        if file.name not in {*noted, SEAL} and not is_harmless(file):
+            raise InputError(
+                f"{shown}/{file.name}: was not exported, and might be read with the model; move it "
+                "elsewhere"
+            )
+
+
+def is_harmless(file: Path) -> bool:
+    """No loader of models reads it: hidden, a note, a signature or a license."""
+    return file.name.startswith(".") or (file.suffix in UNREAD and not file.is_dir())

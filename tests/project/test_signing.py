@@ -148,6 +148,12 @@ def test_commands_refuse_what_another_has_signed(
     with pytest.raises(SystemExit) as ended:
         cli.main([*given, "--verify", str(foreign)])
     assert "not what the owner of" in str(ended.value.code)
+    adapter = folder / "adapter_config.json"
+    adapter.write_text("{}")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(given)
+    adapter.unlink()
+    assert "adapter_config.json: was not exported" in str(ended.value.code)
 
 
 def test_an_object_is_made_of_what_was_signed_alone(exported: tuple[Path, Path, Path]) -> None:

@@ -196,8 +196,10 @@ def test_what_the_commit_does_not_stand_for_is_refused(push: Push) -> None:
     assert "not the file that was exported" in push("--dry-run")
     weights.write_bytes(kept)
     (MERGED / "added.json").write_text("{}")
+    assert "added.json: was not exported" in push("--dry-run")
+    (MERGED / "added.json").rename(MERGED / "added.md")
     assert "not the folder that dvc.lock names" in push("--dry-run")
-    (MERGED / "added.json").unlink()
+    (MERGED / "added.md").unlink()
     with Path("metrics/evaluate.json").open("a") as file:
         file.write("\n")
     assert "not as committed" in push("--dry-run")
