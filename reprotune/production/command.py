@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -11,6 +11,9 @@ from reprotune.core import paths
 from reprotune.core.options import AsJson
 from reprotune.core.printing import say
 from reprotune.project.asking import BatchSize, Model, Verify
+
+if TYPE_CHECKING:
+    from reprotune.production.history import History
 
 DRIFTED = 3  # the exit code
 TextColumn = Annotated[
@@ -22,12 +25,16 @@ def versions(
     on: Annotated[
         str | None, Option(metavar="DATE", help="Say what served on a day, or at a moment (UTC).")
     ] = None,
+    of: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Say which version a folder is, by its bytes.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the model's versions, and say which one serves.
 
     The JSON has serves, and versions (with data, rows, accuracy, interval, gate, verdict) and
-    services (version, start, end, who, reason) or, of a date, served (the same).
+    services (version, start, end, who, reason) or, of a date, served (the same); of a folder, held
+    (the names of versions). The exit code is 1 if a folder is none of them.
     """
     from rich.markup import escape
     from rich.table import Table
@@ -36,7 +43,11 @@ def versions(
     from reprotune.production.history import read_history, require_artifact
     from reprotune.project.terminal import put
 
-    history = read_history(require_artifact()[0])
+    name, path = require_artifact()
+    history = read_history(name)
+    if of:
+        tell_held(history, of, path, as_json)
+        return
     if as_json:
         say(json.dumps(listing.as_json(history, on)))
         return
@@ -47,7 +58,7 @@ def versions(
         say("\n".join(map(listing.tell, served)) or f"nothing served on {on}")
         return
     if not history.versions and not history.services:
-        say(f"no version of {history.model} is registered; reprotune retrain or gto does so")
+        say(f"no version of {name} is registered; reprotune retrain or gto does so")
         return
     table = Table(box=None, header_style="bold")
     for column in listing.COLUMNS:
@@ -58,6 +69,22 @@ def versions(
     put("")
     for one in history.services[-listing.SHOWN :]:
         say(listing.tell(one))
+
+
+def tell_held(history: "History", folder: Path, path: str, as_json: bool) -> None:
+    """Say which versions a folder is."""
+    from reprotune.production.keeping import find_held
+
+    held = find_held(history, folder, path)
+    if as_json:
+        now = history.serving
+        serves = now.version if now else None
+        say(json.dumps({"model": history.model, "serves": serves, "held": held}))
+    else:
+        found = ", ".join(held) or "none of the versions: never registered, or a file is another"
+        say(f"{folder} is {found}")
+    if not held:
+        sys.exit(1)
 
 
 def rollback(

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from reprotune.comparison.lock import read_stages
@@ -51,6 +52,22 @@ def find_hash(name: str, commit: str, path: str) -> str:
         f"{name}: the dvc.lock of its commit {commit[:10]} has no folder {path}, so no model of it "
         "is kept; choose another of reprotune versions"
     )
+
+
+def find_held(history: History, folder: Path, path: str) -> list[str]:
+    """The versions whose model is what lies in a folder, the last registered first.
+
+    Raises:
+        InputError: there is no folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no folder of an exported model here")
+    held, found = hash_folder(folder), []
+    for version in reversed(history.versions.values()):
+        with suppress(InputError):  # of a version without a model
+            if find_hash(version.name, version.commit, path) == held:
+                found.append(version.name)
+    return found
 
 
 def hash_folder(folder: Path) -> str:

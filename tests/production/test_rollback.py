@@ -87,6 +87,24 @@ def model() -> str:
     return (MERGED / "model.safetensors").read_text()
 
 
+def test_a_folder_is_said_to_be_the_version_whose_bytes_it_has(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = shutil.copytree(released / "first" / MERGED, released / "served")
+    cli.main(["versions", "--of", str(served)])
+    assert capsys.readouterr().out == f"{served} is v0.0.3\n"
+    (served / "model.safetensors").write_text("the weights of nobody")
+    for arguments in (["--of", str(served)], ["--of", str(served), "--json"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(["versions", *arguments])
+        assert end.value.code == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert "is none of the versions" in first
+    assert json.loads(second) == {"model": "classifier", "serves": "v0.0.3", "held": []}
+    with pytest.raises(SystemExit, match="no folder of an exported model"):
+        cli.main(["versions", "--of", "nowhere"])
+
+
 @pytest.mark.slow  # dvc in a process of its own
 def test_the_version_before_serves_again_from_a_fresh_clone(
     released: Path, capsys: pytest.CaptureFixture[str]
