@@ -1,10 +1,9 @@
 """Which columns hold texts and labels, found by their names and by what is in them."""
 
-import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.files import read_table
 from reprotune.data.reading.formats import (
     DELIMITED,
+    LINES,
     SHEETS,
     TABLES,
     fill_columns,
@@ -38,35 +38,34 @@ from reprotune.project.dialects import (
     SAMPLE,
     Sought,
     describe,
+    list_delimiters,
+    take_sample,
     try_quotings,
 )
-from reprotune.project.likely import LONGEST_LABEL, are_two, has_labels, has_texts
+from reprotune.project.likely import (
+    LABEL_NAMES,
+    LONGEST_LABEL,
+    SHORT_NAMES,
+    TEXT_NAMES,
+    are_two,
+    find_likely,
+    has_labels,
+    has_texts,
+    rank,
+)
 from reprotune.project.nested import find_flags, is_one_class, spread, tell_flags
-from reprotune.project.sniff import FASTTEXT, read_delimiter
+from reprotune.project.sniff import FASTTEXT, check_fasttext, read_delimiter
 from reprotune.project.wanted import Wanted
 
-TEXT_NAMES = (
-    "text", "sentence", "review", "content", "tweet", "message", "body", "comment", "document",
-    "utterance", "query", "question", "headline", "description", "title", "v2",
-)  # fmt: skip
-SHORT_NAMES = ("headline", "title", "v2")  # of texts, unless another column has longer ones
-LABELS = (
-    "label", "class", "category", "target", "labels", "classes", "sentiment", "intent", "topic",
-    "polarity", "emotion", "rating", "stars", "score", "verdict", "v1",
-)  # fmt: skip
-LABEL_NAMES = (
-    *(f"{name}_{kind}" for kind in ("text", "name") for name in LABELS[:4]),
-    *LABELS,
-    *(f"{name}_{kind}" for kind in ("id", "idx", "index") for name in LABELS[:4]),
-)
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
-LARGEST = 1_000_000  # characters that are looked at
 SHOWN, MOST_SHOWN = 30, 20  # characters of a cell, and columns, in a message
 NUMBER = {"text": "one or more", "label": "one"}
+LABEL_WORD = r"[+-]?\d+|[\w-]+[:_][\w:-]*|[A-Z]{2}[A-Z\d+-]*"
+WORD = r"[^\W\d_]{2}.* .*[^\W\d_]{2}"  # and another
 LACKING = {
     "text": "no column has texts of several words: say --text",
-    "label": "no column has a few values that come again and again: say --label or, of one file a "
-    "class, --classes negative positive",
+    "label": "no column has a few values that come again and again: say --label; of one file a "
+    "class, --classes negative positive; of lines that begin with it, --text 1 --label 0",
 }
 
 
@@ -100,6 +99,15 @@ def guess_columns(file: Path, trial: Download, wanted: Wanted) -> Columns:
     if None in best:
         raise InputError(tell_choice(file, best, shown))
     return best
+
+
+def guess_text(file: Path, trial: Download, wanted: Wanted) -> str | None:
+    """The column of texts in a file of one class; none of a file of lines, or without a header."""
+    if tell_kind(file.name)[0] in LINES:
+        return None
+    text, _ = guess_columns(file, trial, replace(wanted, label=""))
+    is_name = rank(str(text), TEXT_NAMES) <= len(TEXT_NAMES) or " " not in str(text)
+    return text if is_name else None
 
 
 def holds(frame: pd.DataFrame, said: Sequence[str]) -> bool:
@@ -151,18 +159,21 @@ def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.Data
         yield from list_sheets(unpack(raw, packing, str(file)), f"{file}: not readable as {kind}")
         return
     if kind not in DELIMITED:
-        yield spread(read_table(raw, str(file), trial).frame.head(SAMPLE))
+        yield spread(take_rows(read_table(raw, str(file), trial).frame))
         return
     raw = unpack(raw, packing, str(file))
     text = decode(raw, str(file), wanted.encoding or guess_encoding(raw), trial.bad_rows)
-    lines = list(islice(io.StringIO(text[:LARGEST], newline=""), SAMPLE))
+    lines = take_sample(text)
     if lines and all(line.startswith(FASTTEXT) for line in lines if line.strip()):
         cut = [line.strip().partition(" ") for line in lines]
+        check_fasttext([c[2] for c in cut], str(file))
         yield pd.DataFrame({"0": [c[0] for c in cut], "1": [c[2] for c in cut]})
         return
     sought = Sought([lines], [], None, True, trial.bad_rows)
-    said = [read_delimiter(wanted.delimiter)] if wanted.delimiter else DELIMITERS
+    said = [read_delimiter(wanted.delimiter)] if wanted.delimiter else list_delimiters(lines)
     marks = [mark for mark in said if mark != " "]
+    if kind not in TABLES and " " in said:
+        yield from cut_words(lines)
     for mark in [] if kind in TABLES else marks:
         yield from cut_once(lines, mark)
     for skip in find_headers(list(map(split_anywhere, lines))):
@@ -180,7 +191,7 @@ def list_sheets(raw: bytes, complaint: str) -> Iterator[pd.DataFrame]:
         sheets = parse_sheets(raw)
     except ValueError as error:
         raise InputError(f"{complaint}: {error}") from None
-    for rows in sheets:
+    for rows in sheets.values():
         for place in find_headers([row for _, row in rows if not isinstance(row, Broken)]):
             with suppress(ValueError):
                 yield fill_columns(rows[place : place + SAMPLE], Dialect())[0]
@@ -193,6 +204,20 @@ def cut_once(lines: Sequence[str], mark: str) -> Iterator[pd.DataFrame]:
         frame = pd.DataFrame({"0": [p[0] for p in parts], "1": [p[2] for p in parts]})
         if len(parts) > len(lines) / 2 and repeats_label(frame):
             yield frame
+
+
+def cut_words(lines: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Lines of which the first or last word is a label, as no word is: DESC:manner, 1, POS."""
+    for frame in cut_once([line for line in lines if line.strip()], " "):
+        if any(frame[name].str.fullmatch(LABEL_WORD).all() for name in frame) and any(
+            frame[name].str.contains(WORD).all() for name in frame
+        ):
+            yield frame
+
+
+def take_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """So many rows of all parts of a table, which may be sorted by its labels."""
+    return frame.iloc[:: max(1, len(frame) // SAMPLE)]
 
 
 def find_headers(rows: Sequence[Sequence[str]]) -> Iterator[int]:
@@ -236,20 +261,6 @@ def repeats_label(frame: pd.DataFrame) -> bool:
     return any((frame[name].iloc[1:] == frame[name].iloc[0]).any() for name in likely)
 
 
-def list_cells(column: pd.Series) -> pd.Series:
-    """The cells that hold something, as texts that can be looked at."""
-    cells = column.dropna().map(lambda cell: str(cell).encode(errors="replace").decode().strip())
-    return cells[cells != ""]
-
-
-def rank(name: str, usual: Sequence[str]) -> int:
-    """The place of a name among the usual ones: whole, or else its last words."""
-    whole = re.sub(r"[-. ]", "_", name.casefold()).strip("_")
-    if whole in usual:
-        return usual.index(whole)
-    return len(usual) + (not whole.endswith(tuple(f"_{known}" for known in usual)))
-
-
 def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
     """The column of texts: by its name, else the one that is far longer than every other."""
     named, likely = find_likely(frame, exclude, has_texts, TEXT_NAMES)
@@ -264,7 +275,7 @@ def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
 
 def list_other_texts(file: Path, way: Download) -> list[str]:
     """The columns that may be a part of the text, too."""
-    frame = spread(read_table(file.read_bytes(), str(file), way).frame.head(SAMPLE))
+    frame = spread(take_rows(read_table(file.read_bytes(), str(file), way).frame))
     likely = find_likely(frame, str(way.label_column), has_texts, TEXT_NAMES)[1]
     return [name for name in likely if name != str(way.text_column)]
 
@@ -275,23 +286,9 @@ def find_labels(frame: pd.DataFrame, exclude: str | None) -> str | None:
     Of several that are a class each, one.
     """
     named, likely = find_likely(frame, exclude, has_labels, LABEL_NAMES)
+    if named and re.search(r"\d", named) and any(are_two(named, other) for other in likely):
+        return None  # one label of several, as of several people
     flags = find_flags(frame)
     if likely.keys() <= set(flags) and is_one_class(flags):
         return str(flags.columns[0])
     return named or (next(iter(likely)) if len(likely) == 1 else None)
-
-
-def find_likely(
-    frame: pd.DataFrame,
-    exclude: str | None,
-    is_likely: Callable[[pd.Series], bool],
-    usual: Sequence[str],
-) -> tuple[str | None, dict[str, pd.Series]]:
-    """The column with the likeliest name, and all that are likely by what they hold.
-
-    A name counts among these, or among all columns if there are none.
-    """
-    columns = {str(name): list_cells(frame[name]) for name in frame if str(name) != exclude}
-    likely = {name: cells for name, cells in columns.items() if is_likely(cells)}
-    named = [name for name in likely or columns if rank(name, usual) <= len(usual)]
-    return min(named, key=lambda name: rank(name, usual), default=None), likely

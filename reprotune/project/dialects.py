@@ -1,12 +1,16 @@
 """How the rows of a text file are written, by trying: the columns that are asked for decide."""
 
+import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from reprotune.data.reading.bad_rows import Broken, count_allowed
 from reprotune.data.reading.labels import spell
 from reprotune.data.reading.parsing import (
+    LONGEST_DELIMITER,
     ONCE,
     PREFACE,
     Cells,
@@ -19,8 +23,10 @@ from reprotune.data.reading.parsing import (
 )
 
 DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f", "@", " ")
+LONG = re.compile(r"(?<=\S)(?: *[|:;~^#@$%&*+=-]{2,} *|\t{2,})(?=\S)")  # several characters
 QUOTINGS = (('"', None), ('"', "\\"), (None, None), ("'", None), ("'", "\\"))  # usual ones first
 SAMPLE = 5000  # lines of each file that are looked at
+LARGEST = 1_000_000  # characters of them
 WRAPPED = {mark: re.compile(f"{mark}([^{mark}]|{mark}{mark})*{mark}") for mark in "\"'"}
 
 
@@ -62,11 +68,34 @@ class Trial:
         return (few < 2, few, sum(map(len, self.labels)))
 
 
-def choose(sought: Sought, delimiters: Sequence[str] = DELIMITERS) -> Dialect:
+def take_sample(text: str) -> list[str]:
+    """The first and the last lines of a file, which may be sorted by its labels."""
+    first = list(islice(io.StringIO(text[:LARGEST], newline=""), SAMPLE))
+    rest = text[sum(map(len, first)) :]
+    if not rest:
+        return first
+    last = list(io.StringIO(rest[-LARGEST:], newline=""))[1:] or [rest]
+    return [*first[: SAMPLE // 2], *last[-SAMPLE // 2 :]]
+
+
+def list_delimiters(lines: Sequence[str]) -> list[str]:
+    """Those that may be meant: first the marks of several characters that most lines have."""
+    found = (
+        {mark for run in LONG.findall(line) for mark in (run, run.strip(" "))} for line in lines
+    )
+    counts = Counter(chain.from_iterable(found))
+    long = [
+        m for m, count in counts.items() if count > len(lines) / 2 and len(m) <= LONGEST_DELIMITER
+    ]
+    return [*sorted(long, key=len, reverse=True), *DELIMITERS]
+
+
+def choose(sought: Sought, known: Sequence[str] | None = None) -> Dialect:
     """The dialect that fits; without any, that of the commonest delimiter, for its message.
 
     A header is looked for below other lines only if it is not the first.
     """
+    delimiters = known or list_delimiters(list(chain.from_iterable(sought.tops)))
     for list_ways in (list_first_ways, list_later_ways):
         tried = [try_ways(sought, list_ways(sought, mark)) for mark in delimiters]
         if found := list(filter(None, tried)):

@@ -4,12 +4,11 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from reprotune.core.errors import InputError
 from reprotune.data.reading.archives import LARGEST, check_names, check_size
-from reprotune.data.reading.formats import tell_kind
+from reprotune.data.reading.formats import LINES, tell_kind
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -19,7 +18,6 @@ SPLITS = {
 ABOUT = {"readme", "license", "licence", "copying", "citation"}  # no rows, whatever the ending
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ARCHIVES = (".zip", *TARS)
-NO_TABLES = (".txt", ".neg", ".pos")  # a text each, in a folder a class
 NOISE = "__MACOSX/"
 SHOWN = 10  # files in a message
 
@@ -68,7 +66,7 @@ def check_room(size: int, archive: Path) -> None:
 def find_root(folder: Path) -> Path:
     """The folder that holds the parts: archives and repositories put it into others."""
     inner = list_folders(folder)
-    if holds_table(folder) or list_parts(folder) or list_folders(folder, SPLITS):
+    if holds_table(folder) or list_parts(folder) or list_splits(folder):
         return folder
     inner = [sub for sub in inner if holds_table(sub)] or inner
     is_class = not inner or not (list_folders(inner[0]) or holds_table(inner[0]))
@@ -77,13 +75,26 @@ def find_root(folder: Path) -> Path:
 
 def holds_table(folder: Path) -> bool:
     """Whether it has more than texts in it."""
-    return any(tell_kind(file.name)[0] not in NO_TABLES for file in list_files(folder))
+    return any(tell_kind(file.name)[0] not in LINES for file in list_files(folder))
 
 
-def list_folders(folder: Path, names: Mapping[str, str] | None = None) -> list[Path]:
-    """Its folders in the order of their names; of ``names`` those alone that it has."""
-    found = sorted(sub for sub in folder.glob("[!.]*") if sub.is_dir())
-    return [sub for sub in found if names is None or sub.name.lower() in names]
+def list_folders(folder: Path) -> list[Path]:
+    """Its folders in the order of their names."""
+    return sorted(sub for sub in folder.glob("[!.]*") if sub.is_dir())
+
+
+def list_splits(folder: Path) -> dict[str, Path]:
+    """Its folders that are parts: those called so, or all if each has a part in its name."""
+    inner = list_folders(folder)
+    called = {SPLITS[sub.name.lower()]: sub for sub in inner if sub.name.lower() in SPLITS}
+    named = {part: sub for sub in inner if (part := find_part(sub.name))}
+    return called or (named if len(named) == len(inner) and "train" in named else {})
+
+
+def find_part(name: str) -> str | None:
+    """The part that stands in a name, such as train-00000-of-00002.parquet, if it is one."""
+    known = {SPLITS[word] for word in re.split("[^a-z]+", name.lower()) if word in SPLITS}
+    return known.pop() if len(known) == 1 else None
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -92,13 +103,11 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def list_parts(folder: Path) -> dict[str, list[Path]]:
-    """The files that have the name of a part in theirs, such as train-00000-of-00002.parquet."""
+    """The files that have the name of a part in theirs."""
     parts: dict[str, list[Path]] = {}
     for file in list_files(folder):
-        words = re.split("[^a-z]+", file.name.lower())
-        known = {SPLITS[word] for word in words if word in SPLITS}
-        if len(known) == 1:
-            parts.setdefault(known.pop(), []).append(file)
+        if part := find_part(file.name):
+            parts.setdefault(part, []).append(file)
     return parts
 
 
@@ -116,7 +125,7 @@ def choose_files(folder: Path) -> dict[str, list[Path]]:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
         raise InputError(
             f"{folder}: has the files {names}{more}, and it is not clear which are meant; name "
-            "those that you want: FILE ... --test FILE --validation FILE"
+            "those that you want: FILE ... --test FILE --validation FILE (unpack an archive first)"
         )
     return parts
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
@@ -19,6 +20,7 @@ from reprotune.core.io import parse_json
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import find_mark, guess_encoding
 from reprotune.data.reading.formats import take_row
+from reprotune.project import sheets
 from reprotune.project.folders import (
     ARCHIVES,
     SPLITS,
@@ -28,6 +30,7 @@ from reprotune.project.folders import (
     list_files,
     list_folders,
     list_parts,
+    list_splits,
     unpack,
 )
 
@@ -58,6 +61,7 @@ def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
         (known[DUCKDB_AT:].startswith(DUCKDB), refuse_duckdb),
         (first.name.lower().endswith(ARCHIVES) and first.is_file(), freeze_archive),
         (bool(read_parts(first)), freeze_parts),
+        (bool(sheets.read_parts(first)), freeze_sheets),
         (wanted.text is None and Path(wanted.label or "/").is_file(), freeze_lines),
     )
     freezer = next((do for is_such, do in freezers if is_such), None)
@@ -94,7 +98,7 @@ def freeze_folder(wanted: "Wanted", folder: Path) -> "Wanted":
     source = find_root(wanted.files[0])
     if any((source / name).is_file() for name in SAVED):
         return name_parts(wanted, write_saved(source, folder))
-    splits = {SPLITS[sub.name.lower()]: sub for sub in list_folders(source, SPLITS)}
+    splits = list_splits(source)
     files = [] if splits else list_files(source)
     if files and (holds_table(source) or list_parts(source) or not list_folders(source)):
         return name_parts(wanted, choose_files(source))
@@ -185,6 +189,11 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     return path
 
 
+def list_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+    rows = frame.itertuples(index=False, name=None)
+    return [dict(zip(map(str, frame), row, strict=True)) for row in rows]
+
+
 def as_text(value: object) -> str:
     return decode(value, "utf-8") if isinstance(value, bytes) else str(value)
 
@@ -238,6 +247,16 @@ def freeze_parts(wanted: "Wanted", folder: Path) -> "Wanted":
     for name, rows in parts.items():
         path = folder / f"{source.stem}-{name}.jsonl"
         written[SPLITS[name.lower()]] = [write_rows(path, map(name_cells, rows))]
+    return name_parts(wanted, written)
+
+
+def freeze_sheets(wanted: "Wanted", folder: Path) -> "Wanted":
+    """A workbook that has a sheet for each part."""
+    (source,) = wanted.files
+    written = {
+        part: [write_rows(folder / f"{source.stem}-{part}.jsonl", list_rows(frame))]
+        for part, frame in sheets.read_parts(source).items()
+    }
     return name_parts(wanted, written)
 
 

@@ -36,7 +36,7 @@ from reprotune.data.reading.parsing import (
     parse_objects,
     parse_rows,
 )
-from reprotune.project.dialects import DELIMITERS, SAMPLE, Sought, choose
+from reprotune.project.dialects import SAMPLE, Sought, choose, list_delimiters
 from reprotune.project.opening import Source
 
 BATCH = 1000  # rows of a columnar file that are read at once
@@ -213,12 +213,12 @@ def look_at_table(source: Source, needed: Needed) -> Incoming:
     top = list(islice(read_lines(), SAMPLE))
     first = ("\t",) if source.kind == ".tsv" else ()  # among equals
     sought = Sought([top], *needed, is_table, BAD_ROWS)
-    dialect = choose(sought, (*first, *DELIMITERS))
+    dialect = choose(sought, (*first, *list_delimiters(top)))
     return look_at_cells(source, needed, dialect, lambda: parse_rows(read_lines(), dialect))
 
 
 def look_at_sheet(source: Source, needed: Needed) -> Incoming:
-    rows = find_table(parse_sheets(source.read()), needed.names)
+    _, rows = find_table(parse_sheets(source.read()), needed.names)
     by_position = all(name.isdecimal() for name in needed.names)
     return look_at_cells(source, needed, Dialect(header=not by_position), lambda: iter(rows))
 

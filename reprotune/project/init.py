@@ -22,7 +22,7 @@ from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
 from reprotune.data.reading.formats import DELIMITED, TEXTS, tell_kind
 from reprotune.project import profiles
-from reprotune.project.columns import guess_columns
+from reprotune.project.columns import guess_columns, guess_text
 from reprotune.project.first_run import choose_split, choose_training, set_limits
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
@@ -30,6 +30,7 @@ from reprotune.project.names import find_names
 from reprotune.project.naming import name_source, naming_source
 from reprotune.project.nested import exchange, join_classes
 from reprotune.project.parts import divide, find_unlabelled, leave_out
+from reprotune.project.sheets import describe_unread, list_unread
 from reprotune.project.sniff import Look, find_joint, find_way, look
 from reprotune.project.terminal import name_lines
 from reprotune.project.wanted import Wanted
@@ -67,7 +68,8 @@ def init(
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         left = [name_source(str(file), work, wanted.files[0].name) for file in bare]
-        seen = replace(seen, unlabelled=[Path(name).name for name in left])
+        sheets = [sheet for path in paths_ for sheet in list_unread(path, way)]
+        seen = replace(seen, unlabelled=[Path(name).name for name in left], unread=sheets)
         changes, parts, cut = choose_settings(way, seen, found, paths_[0])
         seen = replace(seen, cut=cut)
         for path in paths_:
@@ -81,7 +83,9 @@ def find_reading(wanted: Wanted) -> tuple[list[Path], Download]:
     files, entries = list_files(wanted)
     trial = describe_reading(entries, wanted.bad_rows)
     text, label = wanted.text, wanted.label
-    if entries[0].label is None and (text is None or label is None):
+    if entries[0].label is not None:
+        text = text or guess_text(files[0], trial, wanted)
+    elif text is None or label is None:
         text, label = guess_columns(files[0], trial, wanted)
     trial = name_columns(trial, text or "0", label)
     return files, find_way(files, trial, wanted.encoding, wanted.delimiter)
@@ -196,6 +200,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
+        "not read": describe_unread(seen.unread),
         "no labels": describe_unlabelled(seen.unlabelled),
         "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
         "counted in": describe_units(params),

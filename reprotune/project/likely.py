@@ -1,12 +1,27 @@
-"""Whether a column looks like one of texts, or of labels."""
+"""Whether a column looks like one of texts, or of labels, by its name and by what it holds."""
 
 import re
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from reprotune.project.folders import SPLITS
 from reprotune.project.sniff import MOST_CLASSES
 
+TEXT_NAMES = (
+    "text", "sentence", "review", "content", "tweet", "message", "body", "comment", "document",
+    "utterance", "query", "question", "headline", "description", "title", "v2",
+)  # fmt: skip
+SHORT_NAMES = ("headline", "title", "v2")  # of texts, unless another column has longer ones
+LABELS = (
+    "label", "class", "category", "target", "labels", "classes", "sentiment", "intent", "topic",
+    "polarity", "emotion", "rating", "stars", "score", "overall", "verdict", "v1",
+)  # fmt: skip
+LABEL_NAMES = (
+    *(f"{name}_{kind}" for kind in ("text", "name") for name in LABELS[:4]),
+    *LABELS,
+    *(f"{name}_{kind}" for kind in ("id", "idx", "index") for name in LABELS[:4]),
+)
 LONGEST_LABEL = 40  # characters, in the mean
 AMOUNT = r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"  # with a fraction that is no half, as stars have
 DATE = r"(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2})(\D.*)?"
@@ -33,3 +48,33 @@ def has_labels(cells: pd.Series) -> bool:
         and not cells.str.fullmatch(AMOUNT).any()
         and not cells.str.fullmatch(DATE).mean() > 0.5
     )
+
+
+def list_cells(column: pd.Series) -> pd.Series:
+    """The cells that hold something, as texts that can be looked at."""
+    cells = column.dropna().map(lambda cell: str(cell).encode(errors="replace").decode().strip())
+    return cells[cells != ""]
+
+
+def rank(name: str, usual: Sequence[str]) -> int:
+    """The place of a name among the usual ones: whole, or else its last words."""
+    whole = re.sub(r"[-. ]", "_", name.casefold()).strip("_")
+    if whole in usual:
+        return usual.index(whole)
+    return len(usual) + (not whole.endswith(tuple(f"_{known}" for known in usual)))
+
+
+def find_likely(
+    frame: pd.DataFrame,
+    exclude: str | None,
+    is_likely: Callable[[pd.Series], bool],
+    usual: Sequence[str],
+) -> tuple[str | None, dict[str, pd.Series]]:
+    """The column with the likeliest name, and all that are likely by what they hold.
+
+    A name counts among these, or among all columns if there are none.
+    """
+    columns = {str(name): list_cells(frame[name]) for name in frame if str(name) != exclude}
+    likely = {name: cells for name, cells in columns.items() if is_likely(cells)}
+    named = [name for name in likely or columns if rank(name, usual) <= len(usual)]
+    return min(named, key=lambda name: rank(name, usual), default=None), likely

@@ -10,8 +10,7 @@ import pandas as pd
 from reprotune.core.params import Download
 from reprotune.data.reading.columns import as_object
 from reprotune.data.reading.files import read_table
-from reprotune.project.freezing import write_rows
-from reprotune.project.parts import list_rows
+from reprotune.project.freezing import list_rows, write_rows
 from reprotune.project.wanted import Wanted
 
 LISTED = 8  # objects of a list that become columns

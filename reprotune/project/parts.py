@@ -11,7 +11,7 @@ from reprotune.core.params import Download, SourceFile
 from reprotune.data.reading.files import find_column, read_table
 from reprotune.data.reading.labels import fold, spell
 from reprotune.project.folders import SPLITS
-from reprotune.project.freezing import name_parts, write_rows
+from reprotune.project.freezing import list_rows, name_parts, write_rows
 from reprotune.project.wanted import Wanted
 
 NAMES = ("split", "subset", "set", "partition", "part", "fold")  # of such a column
@@ -78,11 +78,6 @@ def leave_out(files: Sequence[Path], found: Wanted, asked: Wanted) -> Wanted:
         "validation": [file for file in found.validation if file not in files],
     }
     return name_parts(replace(found, test=[], validation=[]), {"train": found.files, **parts})
-
-
-def list_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    rows = frame.itertuples(index=False, name=None)
-    return [dict(zip(map(str, frame), row, strict=True)) for row in rows]
 
 
 def names_parts(name: str, column: pd.Series) -> bool:

@@ -1,11 +1,9 @@
 """Look at files that nobody has described yet: how to read them, and what is in them."""
 
-import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -27,8 +25,8 @@ from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.files import set_aside, take_cells
 from reprotune.data.reading.formats import DELIMITED, TABLES, TEXTS, tell_kind, unpack
 from reprotune.data.reading.labels import WHOLE, fold, tidy
-from reprotune.data.reading.parsing import Column
-from reprotune.project.dialects import DELIMITERS, SAMPLE, Sought, choose
+from reprotune.data.reading.parsing import LONGEST_DELIMITER, Column
+from reprotune.project.dialects import Sought, choose, take_sample
 from reprotune.project.names import Names, rename
 
 FEWEST = 10  # texts of a class that can be learnt and tested at all
@@ -53,6 +51,7 @@ class Look:
     left_out: dict[str, int]  # raw value of too few texts: rows
     bad: list[BadRow]
     unlabelled: Sequence[str] = ()  # files of published parts that are not used
+    unread: Sequence[str] = ()  # sheets of a workbook
     cut: float = 0.0  # share of the texts that are longer than the model reads
 
     @property
@@ -107,17 +106,16 @@ def find_way(
         update={"encoding": next((guess for guess in guesses if guess != "utf-8"), "utf-8")}
     )
     lines = [
-        take_top(decode(raws[path], str(path), way.encoding, way.bad_rows))
+        take_sample(decode(raws[path], str(path), way.encoding, way.bad_rows))
         for path in texts
         if kinds[path] in DELIMITED
     ]
-    marks = [read_delimiter(delimiter)] if delimiter else DELIMITERS
     if not any(lines):
         return way
     is_table = kinds[texts[0]] in TABLES
     columns: list[Column] = [*list_fields(way.text_column)] or [way.text_column]
     sought = Sought(lines, columns, way.label_column, is_table, way.bad_rows)
-    found = choose(sought, marks)
+    found = choose(sought, [read_delimiter(delimiter)] if delimiter else None)
     known: dict[str, object] = {n: value for n, value in found._asdict().items() if n != "cut"}
     if found.header and sought.by_position:  # its names are positions
         known["text_column"] = str(way.text_column)
@@ -125,14 +123,12 @@ def find_way(
     return way.model_copy(update=known)
 
 
-def take_top(text: str) -> list[str]:
-    return list(islice(io.StringIO(text, newline=""), SAMPLE))
-
-
 def read_delimiter(delimiter: str) -> str:
-    mark = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
-    if len(mark) != 1:
-        raise InputError(f"--delimiter {delimiter!r} is not one character; \\t is a tab")
+    mark = "\t" if delimiter == "tab" else delimiter.replace("\\t", "\t")
+    if not 0 < len(mark) <= LONGEST_DELIMITER:
+        raise InputError(
+            f"--delimiter {delimiter!r} is not one to {LONGEST_DELIMITER} characters; \\t is a tab"
+        )
     return mark
 
 
@@ -145,11 +141,11 @@ def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
         parts.append(cells.assign(file=str(path)))
         total += count
     rows = pd.concat(parts, ignore_index=True)
-    labels = rename(name_labels(rows, way), names)
+    where = f"{files[0]}: column {way.label_column!r}"
+    labels = rename(name_labels(rows, way, where), names)
     usable = rows[find_faults(rows, labels).isna()]
     usable = usable.assign(label=usable["raw"].map(labels), text=usable["text"].map(str))
-    if usable["text"].str.startswith(FASTTEXT).any():
-        raise InputError(f"{files[0]}: rows have several labels: {MULTI_LABEL}")
+    check_fasttext(usable["text"], str(files[0]))
     learnable = drop_repeated(usable)
     absent = find_absent(usable)
     scarce = {*learnable[learnable < FEWEST].index, *absent}
@@ -158,34 +154,36 @@ def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
     check_share(bad, total, way.bad_rows)
     rows = pd.concat(good, ignore_index=True)
     kept = rows.assign(label=rows["raw"].map(labels)).dropna(subset="label")
-    check_classes(kept, learnable, absent, f"{files[0]}: column {way.label_column!r}")
+    check_classes(kept, learnable, absent, where)
     counts = rows["raw"].value_counts()
     left_out = {raw: int(counts.get(raw, 0)) for raw, name in labels.items() if name is None}
     return Look(kept.drop(columns="raw"), labels, left_out, bad)
 
 
-def name_labels(rows: pd.DataFrame, way: Download) -> dict[str, str | None]:
+def check_fasttext(texts: Iterable[str], where: str) -> None:
+    """Raise InputError if a second label begins a text."""
+    if any(text.startswith(FASTTEXT) for text in texts):
+        raise InputError(f"{where}: rows have several labels: {MULTI_LABEL}")
+
+
+def name_labels(rows: pd.DataFrame, way: Download, where: str) -> dict[str, str | None]:
     """A class for each raw label that is one; none for missing ones that are too many to be bad."""
     faults = rows["label"].map(partial(find_fault, what="label"))
-    labels: dict[str, str | None] = dict(
-        name_classes(rows.loc[faults.isna(), "raw"], way.label_column)
-    )
+    labels: dict[str, str | None] = dict(name_classes(rows.loc[faults.isna(), "raw"], where))
     empty = rows.loc[faults == EMPTY, "raw"]
     if len(empty) > count_allowed(len(rows), way.bad_rows):
         labels |= dict.fromkeys(empty)
     return dict(sorted(labels.items()))
 
 
-def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, str]:
+def name_classes(raw: pd.Series, where: str) -> dict[str, str]:
     """A class for each raw value: the commonest of the spellings that look alike but for case.
 
     Where all are integers written as floats, the integers: 5 for 5.0.
     """
     counts = raw.value_counts()
     if raw.str.fullmatch(LIST).mean() > SEVERAL:
-        raise InputError(
-            f"column {label_column!r} holds lists such as {counts.index[0]!r}: {MULTI_LABEL}"
-        )
+        raise InputError(f"{where} holds lists such as {counts.index[0]!r}: {MULTI_LABEL}")
     if len(counts) > min(MOST_CLASSES, max(2, len(raw) / 5)):
         hint = (
             f"; if its values are several labels: {MULTI_LABEL}"
@@ -195,7 +193,7 @@ def name_classes(raw: pd.Series, label_column: str | int | None) -> dict[str, st
         if raw.str.fullmatch(NUMBER).mean() > SEVERAL:
             hint = "; numbers that mean an amount become classes first, such as low and high"
         raise InputError(
-            f"column {label_column!r} has {len(counts)} different values in {len(raw)} rows, such "
+            f"{where} has {len(counts)} different values in {len(raw)} rows, such "
             f"as {[value[:40] for value in counts.index[:3]]}: that is no column of labels (at "
             f"most {MOST_CLASSES}){hint}"
         )

@@ -47,7 +47,11 @@ def load_edited(folder: Path, pattern: str, replacement: str) -> Params:
         ("seed", None, "is None; Input should be a valid integer"),
         ("download.header", "maybe", "is 'maybe'; Input should be a valid boolean"),
         ("download.kind", "ftp", "is 'ftp'; Input should be 'builtin', 'file', 'url' or 'hub'"),
-        ("download.delimiter", "||", "is '||'; String should have at most 1 character"),
+        (
+            "download.delimiter",
+            "=" * 17,
+            f"is '{'=' * 17}'; String should have at most 16 characters",
+        ),
         ("download.builtin.wrong_labels", 0.95, "is 0.95; "),  # only 0.8 can be swapped
         ("curate.duplicates", "drop", "is 'drop'; Input should be 'keep' or 'quarantine'"),
     ],

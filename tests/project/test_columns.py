@@ -114,8 +114,8 @@ def test_a_delimiter_and_an_encoding_that_are_said_are_taken(tmp_path: Path) -> 
     for name in ("tab", "\\t"):
         said = Wanted([tmp_path / "own.csv"], delimiter=name, encoding="utf-16-le")
         assert guess(said, tmp_path) == ("é", "ü")
-    with pytest.raises(InputError, match="is not one character"):
-        guess(replace(said, delimiter=";;"), tmp_path)
+    with pytest.raises(InputError, match="is not one to 16 characters"):
+        guess(replace(said, delimiter=";" * 17), tmp_path)
 
 
 def test_an_empty_file_has_no_columns_to_choose_from(tmp_path: Path) -> None:

@@ -421,7 +421,7 @@ WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
-        (EVEN, {"delimiter": ";;"}, "--delimiter ';;' is not one character"),
+        (EVEN, {"delimiter": ";" * 17}, "is not one to 16 characters"),
         (EVEN + '"late, so,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
         (NUMBERED, {"label": None}, r"say --label .* It has: text \(some words 0"),

@@ -51,7 +51,7 @@ class Download(Section):
     repository: Text | None
     revision: Text | None
     encoding: Name
-    delimiter: Annotated[str, Field(min_length=1, max_length=1, pattern=r'^[^\x00\n\r"]$')]
+    delimiter: Annotated[str, Field(min_length=1, max_length=16, pattern=r'^[^\x00\n\r"]+$')]
     quote: Mark | None
     escape: Mark | None
     skip: Count

@@ -10,6 +10,7 @@ from reprotune.data.reading.bad_rows import UNDECODED, count_allowed
 
 FEW = 0.01  # share of bytes beyond ASCII that tells nothing: Western then
 WHOLE = 0.9  # share of the characters beyond ASCII that are whole in a damaged file in UTF-8
+MANY = 0.1  # share of such signs that no right encoding makes
 CLOSE = 0.02  # difference of coherence that tells nothing
 MARKS = {  # byte-order marks; the longer first, for one begins with another
     codecs.BOM_UTF32_LE: "utf-32",
@@ -19,6 +20,7 @@ MARKS = {  # byte-order marks; the longer first, for one begins with another
     codecs.BOM_UTF8: "utf-8",
 }
 UNDECODABLE = re.compile(f"[{chr(UNDECODED)}-{chr(UNDECODED + 255)}]")
+AMID = re.compile(r"(?<=[^\W\d_])[¹²³¿¡£¥¦¤±¶¬×÷¼½¾¢©®§](?=[^\W\d_])")
 LIKELY = [  # what files are in, if not in Unicode: a rarer guess is mostly wrong
     *("latin_1", "cp1252", "cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "iso8859_7"),
     *("cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp437", "cp850", "cp866"),
@@ -108,6 +110,12 @@ def is_damaged_utf8(raw: bytes) -> bool:
     return len(UNDECODABLE.findall(text)) < (1 - WHOLE) * beyond
 
 
+def has_signs_in_words(text: str) -> bool:
+    """Whether many of the characters beyond ASCII are signs amid letters, as in z³oty for złoty."""
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    return len(AMID.findall(text)) > MANY * beyond
+
+
 def guess_encoding(raw: bytes) -> str:
     """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
     if mark := find_mark(raw):
@@ -117,7 +125,8 @@ def guess_encoding(raw: bytes) -> str:
     beyond = raw.translate(None, bytes(range(128)))
     if len(beyond) < FEW * len(raw):
         return "cp1252" if any(byte < 0xA0 for byte in beyond) else "latin-1"
-    matches = list(from_bytes(raw, cp_isolation=LIKELY))
+    found = list(from_bytes(raw, cp_isolation=LIKELY))
+    matches = [match for match in found if not has_signs_in_words(str(match))] or found
     if not matches:
         return "latin-1"
     best = max(match.coherence for match in matches if match.chaos <= matches[0].chaos)

@@ -1,7 +1,7 @@
 """From the bytes of one file to a table of its own columns, by what its name ends in."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -27,12 +27,13 @@ from reprotune.data.reading.parsing import (
     parse_objects,
     parse_rows,
 )
-from reprotune.data.reading.shapes import find_rows
+from reprotune.data.reading.shapes import find_rows, list_examples
 
 EXACT = 2.0**53  # from here on not every integer is a float
 TABLES = (".csv", ".tsv")
 OBJECTS = (".jsonl", ".ndjson")
-DELIMITED = (*TABLES, ".txt", ".neg", ".pos")
+LINES = (".txt", ".neg", ".pos")
+DELIMITED = (*TABLES, *LINES)
 TEXTS = (*DELIMITED, *OBJECTS, ".json")
 ARROW = (".arrow", ".feather")
 SHEETS = (".xlsx", ".xls", ".ods")
@@ -101,11 +102,16 @@ def parse_binary(raw: bytes, kind: str, download: Download) -> Parsed:
     """
     if kind in SHEETS:
         dialect = describe_dialect(download, is_table=True)
-        columns = list_fields(download.text_column) or [str(download.text_column)]
-        columns += [str(download.label_column)] * (download.label_column is not None)
-        return fill_columns(find_table(parse_sheets(raw), columns), dialect)
+        _, rows = find_table(parse_sheets(raw), list_columns(download))
+        return fill_columns(rows, dialect)
     parse: Callable[[bytes], pd.DataFrame] = parse_arrow if kind in ARROW else parse_parquet
     return parse(raw), {}
+
+
+def list_columns(download: Download) -> list[str]:
+    """The columns of text and label, by their names or positions."""
+    columns = list_fields(download.text_column) or [str(download.text_column)]
+    return [*columns, *([] if download.label_column is None else [str(download.label_column)])]
 
 
 def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Parsed:
@@ -171,7 +177,7 @@ def parse_list(text: str) -> list[dict[str, object] | Broken] | None:
     except ValueError:
         return None
     rows = find_rows(value) if isinstance(value, dict) else value
-    return list(map(take_row, rows)) if isinstance(rows, list) else None
+    return list(map(take_row, list_examples(rows))) if isinstance(rows, list) else None
 
 
 def take_row(row: object) -> dict[str, object] | Broken:
@@ -181,7 +187,7 @@ def take_row(row: object) -> dict[str, object] | Broken:
     return row if isinstance(row, dict) else Broken("broken line: it is no object", str(row))
 
 
-def parse_sheets(raw: bytes) -> list[list[Numbered]]:
+def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
     """The rows of each sheet of a workbook, as they are shown but for the form of numbers.
 
     Raises:
@@ -189,28 +195,30 @@ def parse_sheets(raw: bytes) -> list[list[Numbered]]:
     """
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
-        sheets = [
-            book.get_sheet_by_index(place).to_python(skip_empty_area=False)
-            for place in range(len(book.sheet_names))
-        ]
+        sheets = {
+            name: book.get_sheet_by_index(place).to_python(skip_empty_area=False)
+            for place, name in enumerate(book.sheet_names)
+        }
     except CalamineError as error:
         raise ValueError(str(error)) from None
-    shown = ([[show_cell(cell) for cell in row] for row in sheet] for sheet in sheets)
-    return [list(drop_blank(enumerate(rows, start=1))) for rows in shown]
+    shown = {n: [[show_cell(cell) for cell in row] for row in sheet] for n, sheet in sheets.items()}
+    return {name: list(drop_blank(enumerate(rows, start=1))) for name, rows in shown.items()}
 
 
-def find_table(sheets: Sequence[Sequence[Numbered]], columns: Sequence[str]) -> Sequence[Numbered]:
-    """The rows from the header on that has the columns, whatever stands before it.
+def find_table(
+    sheets: Mapping[str, Sequence[Numbered]], columns: Sequence[str]
+) -> tuple[str, Sequence[Numbered]]:
+    """A sheet, and its rows from the header on that has the columns, whatever stands before it.
 
-    Without one, as where columns are positions, those of the first sheet that has any.
+    Without one, as where columns are positions, the first sheet that has any rows.
     """
     wanted = {column.strip() for column in columns}
-    for rows in sheets:
+    for sheet, rows in sheets.items():
         for place, (_, row) in enumerate(rows[: PREFACE + 1]):
             names = set(map(str.strip, row))
             if all(name in names or name.partition(".")[0] in names for name in wanted):
-                return rows[place:]
-    return next(filter(None, sheets), [])
+                return sheet, rows[place:]
+    return next(((sheet, rows) for sheet, rows in sheets.items() if rows), ("", []))
 
 
 def show_cell(cell: object) -> str:

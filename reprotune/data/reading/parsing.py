@@ -18,6 +18,8 @@ from reprotune.data.reading.bad_rows import Broken
 PREFACE = 20  # lines that may stand before a header
 LONGEST = 10_000_000  # characters of a cell: more is a quotation mark that nobody closed
 ALWAYS = ",;\t"  # delimiters that part all columns in any file
+LONGEST_DELIMITER = 16  # characters
+MARK = "\uffff"  # is no character: stands for a delimiter of several
 ONCE = "@ "  # delimiters that occur in texts, and so part two columns alone
 
 Cut = Literal["everywhere", "first", "last", "nowhere"]
@@ -65,12 +67,24 @@ def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
     """The rows of a text file, the header among them."""
     source = islice(lines, dialect.skip, None)
     if dialect.cut == "everywhere":
-        yield from parse_csv(source, dialect)
+        is_long = len(dialect.delimiter) > 1
+        yield from (parse_long if is_long else parse_csv)(source, dialect)
         return
     cut = str.split if dialect.cut == "first" else str.rsplit
     for number, line in enumerate(source, start=dialect.skip + 1):
         bare = line.rstrip("\r\n")
         yield number, [bare] if dialect.cut == "nowhere" else cut(bare, dialect.delimiter, 1)
+
+
+def parse_long(source: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
+    """Rows whose cells are parted by several characters."""
+    known = dialect.delimiter
+    marked = (line.replace(known, MARK) for line in source)
+    for number, row in parse_csv(marked, dialect._replace(delimiter=MARK)):
+        if isinstance(row, Broken):
+            yield number, row._replace(content=row.content.replace(MARK, known))
+        else:
+            yield number, [cell.replace(MARK, known) for cell in row]
 
 
 class Lines:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 LEVELS = 3  # of objects in which a list of rows may lie
+EXAMPLES = ("patterns", "examples", "utterances", "texts", "text", "sentences", "queries")
 LONGEST_NAME = 20  # characters of a column's name, in the mean; texts have more
 
 
@@ -54,6 +55,26 @@ def find_tables(value: dict[str, Any], levels: int = LEVELS) -> Iterator[list[An
             yield part
         elif levels and isinstance(part, dict):
             yield from find_tables(part, levels - 1)
+
+
+def list_examples(rows: list[Any]) -> list[Any]:
+    """A row for each example of classes that have a list of them, as chatbots' intents are written.
+
+    Other rows are handed back: those of texts that have a list of labels, too.
+    """
+    if not rows or not is_list_of(dict, rows):
+        return rows
+    name = next((name for name in EXAMPLES if all(is_list_of(str, r.get(name)) for r in rows)), "")
+    texts = [text for row in rows for text in row.get(name, ())]
+    others = [[row.get(key) for row in rows] for key in rows[0] if is_list_of_names(rows, key)]
+    is_such = len(texts) > len(rows) and any(len(set(part)) == len(rows) for part in others)
+    if not is_such or any(1 < len(set(part)) < len(rows) for part in others):
+        return rows
+    return [{**row, name: text} for row in rows for text in row[name]]
+
+
+def is_list_of_names(rows: list[dict[str, Any]], key: str) -> bool:
+    return is_list_of(str, [row.get(key) for row in rows])
 
 
 def is_list_of_words(value: object) -> bool:

@@ -1,0 +1,51 @@
+"""Workbooks of several sheets: parts, or sheets that are not read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from reprotune.core.errors import InputError
+from reprotune.core.params import Download
+from reprotune.data.reading.formats import (
+    SHEETS,
+    fill_columns,
+    find_table,
+    list_columns,
+    parse_sheets,
+    tell_kind,
+    unpack,
+)
+from reprotune.data.reading.parsing import Dialect, Numbered
+from reprotune.project.folders import SPLITS
+
+
+def read_sheets(file: Path) -> Mapping[str, Sequence[Numbered]]:
+    """The sheets that have rows; none of a file that is no workbook."""
+    try:
+        kind, packing = tell_kind(file.name)
+        sheets = parse_sheets(unpack(file.read_bytes(), packing, "")) if kind in SHEETS else {}
+    except (ValueError, InputError, OSError):  # of which its reader says more
+        return {}
+    return {name: rows for name, rows in sheets.items() if rows}
+
+
+def read_parts(file: Path) -> dict[str, pd.DataFrame]:
+    """The tables of the parts, if each sheet is called as one is."""
+    sheets = read_sheets(file)
+    parts = {SPLITS.get(name.strip().lower()): rows for name, rows in sheets.items()}
+    if "train" not in parts or None in parts or len(parts) < len(sheets):
+        return {}
+    return {str(part): fill_columns(rows, Dialect())[0] for part, rows in parts.items()}
+
+
+def list_unread(file: Path, way: Download) -> list[str]:
+    """The sheets of a workbook beside the one that is read, each with its number of rows."""
+    sheets = read_sheets(file)
+    read, _ = find_table(sheets, list_columns(way))
+    return [f"{name!r} ({len(rows)} rows)" for name, rows in sheets.items() if name != read]
+
+
+def describe_unread(sheets: Sequence[str]) -> str:
+    """Said of a workbook of which one sheet is read."""
+    return f"sheet {', '.join(sheets)}: save it as a file to use it, too" if sheets else ""
