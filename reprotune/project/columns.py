@@ -64,8 +64,8 @@ LABEL_WORD = r"[+-]?\d+|[\w-]+[:_][\w:-]*|[A-Z]{2}[A-Z\d+-]*"
 WORD = r"[^\W\d_]{2}.* .*[^\W\d_]{2}"  # and another
 LACKING = {
     "text": "no column has texts of several words: say --text",
-    "label": "no column has a few values that come again and again: say --label; of one file a "
-    "class, --classes negative positive; of lines that begin with it, --text 1 --label 0",
+    "label": "no column has a few values that come again and again: say --label or, of one file a "
+    "class, --classes negative positive or, of lines that begin with it, --text 1 --label 0",
 }
 
 

@@ -88,7 +88,8 @@ def list_splits(folder: Path) -> dict[str, Path]:
     inner = list_folders(folder)
     called = {SPLITS[sub.name.lower()]: sub for sub in inner if sub.name.lower() in SPLITS}
     named = {part: sub for sub in inner if (part := find_part(sub.name))}
-    return called or (named if len(named) == len(inner) and "train" in named else {})
+    is_such = len(named) == len(inner) and "train" in named and all(map(list_folders, inner))
+    return called or (named if is_such else {})
 
 
 def find_part(name: str) -> str | None:

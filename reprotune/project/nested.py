@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,15 @@ LABEL = "label"  # column of the class that the others say
 def spread(frame: pd.DataFrame, depth: int = DEEP) -> pd.DataFrame:
     """The table with the fields of objects as columns of their own, by names such as body.text.
 
-    Those of objects in a list have their place before them: messages.0.content.
+    Those of objects in a list have their place before them: messages.0.content or, where lists
+    differ in length, that from their end: messages.-1.content.
     """
     parts = []
     for name in frame:
         cells = frame[name].map(open_cell)
         cells = cells[cells.map(bool)]
+        is_uneven = len(set(map(len, cells))) > 1 and all("-1" in fields for fields in cells)
+        cells = cells.map(partial(take_places, from_end=is_uneven))
         if depth and len(cells) > len(frame) / 2:
             inner = pd.DataFrame(list(cells), index=cells.index, dtype="object")
             parts.append(spread(inner.add_prefix(f"{name}."), depth - 1))
@@ -38,13 +42,21 @@ def spread(frame: pd.DataFrame, depth: int = DEEP) -> pd.DataFrame:
     return pd.concat(parts, axis="columns") if parts else frame
 
 
+def take_places(fields: Mapping[str, object], from_end: bool) -> Mapping[str, object]:
+    """The first or the last objects of a list; all fields of another object."""
+    if "-1" not in fields:
+        return fields
+    places = range(-1, -1 - LISTED, -1) if from_end else range(LISTED)
+    return {str(place): fields[str(place)] for place in places if str(place) in fields}
+
+
 def open_cell(cell: object) -> Mapping[str, object]:
-    """The fields of an object, or the first objects of a list; of another list there are none."""
+    """The fields of an object or, by their places, the objects of a list; of another list none."""
     fields = as_object(cell)
     is_list = isinstance(cell, list | np.ndarray) or str(cell).lstrip().startswith("[")
     if is_list and not all(isinstance(field, Mapping) for field in fields.values()):
         return {}
-    return dict(list(fields.items())[:LISTED]) if is_list else fields
+    return fields
 
 
 def find_flags(frame: pd.DataFrame) -> pd.DataFrame:

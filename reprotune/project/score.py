@@ -2,8 +2,11 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +23,14 @@ from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
-from reprotune.data.reading.columns import find_cell
+from reprotune.data.reading.columns import as_object, find_cell
 from reprotune.data.reading.labels import match_spellings, spell
 from reprotune.evaluation import baselines, figures
 from reprotune.evaluation.calibration import rescale
 from reprotune.evaluation.metrics import Resampling
 from reprotune.project import labelling, predict
+from reprotune.project.incoming import Incoming, Row
+from reprotune.project.nested import ONES
 from reprotune.project.terminal import put
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
@@ -80,8 +85,9 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
     label = wanted.label_column or str(way.label_column or "label")
     known = {name: name for name in way.classes} | way.labels
     report, found = labelling.Report(), []
-    for row in predict.look_into(wanted.file, text, label).read():
-        one, raw = labelling.find_text(row, text), spell(find_cell(label, row.values))
+    given, find_label = open_labelled(wanted.file, text, label, known.keys())
+    for row in given.read():
+        one, raw = labelling.find_text(row, text), find_label(row)
         if raw not in known:
             known |= match_spellings([raw], known)
         name = known.get(raw)
@@ -93,6 +99,36 @@ def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.R
             f"{wanted.file}: {report.sentence}; see --label-column; allowed are {sorted(known)}"
         )
     return add_ids(pd.DataFrame(found, columns=["text", "label"])), report
+
+
+def open_labelled(
+    file: Path, text: str, label: str, known: AbstractSet[str]
+) -> tuple[Incoming, Callable[[Row], str]]:
+    """The rows, and what tells the label of each: its column, or one for each class.
+
+    Raises:
+        InputError: the file cannot be read, or has neither.
+    """
+    try:
+        return predict.look_into(file, text, label), lambda row: spell(find_cell(label, row.values))
+    except InputError:
+        given = predict.look_into(file, text)
+        if known.isdisjoint(open_cells(next(given.read()).values)):
+            raise
+        return given, partial(name_flag, known=known)
+
+
+def name_flag(row: Row, known: AbstractSet[str]) -> str:
+    """The class whose column is the only one with a 1; empty if there are several or none."""
+    cells = open_cells(row.values).items()
+    held = [name for name, cell in cells if name in known and str(cell).strip().casefold() in ONES]
+    return held[0] if len(held) == 1 else ""
+
+
+def open_cells(values: Mapping[str, object]) -> dict[str, object]:
+    """The cells of a row, and those of the objects in it."""
+    inner = (as_object(cell).items() for cell in values.values())
+    return dict(chain(*inner)) | dict(values)
 
 
 def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Evaluation:

@@ -112,6 +112,22 @@ def test_columns_are_found_as_training_finds_them(
         assert json.loads(capsys.readouterr().out)["rows_left_out"] == 0
 
 
+def test_a_column_for_each_class_is_read_as_init_reads_it(
+    rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = pd.get_dummies(rows["label"]).astype(int)
+    flags.iloc[0] = 1  # of several classes
+    later = pd.concat([rows["text"], flags], axis="columns")
+    later.to_csv("later.csv", index=False)
+    lines = [{"text": r.pop("text"), "cats": r} for r in later.to_dict("records")]
+    Path("later.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for file in ("later.csv", "later.jsonl"):
+        cli.main(["score", file, "--json"])
+        found = json.loads(capsys.readouterr().out)
+        assert found["rows_left_out"] == 1
+        assert found["test"]["support"] == rows["label"][1:].value_counts().to_dict()
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [

@@ -44,7 +44,7 @@ def descend(value: object, fields: Sequence[str]) -> object:
 def as_object(value: object) -> Mapping[str, object]:
     """The fields of an object of JSON, which may be written out in a cell; of others none.
 
-    Those of a list are its places, from 0 on.
+    Those of a list are its places, from 0 on and, from its end, from -1 on.
     """
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         try:
@@ -52,7 +52,7 @@ def as_object(value: object) -> Mapping[str, object]:
         except ValueError:
             return {}
     if isinstance(value, list | np.ndarray):
-        return {str(place): cell for place, cell in enumerate(value)}
+        return {str(place): value[place] for place in range(-len(value), len(value))}
     return value if isinstance(value, Mapping) else {}
 
 
