@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     params = params.model_copy(update={"model": model})
     torch.set_num_threads(1)
     rows = pd.read_parquet(paths.TRAIN).head(ROWS)
-    print("| model | format | what | bare, rows a second | reprotune | ours / bare | of the product |")
+    print("| model | format | what | bare, rows/s | reprotune | ours / bare | of the product |")
     print("|---|---|---|---|---|---|---|")
     for folder in asked.folders:
         compare(folder, params, rows)

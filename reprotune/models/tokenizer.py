@@ -5,6 +5,7 @@ from pathlib import Path
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
+from reprotune.core.libraries import raising_panics
 
 SHOWN = 500  # characters of an error of a library
 
@@ -16,10 +17,9 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         InputError: it cannot be read or cannot pad, or the model lacks embeddings of its tokens.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of its Rust is no Exception
+        with raising_panics():
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:
         raise explain(folder, "tokenizer", error) from None
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
@@ -45,7 +45,7 @@ def load_config(folder: Path) -> PretrainedConfig:
     return config
 
 
-def explain(folder: Path, what: str, error: BaseException) -> InputError:
+def explain(folder: Path, what: str, error: Exception) -> InputError:
     """What is told of a part of a model folder with which transformers can do nothing."""
     told = f"{type(error).__name__}: {error}"[:SHOWN]
     return InputError(f"{folder}: its {what} cannot be read: {told}; fetch it or save it again")

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.libraries import raising_panics
 from reprotune.core.params_file import load_params
 from reprotune.project.dry_run import group_rows, rehearse
 from reprotune.project.profiles import AUTO, Changes
@@ -207,10 +208,9 @@ def count_tokens(texts: pd.Series, folder: Path) -> pd.Series:
     if not file.is_file():
         return sample.str.len() / CHARACTERS
     try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of its Rust is no Exception
+        with raising_panics():
+            tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:
         raise InputError(f"{file}: cannot be read: {error}; fetch it or save it again") from None
     tokenizer.no_padding()  # the file may ask for both, and all texts are of one length then
     tokenizer.no_truncation()

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from bitsandbytes.nn.modules import Linear4bit
 
 from reprotune.core.errors import InputError
+from reprotune.core.libraries import raising_panics
 from reprotune.core.params import Params
 from reprotune.models.adapters import prepare
 from reprotune.models.loading import Precision, load_model
@@ -69,15 +71,22 @@ def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path: Path)
         load_tokenizer(tmp_path)
 
 
-def test_a_tokenizer_whose_library_panics_is_refused(tmp_path: Path) -> None:
+def test_a_tokenizer_whose_library_panics_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     file = tiny.save(tmp_path) / "tokenizer.json"
     values = json.loads(file.read_text())
     values["model"]["continuing_subword_prefix"] = "longer than a token"
     file.write_text(json.dumps(values))
-    with pytest.raises(InputError, match="its tokenizer cannot be read: PanicException"):
+    capfd.readouterr()
+    with pytest.raises(InputError, match="its tokenizer cannot be read: ValueError: "):
         load_tokenizer(tmp_path)
     with pytest.raises(InputError, match=r"tokenizer.json: cannot be read"):
         count_tokens(pd.Series(["a text"]), tmp_path)
+    assert capfd.readouterr().err == "", "the panic does not tell itself, too"
+    with raising_panics():
+        os.write(2, b"said")
+    assert capfd.readouterr().err == "said"
 
 
 def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> None:
