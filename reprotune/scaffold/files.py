@@ -80,7 +80,7 @@ def adapt_makefile(text: str) -> str:
     text = "\n\n".join(part for part in text.split("\n\n") if not TARGETS.match(part))
     text = re.sub(r"^(\.PHONY: help install repro).*$", r"\1", text, flags=re.MULTILINE)
     text = replace(text, 'make test ARGS="-m slow"', "make repro ARGS=--dry")
-    text = replace(text, "pyproject.toml", "Makefile")
+    text = replace(text, "pyproject.toml", f"Makefile $(wildcard {WHEELS}/*)")
     told = "# The library, as pip installs it; `reprotune upgrade` moves it on."
     text = replace(text, "ARGS ?=\n", f"ARGS ?=\n\n{told}\nLIBRARY ?= {name_library()}\n")
     wheels = f"$(if $(wildcard {WHEELS}),--find-links {WHEELS})"

@@ -55,6 +55,19 @@ def test_a_new_project_is_committed_and_in_order(
     assert [line.split()[1] for line in make.stdout.splitlines()] == ["help", "install", "repro"]
 
 
+def test_another_wheel_of_the_same_version_is_installed(project: Path) -> None:
+    """As a colleague's upgrade brings one, whose lock is the same."""
+    installed, wheel = Path(".venv/.installed"), Path("wheels/reprotune.whl")
+    for file in (installed, wheel):
+        file.parent.mkdir()
+        file.touch()
+    for seconds, is_old in ((-9, False), (9, True)):
+        os.utime(wheel, times=(installed.stat().st_mtime + seconds,) * 2)
+        os.utime("Makefile", times=(0, 0))
+        os.utime("requirements.lock", times=(0, 0))
+        assert subprocess.run(["make", "-q", "install"], check=False).returncode == is_old
+
+
 def test_its_stages_pin_the_rooms_whose_folders_ours_list(project: Path) -> None:
     ours, theirs = (PARSER.load((root / "dvc.yaml").read_text("utf-8")) for root in (ROOT, project))
     assert theirs["stages"].keys() == ours["stages"].keys()
