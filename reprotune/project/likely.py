@@ -24,18 +24,26 @@ LABEL_NAMES = (
 )
 LONGEST_LABEL = 40  # characters, in the mean
 AMOUNT = r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"  # with a fraction that is no half, as stars have
+PAIR = {"premise", "hypothesis"}
+TIME = r"(?i)(mon|tue|wed|thu|fri|sat|sun)\w*,? .*\d:\d\d"
 DATE = r"(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2})(\D.*)?"
 
 
 def are_two(one: str, other: str) -> bool:
-    """Whether columns are told apart by a number alone, such as sentence1 and sentence2."""
-    return one != other and re.sub(r"\d", "", one) == re.sub(r"\d", "", other)
+    """Whether columns are told apart by a number alone, such as sentence1 and sentence2.
+
+    Premise and hypothesis are two as well.
+    """
+    is_pair = {one.casefold(), other.casefold()} == PAIR
+    return is_pair or (one != other and re.sub(r"\d", "", one) == re.sub(r"\d", "", other))
 
 
 def has_texts(cells: pd.Series) -> bool:
     """Whether most cells are several words, and many of them differ."""
     words = cells.str.contains(r"\w\s+\w|[^\x00-\x7f]{4}", regex=True)
-    return len(cells) > 0 and words.mean() > 0.5 and cells.nunique() > 0.3 * len(cells)
+    times = cells.str.match(TIME)
+    is_text = len(cells) > 0 and words.mean() > 0.5 and not times.mean() > 0.5
+    return is_text and cells.nunique() > 0.3 * len(cells)
 
 
 def has_labels(cells: pd.Series) -> bool:

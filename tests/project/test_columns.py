@@ -136,3 +136,19 @@ def test_json_that_only_looks_so_is_refused_in_a_sentence(tmp_path: Path, data: 
     (tmp_path / "own.json").write_text(json.dumps({"columns": ["text", "label"], "data": data}))
     with pytest.raises(InputError, match=r"own\.json"):
         guess(Wanted([tmp_path / "own.json"]), tmp_path)
+
+
+def test_a_file_that_is_sorted_by_its_labels_shows_two_of_them(tmp_path: Path) -> None:
+    texts = [f"{text} {n}" for n in range(150) for text in TEXTS]
+    assert guess(save(tmp_path, what=texts, kind=sorted(LABELS * 150)), tmp_path) == (
+        "what",
+        "kind",
+    )
+
+
+def test_times_in_words_are_no_texts_and_a_premise_is_not_all_of_one(tmp_path: Path) -> None:
+    times = [f"Mon Apr 06 22:19:{n:02} PDT 2009" for n in range(40)]
+    assert guess(save(tmp_path, at=times, said=TEXTS, kind=LABELS), tmp_path) == ("said", "kind")
+    longer = [text * 3 for text in TEXTS]
+    with pytest.raises(InputError, match=r"say --text with one or more of hypothesis .*, premise"):
+        guess(save(tmp_path, premise=longer, hypothesis=TEXTS, label=LABELS), tmp_path)
