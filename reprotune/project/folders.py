@@ -22,6 +22,11 @@ NOISE = "__MACOSX/"
 SHOWN = 10  # files in a message
 
 
+def find_place(archive: Path, folder: Path) -> Path:
+    """Where an archive is unpacked."""
+    return folder / (archive.name.partition(".")[0] or "archive")
+
+
 def unpack(archive: Path, folder: Path) -> Path:
     """The folder, with the files of the archive.
 

@@ -25,6 +25,7 @@ from reprotune.project.folders import (
     ARCHIVES,
     SPLITS,
     choose_files,
+    find_place,
     find_root,
     holds_table,
     list_files,
@@ -234,7 +235,8 @@ def refuse_duckdb(wanted: "Wanted", folder: Path) -> "Wanted":
 def freeze_archive(wanted: "Wanted", folder: Path) -> "Wanted":
     """The files of an archive, as those of a folder."""
     (source,) = wanted.files
-    return freeze_folder(replace(wanted, files=[unpack(source, folder)]), folder)
+    unpacked = unpack(source, find_place(source, folder))
+    return freeze_folder(replace(wanted, files=[unpacked]), folder)
 
 
 def freeze_parts(wanted: "Wanted", folder: Path) -> "Wanted":

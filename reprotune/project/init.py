@@ -27,7 +27,7 @@ from reprotune.project.first_run import choose_split, choose_training, set_limit
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
 from reprotune.project.names import find_names
-from reprotune.project.naming import name_source, naming_source
+from reprotune.project.naming import Names, naming
 from reprotune.project.nested import exchange, join_classes
 from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sheets import describe_unread, list_unread
@@ -51,15 +51,16 @@ def init(
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
     """
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
-        work = copies.enter_context(TemporaryDirectory())
-        copies.enter_context(naming_source(work, wanted.files[0]))
-        found = freeze(wanted, Path(work))
+        work = Path(copies.enter_context(TemporaryDirectory()))
+        names = Names(wanted.files[0], work)
+        copies.enter_context(naming(names))
+        found = names.learn(freeze(wanted, work))
         paths_, way = find_reading(found)
-        if divided := divide(paths_, way, Path(work)):
-            found = name_parts(found, divided)
+        if divided := divide(paths_, way, work):
+            found = names.learn(name_parts(found, divided))
             paths_, way = find_reading(found)
-        if joined := {} if wanted.label else join_classes(paths_, way, Path(work)):
-            found = exchange(found, joined)
+        if joined := {} if wanted.label else join_classes(paths_, way, work):
+            found = names.learn(exchange(found, joined))
             paths_, way = find_reading(found)
         if bare := find_unlabelled(paths_, way):
             found = leave_out(bare, found, wanted)
@@ -67,9 +68,10 @@ def init(
         for path in paths_:
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
-        left = [name_source(str(file), work, wanted.files[0].name) for file in bare]
         sheets = [sheet for path in paths_ for sheet in list_unread(path, way)]
-        seen = replace(seen, unlabelled=[Path(name).name for name in left], unread=sheets)
+        seen = replace(
+            seen, unlabelled=[Path(names.tell(str(file))).name for file in bare], unread=sheets
+        )
         changes, parts, cut = choose_settings(way, seen, found, paths_[0])
         seen = replace(seen, cut=cut)
         for path in paths_:
