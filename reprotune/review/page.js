@@ -3,7 +3,11 @@
 // buttons do the same.
 
 const BOUNCE = 150; // milliseconds in which a row just shown takes no key: it cannot have been read
+const PATIENCE = 500; // milliseconds after which an answer that is on its way is said to be so
 const QUICK = "Too quick: that came before the row could be read. Nothing was written.";
+const SLOW = "Not written yet: the computer that runs the review takes its time. Please wait.";
+const GONE = "Not written: the review no longer runs. All earlier answers are kept. Have "
+  + "`reprotune review` started again, open the address that it prints, and give this answer again.";
 const said = document.getElementById("said");
 let shownAt = performance.now();
 let isSending = false;
@@ -16,10 +20,13 @@ function tell(message, isWrong) {
 function show(text, address) {
   const next = new DOMParser().parseFromString(text, "text/html");
   const isOpen = document.getElementById("guidelines")?.open;
+  const note = document.querySelector("[name=note]")?.value;
   document.querySelector("main").replaceWith(next.querySelector("main"));
   if (isOpen !== undefined) document.getElementById("guidelines")?.toggleAttribute("open", isOpen);
   const message = next.getElementById("said").textContent;
-  tell(message, message.startsWith("Not written"));
+  const isWrong = message.startsWith("Not written");
+  if (isWrong && note) document.querySelector("[name=note]").value = note;
+  tell(message, isWrong);
   history.replaceState(null, "", address);
   shownAt = performance.now();
   document.getElementById("row").focus({ preventScroll: true });
@@ -29,6 +36,7 @@ function show(text, address) {
 async function send(form, button) {
   if (isSending) return;
   isSending = true;
+  const slow = setTimeout(() => tell(SLOW, false), PATIENCE);
   try {
     const body = new URLSearchParams(new FormData(form, button));
     const place = button.getAttribute("formaction") ?? form.getAttribute("action");
@@ -37,9 +45,9 @@ async function send(form, button) {
     if (answer.ok) show(text, answer.url);
     else tell(`Not written: ${text}`, true);
   } catch {
-    tell("Not written: the review no longer runs on this computer. All earlier answers are kept. "
-      + "Start `reprotune review` again and open the address that it prints.", true);
+    tell(GONE, true);
   } finally {
+    clearTimeout(slow);
     isSending = false;
   }
 }
@@ -77,7 +85,10 @@ document.addEventListener("keydown", (event) => {
   }
   if (writes || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const found = findPressed(event);
-  if (!found) return;
+  if (!found) {
+    if (/^[^\s]$/u.test(event.key)) tell(`${event.key} is on no button. Nothing was written.`, false);
+    return;
+  }
   event.preventDefault();
   if (found.dataset.focus) {
     found.closest("details")?.setAttribute("open", "");

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from reprotune.core.printing import plain
 from reprotune.review.queue import Filter
 from reprotune.review.session import Session, View
+from reprotune.review.wording import count_of
 
 GUIDELINES = Path("data/guidelines.md")
 LONGEST = 20_000  # characters of a text that are shown: a browser stalls at millions
@@ -69,11 +70,6 @@ class Page:
             MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image"])
         )
         return Markup(parser.render(text))
-
-
-def count_of(count: int, name: str) -> str:
-    """So many of something, in words."""
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def link(view: View, **more: str) -> str:

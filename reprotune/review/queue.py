@@ -113,7 +113,7 @@ class Queue:
             chosen = np.ones(len(self), dtype=bool)
         else:
             chosen = np.any([self.has[one] for one in ([issue] if issue else DOUBTED)], axis=0)
-        if label:
+        if label and not self.is_blind:
             chosen &= self.labels == label
         if text:
             wanted = text.casefold()

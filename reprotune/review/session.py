@@ -16,7 +16,7 @@ from reprotune.review.log import DecisionFile, identify
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose
-from reprotune.review.wording import AUDIT, Wording, complete
+from reprotune.review.wording import AUDIT, Wording, complete, count_of, put_first
 
 LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long cells
 SIMILAR = 8  # rows beside the one that is asked about
@@ -41,6 +41,7 @@ class Figures(NamedTuple):
     """What the page tells of the work."""
 
     decided: int
+    wrong: int
     total: int
     rate: float | None
     left: float | None
@@ -60,6 +61,7 @@ class View:
     opinions: list[str] = field(default_factory=list)
     reason: str = ""
     similar: list[Similar] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
 
 
 class Form(NamedTuple):
@@ -146,6 +148,9 @@ class Session:
             found = self.neighbours.find(row.place, SIMILAR)
             shown.similar = [self.describe(place, value) for place, value in found]
             shown.reason = explain(row, shown.similar)
+        likely = [row.label, row.suggested, *(one.row.label for one in shown.similar)]
+        is_long = len(self.classes) > len(self.keys) and not self.is_blind
+        shown.classes = put_first(likely, self.classes) if is_long else self.classes
 
     def describe(self, place: int, similarity: float) -> Similar:
         row = self.queue.row(place)
@@ -194,7 +199,7 @@ class Session:
                 if row in self.queue.place and self.is_open(row) and row != form.id
             ]
             self.put([entry, *more])
-            also = f", and so are {len(more)} similar rows" if more else ""
+            also = f", for {count_of(len(more), 'similar row')} too" if more else ""
             self.say(f"Written: {self.tell(entry)}{also}.")
             return ""
 
@@ -242,7 +247,8 @@ class Session:
             last = said[-1]
             together = [one for one in said if one.date == last.date] if last.date else [last]
             self.put([one._replace(action=UNDO, label="", note="") for one in reversed(together)])
-            also = f" and {len(together) - 1} similar rows" if len(together) > 1 else ""
+            more = count_of(len(together) - 1, "similar row")
+            also = f" and {more}" if len(together) > 1 else ""
             self.say(f"Taken back: “{self.tell(together[0])}” on this row{also}.")
             return together[0].id
 
@@ -253,6 +259,7 @@ class Session:
             mine = self.file.opinions.of_reviewer.get(self.reviewer, [])
             return Figures(
                 int((doubted & self.marks.settled).sum()),
+                int((doubted & self.marks.settled & self.marks.wrong).sum()),
                 int(doubted.sum()),
                 None if self.is_blind else measure_rate(mine, self.label_of),
                 None if self.is_blind else estimate_left(self.queue, self.marks),

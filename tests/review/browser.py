@@ -105,7 +105,8 @@ class Tab:
         return str(self.evaluate(f"document.querySelector({selector!r})?.innerText ?? ''"))
 
     def look(self, file: Path, width: int, height: int, *, dark: bool = False) -> None:
-        """Keep a picture of the page on a screen of this size."""
+        """Keep a picture of the page on a screen of this size; a narrow one is a phone's."""
+        self.ask("Emulation.setTouchEmulationEnabled", enabled=width < 600)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.ask("Emulation.setEmulatedMedia", features=scheme)
         self.ask(

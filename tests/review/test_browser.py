@@ -135,7 +135,8 @@ def test_mistakes_of_the_hand_write_nothing(port: int, command: Command) -> None
     tab.wait("said.innerText.startsWith('Too quick')")
     tab.wait(READY)
     tab.press("1", repeat=True)  # held down
-    tab.press("x")
+    tab.press("4")
+    assert tab.text("#said").startswith("4 is on no button. Nothing was written.")
     assert len(read_log(FILE)) == 1
     tab.press("n")
     for letter in "1k":  # letters of a note are no answers
@@ -194,6 +195,10 @@ def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(
     tab.open(command.address)
     tab.look(tmp_path / "page.png", width, 800)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keys = "getComputedStyle(document.querySelector('kbd')).display != 'none'"
+    assert tab.evaluate(keys) == (width > 600), "a phone has no keys"
+    tab.ask("Emulation.setTouchEmulationEnabled", enabled=False)
+    assert tab.evaluate(keys), "a page that is enlarged has"
     tree = tab.ask("Accessibility.getFullAXTree")["nodes"]
     asked = {"button", "textbox", "checkbox", "combobox", "progressbar", "searchbox", "link"}
     named = {

@@ -52,6 +52,7 @@ def test_a_row_is_shown_with_all_that_a_reviewer_needs(server: Server) -> None:
         "<strong>good</strong> is &lt;script&gt;alert(1)&lt;/script&gt; [good](https://example.org)",
         'value="label:bad" data-key="1"',
         'value="label:good" data-key="2"',
+        "What the machine says is a guess",
     ):
         assert part in page, part
     policy = answer.headers["Content-Security-Policy"]
@@ -190,6 +191,7 @@ def test_the_figures_page_tells_how_reviewers_agree(server: Server, start: Start
             session.decide(Form(row, answer, "", "", ()))
     server.session.follow()
     page = requests.get(f"{server.address}figures", timeout=30).text
+    assert "3 of 4 doubted rows are decided: 1 of them had a wrong label" in page
     assert "bob, cyd" in page and "<td>3</td><td>100 %</td><td>1.00</td>" in page
 
 
