@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -45,6 +44,7 @@ class Answers:
                 "batch; use another base model"
             )
         self.answers = list(encoder.targets.values())
+        self.goes_on = any(len(answer) > 1 for answer in self.answers)  # after the prompt's tokens
         self.length = max(map(len, prompts), default=0) + max(map(len, self.answers))
         self.prefix: list[int] = []
         self.layers: list[Shared] = []
@@ -56,7 +56,7 @@ class Answers:
             if is_whole(known, self.length):
                 self.prefix = shared
                 rooms: defaultdict[object, list[torch.Tensor]] = defaultdict(list)
-                kept = any(len(answer) > 1 for answer in self.answers) or reads_earlier(model)
+                kept = self.goes_on or reads_earlier(model)
                 self.layers = [
                     Shared(layer, self.length, rooms[(place * kept, layer.keys.shape)])
                     for place, layer in enumerate(known.layers)
@@ -74,10 +74,8 @@ class Answers:
         known = torch.arange(width, device=self.device) >= width - lengths[:, None]
         start = torch.ones(len(rest), len(self.prefix), dtype=torch.bool, device=self.device)
         mask = torch.cat([start, known], dim=1)
-        longer = any(len(answer) > 1 for answer in self.answers)
         cache = Cache([layer.begin(len(rest)) for layer in self.layers]) if self.prefix else None
-        ask = partial(self.ask, longer=longer or cache is not None)
-        first, cache = ask(ids, mask, cache, 1)
+        first, cache = self.ask(ids, mask, cache, 1)
         scores = np.zeros((len(prompts), len(self.answers)))
         for stem in dict.fromkeys(answer[:-1] for answer in self.answers):
             log_p = first
@@ -85,10 +83,10 @@ class Answers:
                 more = torch.tensor([stem] * len(rest), device=self.device)
                 grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
                 if is_whole(cache, self.length):
-                    after, cache = ask(more, grown, cache, len(stem))
+                    after, cache = self.ask(more, grown, cache, len(stem))
                     cache.crop(-len(stem))
                 else:
-                    after, _ = ask(torch.cat([ids, more], dim=1), grown, None, len(stem))
+                    after, _ = self.ask(torch.cat([ids, more], dim=1), grown, None, len(stem))
                 log_p = torch.cat([first, after], dim=1)
             for column, answer in enumerate(self.answers):
                 if answer[:-1] == stem:
@@ -97,12 +95,7 @@ class Answers:
         return scores
 
     def ask(
-        self,
-        ids: torch.Tensor,
-        mask: torch.Tensor,
-        cache: Cache | None,
-        steps: int,
-        longer: bool,
+        self, ids: torch.Tensor, mask: torch.Tensor, cache: Cache | None, steps: int
     ) -> tuple[torch.Tensor, Cache]:
         """Log-probabilities after the last ``steps`` positions, and what can be gone on from.
 
@@ -114,7 +107,7 @@ class Answers:
             attention_mask=mask.long(),
             position_ids=positions,
             past_key_values=cache,
-            use_cache=longer,
+            use_cache=self.goes_on or cache is not None,
             logits_to_keep=last_positions(ids, steps),
         )
         return torch.log_softmax(out.logits.float(), -1), out.get("past_key_values")

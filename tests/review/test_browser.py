@@ -175,9 +175,12 @@ def test_a_tab_that_was_left_open_cannot_answer_for_another(port: int, command: 
     for tab in (old, new):
         tab.open(command.address)
     answer(new, "k")
+    for key in ("n", "x", "Enter"):
+        old.press(key)
     old.wait(READY)
     old.press("d")
     old.wait("said.innerText.startsWith('Not written: another page said')")
+    assert old.evaluate("document.querySelector('[name=note]').value") == "x", "not lost"
     assert [one.action for one in read_log(FILE)] == ["keep"]
     command.kill()
     command.start()  # the night is over
