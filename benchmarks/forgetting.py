@@ -1,5 +1,10 @@
-"""What tuning costs on general text beside what it brings, for the project's model and splits."""
+"""What tuning costs on general text beside what it brings, for the project's model and splits.
 
+python -m benchmarks.forgetting [SETTING ...]
+"""
+
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +56,19 @@ def measure(params: Params, train: Train) -> tuple[float, float]:
     return float((said == test["label"]).mean()), text_loss(tuned, opened.encoder, general)
 
 
-def main() -> None:
+def main(*names: str) -> None:
     params = load_params(paths.PARAMS)
     torch.set_num_threads(params.threads)
-    for name, changes in SETTINGS.items():
-        accuracy, loss = measure(params, change(params.train, changes))
-        print(f"{name}: accuracy {accuracy:.3f}, loss on general text {loss:.2f}", flush=True)
+    for name in names or SETTINGS:
+        begun = time.process_time()
+        accuracy, loss = measure(params, change(params.train, SETTINGS[name]))
+        spent = (time.process_time() - begun) / 60
+        print(
+            f"{name}, seed {params.train.seed}: accuracy {accuracy:.3f}, loss on general text "
+            f"{loss:.2f}; {spent:.1f} CPU-minutes",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
