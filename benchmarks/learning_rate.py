@@ -31,6 +31,10 @@ class Run(NamedTuple):
     accuracy: float  # on the test rows
     seconds: float  # of training, trials included
 
+    @property
+    def told(self) -> str:
+        return f"accuracy {self.accuracy:.3f}, {self.seconds:.0f} CPU-seconds of training"
+
 
 def run_once(params: Params, train: Train) -> Run:
     """What the stages ``train`` and ``predictions`` do."""
@@ -55,14 +59,14 @@ def main() -> None:
     for trial in found.trials:
         print(f"trial {trial.learning_rate:g}: loss {trial.loss}")
     chosen = found.trials[0].learning_rate
-    print(f"learning rate auto: {chosen:g}, accuracy {found.accuracy:.3f}", flush=True)
+    print(f"learning rate auto: {chosen:g}, {found.told}", flush=True)
     grid = {chosen: found.accuracy}
     spent = []
     for rate in sorted(set(RATES) - {chosen}):
         run = run_once(params, params.train.model_copy(update={"learning_rate": rate}))
         grid[rate] = run.accuracy
         spent.append(run.seconds)
-        print(f"learning rate {rate:g}: accuracy {run.accuracy:.3f}", flush=True)
+        print(f"learning rate {rate:g}: {run.told}", flush=True)
     below = max(grid.values()) - found.accuracy
     print(
         f"learning rate auto: {below:.3f} below the best of {len(grid)}; "
