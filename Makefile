@@ -45,7 +45,8 @@ bench: .venv/.installed ## run the benchmarks
 
 docs: .venv/.installed .venv/docs/.installed ## write docs/reference from the source, and build site/
 	@$(IN_VENV) python docs/generate.py
-	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict > .venv/docs/said 2>&1 || \
+		{ cat .venv/docs/said >&2; exit 1; } # --quiet would make --strict see no warning
 	@echo "site/index.html"
 
 # Strict, for else a package that the service does not answer for would pass.
