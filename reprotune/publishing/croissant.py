@@ -4,6 +4,7 @@ The same bytes for the same commit. `mlcroissant`, its library, reads it in the 
 """
 
 import json
+import re
 from pathlib import Path
 
 from reprotune.core.seals import hash_file
@@ -13,6 +14,8 @@ NAME = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.1"
 PAGES = "https://huggingface.co/datasets"
 LICENSES = "https://choosealicense.com/licenses"  # by the Hub's names
+KNOWN = re.compile(r"[a-z0-9.-]+")
+NO_NAMES = ("other", "unknown")
 COLUMNS = {
     "id": "a hash of text and label as they came: the same in every version of the data",
     "text": "what is classified",
@@ -73,7 +76,8 @@ def make_croissant(data: Data, description: str, folder: Path) -> Json:
         ],
     }
     if data.license:
-        found["license"] = f"{LICENSES}/{data.license}/"
+        is_known = KNOWN.fullmatch(data.license) and data.license not in NO_NAMES
+        found["license"] = f"{LICENSES}/{data.license}/" if is_known else data.license
     if data.languages:
         found["inLanguage"] = data.languages
     return found

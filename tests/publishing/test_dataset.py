@@ -11,12 +11,12 @@ import datasets
 import mlcroissant
 import pandas as pd
 import pytest
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from reprotune.core import paths
-from reprotune.publishing.croissant import CONTEXT
+from reprotune.publishing.croissant import CONTEXT, make_croissant
 from reprotune.publishing.dataset import make_card, make_dataset
-from reprotune.publishing.facts import PARTS, Data
+from reprotune.publishing.facts import PARTS, Data, read_terms
 from tests.publishing.released import make_release
 from tests.publishing.test_card import NAME, list_numbers
 
@@ -98,3 +98,16 @@ def test_a_license_and_classes_that_nobody_named_so(data: Data) -> None:
     assert "license: not stated" in card
     assert r"a\|b \<i\>" in card
     assert not {"license", "language"} & DatasetCard(card).data.to_dict().keys()
+
+
+def test_terms_are_those_that_a_card_states(data: Data) -> None:
+    stated = DatasetCardData(license=["mit", "cc0-1.0"], language="de")
+    assert read_terms(stated) == ("mit, cc0-1.0", ["de"])
+    assert read_terms(None) == read_terms(DatasetCardData()) == (None, [])
+    for name, told in (
+        ("mit, cc0-1.0", "mit, cc0-1.0"),
+        ("other", "other"),
+        ("cc-by-4.0", "https://choosealicense.com/licenses/cc-by-4.0/"),
+    ):
+        made = make_croissant(replace(data, license=name), "", paths.PUBLISHED_DATA)
+        assert made["license"] == told
