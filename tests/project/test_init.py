@@ -244,7 +244,7 @@ def test_a_message_about_a_frozen_file_names_what_it_is_made_of(
         (tmp_path / "texts" / name).mkdir(parents=True, exist_ok=True)
         write(tmp_path / "texts" / name / f"{number}.txt", f"the text {number}")
     (paths.SOURCE_DATA / "texts-train.jsonl").write_text("{}")
-    with pytest.raises(InputError, match=r"remove it if \S*/texts \(train\) replaces it"):
+    with pytest.raises(InputError, match=r"remove it if \S*/texts replaces it"):
         init(Wanted([tmp_path / "texts"]))
 
 
@@ -431,7 +431,7 @@ WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
         (EVEN + " ,up\n" * 3, {}, r"3 of 113 rows cannot be used \(3 empty text\)"),
         (EVEN, {"classes": ["a", "b"]}, "2 classes, but there are 1 files"),
         (EVEN, {"encoding": "utf-8x"}, "no encoding that Python knows"),
-        (EVEN, {"validation": Path("v.csv")}, "name its --test too"),
+        (EVEN, {"validation": [Path("v.csv")]}, "name its --test too"),
         (EVEN, {"test": [Path("gone.csv")]}, "gone.csv: no such file"),
         (EVEN, {"model": "gone"}, "no such folder"),
     ],
