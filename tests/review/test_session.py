@@ -61,7 +61,16 @@ def test_answers_are_on_the_disk_and_a_class_that_the_row_has_keeps_it(
         IDS[5]: ("quarantine", ""),
     }
     assert session.view(Filter()).row is None
-    assert (session.figures().decided, session.figures().total) == (4, 4)
+    found = session.figures()
+    assert (found.decided, found.wrong, found.total) == (4, 2, 4)
+    session.decide(Form(IDS[6], "skip", "", "", ()))
+    page = Page(file.with_name("none.md")).row(session, session.view(Filter(text="nobody doubts")))
+    for told in (
+        "No row is in this selection",
+        '<a href="?text=nobody+doubts&amp;issue=any">all rows with what you chose</a>',
+        "close this page. 1 skipped row will be asked again",
+    ):
+        assert told in page, told
 
 
 def test_a_row_of_which_somebody_is_unsure_waits_for_others(start: Start, file: Path) -> None:
