@@ -42,15 +42,17 @@ def estimate_left(queue: Queue, marks: Marks) -> float | None:
 
     The share of wrong ones by the log-odds of the audit's score is learnt from the decided rows,
     which come first: held back so that no single answer moves it much, it falls rather too late.
-    None before ten are decided.
+    None before ten are decided, and while all were wrong: nothing tells then how soon that ends.
     """
     doubted, settled = queue.has["label"], marks.settled
     decided, undecided = doubted & settled, doubted & ~settled
     if decided.sum() < LEAST:
         return None
     wrong = marks.wrong[decided]
-    if wrong.all() or not wrong.any() or not undecided.any():
-        return float(undecided.sum() * wrong.mean())
+    if not wrong.any() or not undecided.any():
+        return 0.0
+    if wrong.all():
+        return None
     # the usual solver starts threads for two weights: 60 ms in place of 1
     curve = LogisticRegression(C=0.1, solver="newton-cholesky").fit(queue.odds[decided], wrong)
     return float(expit(curve.decision_function(queue.odds[undecided])).sum())
