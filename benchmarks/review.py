@@ -26,7 +26,7 @@ from reprotune.tables import predictions, schemas
 SIZES, DOUBTED = (1_000, 100_000), 0.2  # rows of the queue, and the share that the audit doubts
 WORDS, LENGTH = 20_000, 15  # of a made-up text; words are as frequent as their rank is small
 ANSWERS = 100
-LEFT = (30, 100, 200, 300, 500)  # answers
+LEFT = (150, 200, 300, 500)  # answers
 DRAWS, SAMPLED, ROWS = 1_000, 100, 600
 SIMULATED = [(0.99, 0.06), (0.95, 0.06), (0.9, 0.06), (0.85, 0.1), (0.7, 0.1), (0.85, 0.01)]
 Draw = tuple[np.ndarray, np.ndarray, np.ndarray]

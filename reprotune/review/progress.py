@@ -14,7 +14,7 @@ from reprotune.review.queue import Marks, Queue, is_error
 
 PAUSE = 120.0  # seconds after which a reviewer was away, and no longer at work
 RECENT = 500  # entries that tell how fast it goes
-LEAST = 10  # decided rows from which anything is estimated
+LEAST = 10  # rows from which anything is estimated
 
 
 class Agreement(NamedTuple):
@@ -42,17 +42,17 @@ def estimate_left(queue: Queue, marks: Marks) -> float | None:
 
     The share of wrong ones by the log-odds of the audit's score is learnt from the decided rows,
     which come first: held back so that no single answer moves it much, it falls rather too late.
-    None before ten are decided, and while all were wrong: nothing tells then how soon that ends.
+    None before ten of these were right: nothing tells till then how soon the wrong ones end.
     """
     doubted, settled = queue.has["label"], marks.settled
     decided, undecided = doubted & settled, doubted & ~settled
-    if decided.sum() < LEAST:
-        return None
     wrong = marks.wrong[decided]
-    if not wrong.any() or not undecided.any():
+    if not undecided.any():
         return 0.0
-    if wrong.all():
+    if (~wrong).sum() < LEAST:
         return None
+    if not wrong.any():
+        return 0.0
     # the usual solver starts threads for two weights: 60 ms in place of 1
     curve = LogisticRegression(C=0.1, solver="newton-cholesky").fit(queue.odds[decided], wrong)
     return float(expit(curve.decision_function(queue.odds[undecided])).sum())

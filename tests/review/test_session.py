@@ -274,7 +274,7 @@ def test_what_the_work_brings_is_told_from_ten_rows_on() -> None:
     marks.follow(Opinions([*entries, entries[0]._replace(id=ids[20])]))  # one more is right
     assert estimate_left(queue, marks) == pytest.approx(left, abs=2), "one answer moves it little"
     marks.follow(Opinions(entries[1::2]))
-    assert estimate_left(queue, marks) is None, "all were wrong"
+    assert estimate_left(queue, marks) is None, "all were wrong: no end in sight"
 
 
 def test_a_blind_sample_is_chance_and_hides_what_is_known(file: Path) -> None:
