@@ -10,6 +10,7 @@ from reprotune.core.io import whole_file
 from reprotune.core.params import Download
 from reprotune.data.decisions import read_answers
 from reprotune.data.ids import digest
+from reprotune.review.wording import count_of
 from reprotune.tables import cells
 from reprotune.tables.classes import class_names
 
@@ -48,4 +49,4 @@ def write_labelled(file: Path, download: Download) -> str:
     target = file.with_suffix(".labelled.csv")
     with whole_file(target) as partial:
         rows[["text", "label"]].rename(columns=names).to_csv(partial, index=False)
-    return f"{target}: {len(rows)} rows with a class, to add to the data"
+    return f"{target}: {count_of(len(rows), 'row')} with a class, to add to the data"

@@ -295,9 +295,17 @@ def test_a_blind_sample_is_chance_and_hides_what_is_known(file: Path) -> None:
     with pytest.raises(InputError, match="no answer"):
         decide(session, "keep")
     assert read_answers(file, CLASSES) == {small.row(0).id: "good", small.row(1).id: ""}
+    told = Page(file.with_name("none.md")).figures(session)
+    assert "2 of 10 rows are decided." in told and "wrong" not in told
+    other = Session(small, DecisionFile(file), "bob", CLASSES)
+    other.decide(Form(small.row(0).id, "label:bad", "", "", ()))
+    page = Page(file.with_name("none.md")).row(other, other.view(Filter()))
+    assert re.search("1 row on which reviewers disagree</a>: what they said counts for noth", page)
+    assert read_answers(file, CLASSES) == {small.row(1).id: ""}
+    other.undo()
     with pytest.raises(InputError, match=r"row 2: .* relabel good, by ann: .*\['bad', 'fine'\]"):
         read_answers(file, ["bad", "fine"])
     with file.open("a", encoding="utf-8") as log:
         log.write(f"{small.row(2).id},keep,,bob,,\n")
-    with pytest.raises(InputError, match=r"row 5: .* keep, by bob: the label was hidden"):
+    with pytest.raises(InputError, match=r"row 7: .* keep, by bob: the label was hidden"):
         read_answers(file, CLASSES)
