@@ -39,6 +39,15 @@ SCRATCH = {"CHECKPOINTS", "TENSORBOARD"}  # never read, or under a hash of all t
 FREE = {"core", "sources"}  # rooms that compute no number: what they fetch is checked by a hash
 STARTS = {"reprotune/__init__.py", "stages/__init__.py"}  # they only start others
 READERS = {"Path", "open", "read_csv", "read_parquet", "read_json", "from_pretrained", "load"}
+FORMS: dict[str, dict[str, object]] = {  # how an entry of dvc.yaml lists what a stage writes
+    "outs": {},
+    "metrics": {"cache": False},
+    "plots": {"cache": False, "template": "no_picture"},
+}
+WHERE = (
+    "under plots as `PATH: {cache: false, template: no_picture}` if it is in metrics/ or "
+    "reports/, which git holds, else under outs, its path alone"
+)
 USES = {"pandas": {"pyarrow"}}  # optional for pandas, needed for its Parquet files
 
 
@@ -228,9 +237,11 @@ def problems(root: Path, stage: str) -> list[str]:
     code = {dep for dep in deps if dep.startswith(("reprotune/", "stages/"))}
     listed, groups, others = parameters(entry)
     templated = {name for name in deps if name.startswith("${")}
-    data = {where[name] for name in source.files}
+    data = {where[name] for name in source.files & where.keys()}
     leaves = every_leaf(root)
     report = difference("code", source.modules, code)
+    lacking = sorted(source.files - where.keys())
+    report += [f"{stage}: paths.{name} is not in core/paths.py" for name in lacking]
     report += difference("file", data, (deps - code - templated) | outs | others)
     report += difference("parameter", expand(source.parameters, leaves), expand(listed, leaves))
     packages = with_requirements(source.packages & pinned, pinned)
@@ -244,12 +255,11 @@ def problems(root: Path, stage: str) -> list[str]:
     report += [f"{stage}: package {name} is neither pinned nor allowed" for name in sorted(unknown)]
     if entry["cmd"] != f"python -m stages.{stage}":
         report.append(f"{stage}: its command is {entry['cmd']}")
-    made = [item for key in ("outs", "metrics", "plots") for item in entry.get(key, [])]
-    for item in made:
-        name, options = next(iter(item.items())) if isinstance(item, dict) else (item, {})
-        in_git = name.startswith(("metrics/", "reports/"))
-        if in_git == options.get("cache", True):
-            report.append(f"{stage}: {name} must {'' if in_git else 'not '}be cache: false")
+    for key, form in FORMS.items():
+        for item in entry.get(key, []):
+            name, options = next(iter(item.items())) if isinstance(item, dict) else (item, {})
+            if options != form or (key == "outs") == name.startswith(("metrics/", "reports/")):
+                report.append(f"{stage}: {name} must stand {WHERE}")
     return report
 
 

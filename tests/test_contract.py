@@ -142,6 +142,30 @@ def test_a_removed_dependency_is_noticed(copy: Path, line: str) -> None:
     assert len(contract.problems(copy, "export")) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("metrics/split.json: {cache: false, ", "metrics/split.json: {"),
+        (
+            "reports/rows.csv: {cache: false, template: no_picture}",
+            "reports/rows.csv: {cache: false}",
+        ),
+        ("data/splits/test.parquet]", "data/splits/test.parquet: {persist: true}]"),
+    ],
+)
+def test_an_output_that_is_listed_in_another_form_is_noticed(
+    copy: Path, old: str, new: str
+) -> None:
+    edit(copy / "dvc.yaml", old, new)
+    name = old.split(":", maxsplit=1)[0].rstrip("]")
+    assert contract.problems(copy, "split") == [f"split: {name} must stand {contract.WHERE}"]
+
+
+def test_a_place_that_is_not_among_the_paths_is_noticed(copy: Path) -> None:
+    edit(copy / "stages/split.py", "paths.ROWS", "paths.LINES")
+    assert "split: paths.LINES is not in core/paths.py" in contract.problems(copy, "split")
+
+
 def test_a_removed_decisions_file_is_noticed(copy: Path) -> None:
     edit(copy / "dvc.yaml", "      - ${curate.decisions}\n", "")
     assert contract.problems(copy, "curate") == [
