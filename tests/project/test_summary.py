@@ -50,7 +50,8 @@ def test_what_a_blind_sample_says_stands_beside_the_accuracy() -> None:
 
 
 def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> None:
-    assert list(OPENED) == list(read_yaml(ROOT / dvc.FILE)["stages"])
+    stages = list(read_yaml(ROOT / dvc.FILE)["stages"])
+    assert list(OPENED) == stages, "OPENED in project/summary.py is not every stage of dvc.yaml"
     shutil.copytree(FIGURES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "run.json").write_text('{"train": {"seconds": 12.34, "peak_mib": 800}}')
     shown = show(tmp_path)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from reprotune.comparison.records import RECORDS
+from reprotune.core import dvc
 from reprotune.core.errors import InputError
+from reprotune.core.yaml_file import read_yaml
 from reprotune.tables import metrics
 from reprotune.tables.figures import Forgetting, Generated
 from reprotune.tables.metrics import Predictions
@@ -28,6 +30,13 @@ def test_a_class_name_of_any_script_is_written_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     metrics.write(path, metrics.Audit(findings={"é": 1}))
     assert '"é": 1' in path.read_text("utf-8")
+
+
+def test_every_file_of_figures_has_a_type() -> None:
+    stages = read_yaml(ROOT / dvc.FILE)["stages"].values()
+    made = {path for stage in stages for path in dvc.entries(stage, "metrics", "plots")}
+    written = {path for path in made if path.startswith("metrics/")}
+    assert {path.as_posix() for path in RECORDS} == written, "add it in comparison/records.py"
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=str)
