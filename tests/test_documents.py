@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 from typer.exceptions import TyperException
 
 from reprotune.cli import app
+from reprotune.core import dvc
+from reprotune.core.yaml_file import read_yaml
 from reprotune.project.options import repeat_options
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,6 +161,20 @@ def test_every_page_is_in_the_navigation() -> None:
     }
     pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if "docs" in page.parts}
     assert entries == pages | {"examples/README.md"}
+
+
+def test_the_stages_and_rooms_of_the_architecture_are_those_of_the_pipeline() -> None:
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    head, _, rest = text.partition("## The rooms")
+    stages = read_yaml(ROOT / dvc.FILE)["stages"]
+    assert re.findall(r"^\| `(\w+)` \|", head, re.MULTILINE) == list(stages), "its first table"
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.*?) \|$", rest.partition("\n## ")[0], re.MULTILINE)
+    found = {room: re.sub(r"^none\b.*", "", listed) for room, listed in rows}
+    for room in (file.parent.name for file in (ROOT / "reprotune").glob("*/__init__.py")):
+        used = [name for name, stage in stages.items() if f"reprotune/{room}" in stage["deps"]]
+        listed = "all" if used == list(stages) else ", ".join(used)
+        assert found.pop(room, None) == listed, f"the table of rooms, {room}"
+    assert not found, "these are no rooms"
 
 
 def test_figures_of_the_built_in_example_are_the_committed_ones() -> None:
