@@ -103,19 +103,7 @@ def run(
     settings = params.baseline
     taught = train_rows[take_first(train_rows["label"], settings.rows)]
     opened = Base.open(base, params.model, params.prompt, classes)
-    with threadpool_limits(1):
-        found = {
-            "majority": baselines.majority(train_rows["label"], classes, len(rows)),
-            "tfidf": baselines.tfidf(
-                taught,
-                texts,
-                classes,
-                settings.ngrams,
-                settings.folds,
-                params.seed,
-                params.text.units,
-            ),
-        }
+    found = baselines.learn(train_rows, texts, classes, settings, params.seed, params.text.units)
     asked = Asked(settings.shots, settings.batch_size, settings.folds, params.seed)
     model, encoder, shots = opened.load(), opened.encoder, 0
     found |= freeze(model, encoder, taught, texts, asked)

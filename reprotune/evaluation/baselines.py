@@ -11,9 +11,12 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from reprotune.core.errors import InputError
+from reprotune.core.params import Baseline
 from reprotune.core.progress import show_progress
+from reprotune.tables.classes import take_first
 from reprotune.text.tfidf import vectorizer
 
 SPARSE = tuple(float(c) for c in np.logspace(-2, 3, 11))  # of C, for TF-IDF
@@ -38,6 +41,24 @@ def remove_bias(probability: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     even = probability / known.mean(axis=0)
     return np.asarray(even / even.sum(axis=1, keepdims=True))
+
+
+def learn(
+    train: pd.DataFrame,
+    texts: pd.Series,
+    classes: Sequence[str],
+    settings: Baseline,
+    seed: int,
+    units: str,
+) -> dict[str, np.ndarray]:
+    """What each baseline without a model says of the texts: name, shape (texts, classes).
+
+    All but majority learn from no more than ``settings.rows`` training rows.
+    """
+    taught = train[take_first(train["label"], settings.rows)]
+    with threadpool_limits(1):
+        words = tfidf(taught, texts, classes, settings.ngrams, settings.folds, seed, units)
+    return {"majority": majority(train["label"], classes, len(texts)), "tfidf": words}
 
 
 def tfidf(

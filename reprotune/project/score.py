@@ -9,11 +9,9 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.markup import escape
 from rich.table import Table
-from threadpoolctl import threadpool_limits
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -136,9 +134,11 @@ def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Eval
     classes = class_names(params.download.labels)
     table, cut = ask(wanted.model, rows, classes, wanted)
     train = schemas.read(paths.TRAIN, schemas.Split) if paths.TRAIN.is_file() else UNTAUGHT
+    about = params.baseline, params.seed, params.text.units
+    learnt = {} if train.empty else baselines.learn(train, rows["text"], classes, *about)
     others = [
         predictions.table(rows, shares, classes).assign(predictor=name)
-        for name, shares in ask_baselines(train, rows["text"], classes, params).items()
+        for name, shares in learnt.items()
     ]
     if wanted.against:
         former, _ = ask(wanted.against, rows, classes, wanted)
@@ -183,20 +183,6 @@ def ask(
     shares = classifier.predict_proba(rows["text"], wanted.batch_size)
     cut = sum(map(classifier.encoder.is_cut, rows["text"]))
     return predictions.table(rows, shares, classes), cut
-
-
-def ask_baselines(
-    train: pd.DataFrame, texts: pd.Series, classes: Sequence[str], params: Params
-) -> dict[str, np.ndarray]:
-    """What majority and TF-IDF, learnt from the training rows again, say of the texts."""
-    if train.empty:
-        return {}
-    known = params.baseline
-    with threadpool_limits(1):
-        learnt = baselines.tfidf(
-            train, texts, classes, known.ngrams, known.folds, params.seed, params.text.units
-        )
-    return {"majority": baselines.majority(train["label"], classes, len(texts)), "tfidf": learnt}
 
 
 def find_roles(train: pd.DataFrame, rows: pd.DataFrame, params: Params) -> pd.DataFrame:

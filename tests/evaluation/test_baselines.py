@@ -7,8 +7,10 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from reprotune.core.params import Params
 from reprotune.evaluation import baselines
 from reprotune.evaluation.baselines import majority, remove_bias, tfidf
+from reprotune.tables.classes import take_first
 
 CLASSES = ["up", "flat", "down"]
 
@@ -58,6 +60,16 @@ def test_tfidf_sees_word_order_through_longer_ngrams_only() -> None:
     )
     assert (np.array(["up", "down"])[two.argmax(axis=1)] == label).all()
     assert one == pytest.approx(np.full((80, 2), 0.5), abs=0.01)
+
+
+def test_all_but_majority_learn_from_so_many_rows(params: Params) -> None:
+    settings = params.baseline.model_copy(update={"rows": 60})
+    train, texts = rows(120, seed=1), rows(10, seed=2)["text"]
+    found = baselines.learn(train, texts, CLASSES, settings, 1, "words")
+    np.testing.assert_allclose(found["majority"], majority(train["label"], CLASSES, 10))
+    taught = train[take_first(train["label"], 60)]
+    expected = tfidf(taught, texts, CLASSES, settings.ngrams, settings.folds, 1)
+    np.testing.assert_allclose(found["tfidf"], expected)
 
 
 def test_tfidf_is_the_same_for_the_same_seed() -> None:
