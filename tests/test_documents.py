@@ -66,6 +66,12 @@ def test_a_comment_that_names_a_value_names_all_that_a_parameter_may_have(
     assert len(rows) > 90 and half == {}, "add them in profiles/builtin.yaml and params.yaml"
 
 
+def test_a_comment_is_the_same_in_the_parameters_and_in_their_profile(generate: ModuleType) -> None:
+    files = generate.PROFILE, ROOT / "params.yaml"
+    profile, ours = (generate.read_comments(file.read_text("utf-8")) for file in files)
+    assert [name for name in profile.keys() & ours.keys() if profile[name] != ours[name]] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     text = BLOCK.sub("", page.read_text("utf-8"))
