@@ -61,22 +61,28 @@ def predict(wanted: Wanted) -> None:
     predict(wanted)
 
 
-def score(
-    file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")],
+@dataclass(frozen=True)
+class Scored:
+    """What a person wants to have scored, and how."""
+
+    file: Annotated[Path, Argument(help="Later rows with labels, as predict takes them.")]
     text_column: Annotated[
         str | None, Option(metavar="COLUMN...", help="As in the parameters, if not.")
-    ] = None,
-    label_column: Annotated[str | None, Option(help="The same.")] = None,
-    model: Model = paths.MERGED,
-    against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None,
-    batch_size: BatchSize = 64,
-    verify: Verify = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+    label_column: Annotated[str | None, Option(help="The same.")] = None
+    model: Model = paths.MERGED
+    against: Annotated[Path | None, Option(help="A former model, to compare with.")] = None
+    batch_size: BatchSize = 64
+    verify: Verify = None
+    as_json: AsJson = False
+
+
+@taking(Scored)
+def score(wanted: Scored) -> None:
     """Say what the exported model is worth on a later file.
 
     The JSON has the figures of metrics/evaluate.json, and rows_left_out.
     """
-    from reprotune.project.score import Wanted, score
+    from reprotune.project.score import score
 
-    score(Wanted(file, text_column, label_column, model, against, batch_size, verify), as_json)
+    score(wanted)

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -27,6 +26,7 @@ from reprotune.evaluation import baselines, figures
 from reprotune.evaluation.calibration import rescale
 from reprotune.evaluation.metrics import Resampling
 from reprotune.project import labelling, predict
+from reprotune.project.asking import Scored
 from reprotune.project.incoming import Incoming, Row
 from reprotune.project.nested import ONES
 from reprotune.project.terminal import put
@@ -38,20 +38,7 @@ MANY = 30  # classes: more are not all shown
 UNTAUGHT = pd.DataFrame({"text": [], "label": []}, dtype="str")  # training rows that are not here
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a person wants to have scored, and how."""
-
-    file: Path
-    text_column: str | None = None  # as in the parameters
-    label_column: str | None = None
-    model: Path = paths.MERGED
-    against: Path | None = None  # a former model
-    batch_size: int = 64
-    verify: Path | None = None  # the public key of who signed both
-
-
-def score(wanted: Wanted, as_json: bool) -> None:
+def score(wanted: Scored) -> None:
     """Print every figure of `evaluate` for the rows of a file.
 
     Raises:
@@ -60,7 +47,7 @@ def score(wanted: Wanted, as_json: bool) -> None:
     params = load_params()
     rows, report = read_rows(wanted, params)
     found = evaluate(rows, wanted, params)
-    if as_json:
+    if wanted.as_json:
         values = found.model_dump(by_alias=True, exclude_defaults=True)
         del values["without_doubted"]  # no audit has seen these rows
         values["rows_left_out"] = report.count
@@ -72,7 +59,7 @@ def score(wanted: Wanted, as_json: bool) -> None:
         say(report.sentence, sys.stderr)
 
 
-def read_rows(wanted: Wanted, params: Params) -> tuple[pd.DataFrame, labelling.Report]:
+def read_rows(wanted: Scored, params: Params) -> tuple[pd.DataFrame, labelling.Report]:
     """The rows that have a text and a class, with ids, and which have not.
 
     Raises:
@@ -129,7 +116,7 @@ def open_cells(values: Mapping[str, object]) -> dict[str, object]:
     return dict(chain(*inner)) | dict(values)
 
 
-def evaluate(rows: pd.DataFrame, wanted: Wanted, params: Params) -> records.Evaluation:
+def evaluate(rows: pd.DataFrame, wanted: Scored, params: Params) -> records.Evaluation:
     """The figures, beside those of what can be asked in no time: baselines, a former model."""
     classes = class_names(params.download.labels)
     table, cut = ask(wanted.model, rows, classes, wanted)
@@ -167,7 +154,7 @@ def read_fit(classes: Sequence[str]) -> pd.DataFrame:
 
 
 def ask(
-    folder: Path, rows: pd.DataFrame, classes: Sequence[str], wanted: Wanted
+    folder: Path, rows: pd.DataFrame, classes: Sequence[str], wanted: Scored
 ) -> tuple[pd.DataFrame, int]:
     """What an exported model says of the rows, and how many of them it had to cut.
 
