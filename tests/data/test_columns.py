@@ -15,12 +15,12 @@ from reprotune.core.params import Download
 from reprotune.core.params.fields import join_columns, list_fields
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.columns import fill
+from reprotune.project.asking import Scored
 from reprotune.project.incoming import look_through
 from reprotune.project.init import init, report
 from reprotune.project.labelling import Report, divide
 from reprotune.project.options import repeat_options
 from reprotune.project.predict import look_for_texts
-from reprotune.project.score import Wanted as Scored
 from reprotune.project.score import read_rows
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
