@@ -1,7 +1,9 @@
 """A project whose model can be published: the built-in example's figures, and a small folder."""
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -34,8 +36,16 @@ SPLIT = """  split:
 COPIED = ("metrics", "reports", "params.yaml", "pins.yaml", "requirements.lock")
 
 
+@contextlib.contextmanager
+def released(folder: Path) -> Iterator[None]:
+    """A committed project as the working folder, which is ``folder / "project"``."""
+    (folder / "project").mkdir()
+    with contextlib.chdir(folder / "project"):
+        make_release(folder)
+        yield
+
+
 def make_release(folder: Path) -> None:
-    """A committed project in the working folder, which is ``folder / "project"``."""
     made.make_project(str(folder / "origin.git"), str(folder / "store"))
     for name in COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy

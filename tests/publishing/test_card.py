@@ -14,18 +14,14 @@ from reprotune.publishing.bom import make_bom
 from reprotune.publishing.card import make_card
 from reprotune.publishing.facts import Facts
 from tests.production.made import MERGED
-from tests.publishing.released import CARD, make_release
+from tests.publishing.released import CARD, released
 
 NAME = "team/headlines"
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
-    folder = tmp_path_factory.mktemp("released")
-    with pytest.MonkeyPatch.context() as patch:
-        (folder / "project").mkdir()
-        patch.chdir(folder / "project")
-        make_release(folder)
+    with released(tmp_path_factory.mktemp("released")):
         yield Facts.read(NAME)
 
 

@@ -17,17 +17,13 @@ from reprotune.core import paths
 from reprotune.publishing.croissant import CONTEXT, make_croissant
 from reprotune.publishing.dataset import make_card, make_dataset
 from reprotune.publishing.facts import PARTS, Data, read_terms
-from tests.publishing.released import make_release
+from tests.publishing.released import released
 from tests.publishing.test_card import NAME, list_numbers
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
-    folder = tmp_path_factory.mktemp("released")
-    with pytest.MonkeyPatch.context() as patch:
-        (folder / "project").mkdir()
-        patch.chdir(folder / "project")
-        make_release(folder)
+    with released(tmp_path_factory.mktemp("released")):
         found = Data.read(NAME)
         make_dataset(found)
         yield found

@@ -22,7 +22,7 @@ from tests.hub import TOKEN, Hub
 from tests.hub_writing import Store, WritingHandler
 from tests.production.made import MERGED, git
 from tests.project.test_signing import write_keys
-from tests.publishing.released import export, make_release
+from tests.publishing.released import export, released
 
 NAME = "team/headlines"
 PUBLISHED = Path("models/published")
@@ -33,11 +33,8 @@ Push = Callable[..., str]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    (folder / "project").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder / "project")
-        make_release(folder)
-    return folder
+    with released(folder):
+        return folder
 
 
 @pytest.fixture
