@@ -1,0 +1,82 @@
+"""Dropout and bf16 attention as a processor computes them fast; on a GPU torch's own stay."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from peft.helpers import disable_input_dtype_casting
+from torch.nn import functional
+
+from reprotune.models.loading import DEVICE
+
+LEVELS = 1 << 16  # of a random number that decides about one value
+TORCHS = {name: getattr(functional, name) for name in ("dropout", "scaled_dot_product_attention")}
+
+
+@contextmanager
+def fast_on_this_device(model: torch.nn.Module) -> Iterator[None]:
+    """What a training of ``model`` runs in.
+
+    torch draws each value of a dropout's mask by itself, on one thread. Its attention in bfloat16
+    goes back through a small product for each head of each row, which oneDNN plans anew each time.
+    peft asks for the autocast of a GPU, finds none, and would turn each input into float32.
+    """
+    if DEVICE != "cpu":
+        yield
+        return
+    with disable_input_dtype_casting(model):
+        replace(dropout=drop, scaled_dot_product_attention=attend)
+        try:
+            yield
+        finally:
+            replace(**TORCHS)
+
+
+def replace(**functions: Any) -> None:
+    """Set functions of ``torch.nn.functional``, where modules look for them at each call.
+
+    A mode that overrides functions of torch would not be at work while a backward pass computes
+    activations again.
+    """
+    for name, function in functions.items():
+        setattr(functional, name, function)
+
+
+def drop(
+    values: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> torch.Tensor:
+    """``torch.nn.functional.dropout`` with ``p`` to the nearest of 65,536 levels.
+
+    The mask is drawn by a generator of its own, whose seed comes from torch's: the same seed or
+    checkpoint gives the same masks.
+    """
+    dropped = round(p * LEVELS)
+    if not (training and 0 < dropped < LEVELS):
+        return TORCHS["dropout"](values, p, training, inplace)
+    seed = int(torch.randint(1 << 62, ()))
+    count = values.numel()
+    drawn = np.random.SFC64(seed).random_raw(-(-count // 4)).view(np.int16)[:count]
+    kept = torch.from_numpy(drawn).view(values.shape) >= dropped - LEVELS // 2
+    scale = kept.to(values.dtype).mul_(LEVELS / (LEVELS - dropped))
+    return values.mul_(scale) if inplace else values * scale
+
+
+def attend(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    *given: Any,
+    **named: Any,
+) -> torch.Tensor:
+    """``scaled_dot_product_attention``, in float32 where a gradient of bfloat16 is asked for."""
+    compute = TORCHS["scaled_dot_product_attention"]
+    if not (torch.is_grad_enabled() and query.dtype == torch.bfloat16):
+        return compute(query, key, value, attn_mask, *given, **named)
+    if attn_mask is not None and attn_mask.is_floating_point():
+        attn_mask = attn_mask.float()
+    with torch.autocast("cpu", enabled=False):
+        wide = compute(query.float(), key.float(), value.float(), attn_mask, *given, **named)
+    return wide.to(query.dtype)
