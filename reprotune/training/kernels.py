@@ -1,6 +1,6 @@
 """Dropout and bf16 attention as a processor computes them fast; on a GPU torch's own stay."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,9 @@ from torch.nn import functional
 from reprotune.models.loading import DEVICE
 
 LEVELS = 1 << 16  # of a random number that decides about one value
-TORCHS = {name: getattr(functional, name) for name in ("dropout", "scaled_dot_product_attention")}
+TORCHS: dict[str, Callable[..., torch.Tensor]] = {
+    name: getattr(functional, name) for name in ("dropout", "scaled_dot_product_attention")
+}
 
 
 @contextmanager
