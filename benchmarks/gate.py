@@ -107,8 +107,8 @@ def count_called_seeds(rows: int, loss: float = 0.0, seed: int = 1) -> str:
     called = 0
     for _ in range(PAIRS):
         luck = rng.normal(size=rows)
-        sides = [[train(a, luck) for _ in range(SEEDS)] for a in (ACCURACY, ACCURACY - loss)]
-        called += compare_over_seeds(*sides, 1 - ALPHA).p_value < ALPHA
+        old, new = ([train(a, luck) for _ in range(SEEDS)] for a in (ACCURACY, ACCURACY - loss))
+        called += compare_over_seeds(old, new, 1 - ALPHA).p_value < ALPHA
     return f"{100 * called / PAIRS:.1f}"
 
 

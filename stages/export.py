@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from accelerate.utils.memory import clear_device_cache
 from scipy.special import log_softmax
 
 from reprotune.core import paths
@@ -62,6 +63,7 @@ def prove(
     model, encoder = load_classifier(folder)
     after = score_texts(model, encoder, texts, size, "merged")
     del model
+    clear_device_cache()  # the stock pipeline is another process, on the same GPU
     labels = rows["label"].map(list(classes).index).to_numpy()
     found = compare(before, after, labels, export.log_likelihood_tolerance)
     require(found, export)

@@ -139,6 +139,7 @@ def ask_model(
     from tempfile import TemporaryDirectory
 
     import torch
+    from accelerate.utils.memory import clear_device_cache
 
     from reprotune.core.printing import say
     from reprotune.models.adapters import save_tuned
@@ -157,6 +158,7 @@ def ask_model(
     with TemporaryDirectory() as folder:
         save_tuned(tuned, train.method, Path(folder))
         del untuned, tuned
+        clear_device_cache(garbage_collection=True)  # of the trainer, which is in circles
         model, encoder = opened.load_tuned(Path(folder))
         return score_texts(model, encoder, asked["text"], size, "held out")
 

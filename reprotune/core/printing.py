@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import IO, NoReturn
 
+from reprotune.core import memory
 from reprotune.core.errors import InputError
 from reprotune.core.space import explain_anywhere, is_full
 
@@ -43,7 +44,7 @@ def fail(message: object) -> NoReturn:
 
 
 def end(name: str, error: BaseException) -> NoReturn:
-    """End with one message if somebody wants it, the input is wrong or the disk is full.
+    """End with one message if somebody wants it, the input is wrong, the disk or the memory full.
 
     All else is raised as it came.
     """
@@ -52,6 +53,8 @@ def end(name: str, error: BaseException) -> NoReturn:
         sys.exit(INTERRUPTED)
     if is_full(error):
         error = explain_anywhere(error)
+    if memory.lacks_memory(error):
+        error = memory.explain(error)
     if isinstance(error, InputError):
         fail(f"{name}: {error}")
     raise error

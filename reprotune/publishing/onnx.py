@@ -99,7 +99,7 @@ def convert(
 
 
 def write_fp32(classifier: Classifier, file: Path) -> None:
-    """Trace the model; batches and lengths are free.
+    """Trace the model in main memory; batches and lengths are free.
 
     Raises:
         InputError: it does something that ONNX, or torch's exporter, does not know.
@@ -111,7 +111,7 @@ def write_fp32(classifier: Classifier, file: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch's, of torch's own code
             made: Any = torch.onnx.export(
-                Logits(classifier.model).eval(),
+                Logits(classifier.model.cpu()).eval(),
                 (ids, torch.ones_like(ids)),
                 input_names=["input_ids", "attention_mask"],
                 output_names=["logits"],

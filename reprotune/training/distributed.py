@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import torch
+
 from reprotune.core.errors import InputError
 from reprotune.core.supervision import PARENT, SUPERVISED
 
@@ -21,8 +23,12 @@ def launch(module: str, processes: int, configuration: str | None, threads: int)
     accelerate's own launcher starts torchrun for GPUs, and on CPUs asks for MPI.
 
     Raises:
-        InputError: one of them failed; what it had to say stands above.
+        InputError: one of them failed; what it had to say stands above. Or there are GPUs here, but
+            not one for each.
     """
+    gpus = torch.cuda.device_count()
+    if configuration is None and 0 < gpus < processes:
+        raise InputError(f"train.processes {processes}: one a GPU, and there are {gpus} here")
     count = str(processes)
     if configuration is None:
         way = ["torch.distributed.run", "--standalone", "--nproc_per_node", count, "-m", module]

@@ -1,6 +1,7 @@
 """The two trainers: trl's for causal models, transformers' own for classification heads."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from transformers import Trainer
 from trl import SFTTrainer
 
 from reprotune.models.compat import last_positions
+from reprotune.models.loading import DEVICE
 from reprotune.training.batches import LengthSampler
 
 TRAINED = "trained.safetensors"
@@ -54,7 +56,7 @@ class Weighted(Trainer):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate without drawing from the generators that dropout draws from."""
-        with torch.random.fork_rng():
+        with fork_random():
             figures: dict[str, float] = super().evaluate(*args, **kwargs)
         return figures
 
@@ -83,6 +85,11 @@ class Weighted(Trainer):
 
 class CausalTrainer(Weighted, SFTTrainer):
     pass
+
+
+def fork_random() -> AbstractContextManager[None]:
+    """Draw without a trace; torch would ask every GPU of the machine, and warn of it."""
+    return torch.random.fork_rng([] if DEVICE == "cpu" else [DEVICE])
 
 
 def collect_trained(model: Any) -> dict[str, torch.Tensor]:

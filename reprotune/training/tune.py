@@ -26,6 +26,7 @@ from trl import SFTConfig
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.memory import lacks_memory
 from reprotune.core.params import Train
 from reprotune.core.space import telling
 from reprotune.models.adapters import Tuned, check_room, prepare
@@ -125,12 +126,18 @@ def build_trainer(
 
 
 def build_head_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
-    return Weighted(args=TrainingArguments(**settings), **given)
+    return Weighted(args=on_one_device(TrainingArguments(**settings)), **given)
 
 
 def build_causal_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
     config = SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True})
-    return CausalTrainer(args=config, processing_class=encoder.tokenizer, **given)
+    return CausalTrainer(args=on_one_device(config), processing_class=encoder.tokenizer, **given)
+
+
+def on_one_device(arguments: Any) -> Any:
+    """Without the wish to divide each batch among all GPUs in sight, which makes it larger."""
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 TRAINERS = {
@@ -252,8 +259,7 @@ def explain_memory() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not full:
+        if not lacks_memory(error):
             raise
         raise InputError(
             "train: out of memory; lower train.micro_batch_size, set "

@@ -13,7 +13,7 @@ import pytest
 
 from reprotune import cli
 from reprotune.core.errors import InputError
-from reprotune.core.printing import fail, plain, say
+from reprotune.core.printing import end, fail, plain, say
 from reprotune.project import terminal
 from tests.projects import ROOT
 
@@ -72,3 +72,21 @@ def test_no_message_leaves_a_program_past_it() -> None:
     rooms = [ROOT / room for room in ("reprotune", "stages", "pipelines")]
     files = [file for room in rooms for file in room.rglob("*.py")]
     assert [file for file in files if told.search(Path(file).read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has a total capacity of 23.64 GiB of "
+        "which 1.10 GiB is free. Including non-PyTorch memory, this process has 22.53 GiB in use.",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+    ],
+)
+def test_a_memory_that_is_full_ends_a_program_in_one_message(said: str) -> None:
+    with pytest.raises(SystemExit, match=r"^baseline: .*; compute fewer texts at once") as error:
+        end("baseline", RuntimeError(said))
+    assert "non-PyTorch" not in str(error.value)
+    with pytest.raises(RuntimeError, match="illegal"):
+        end("baseline", RuntimeError("CUDA error: an illegal memory access was encountered"))
