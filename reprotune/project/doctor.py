@@ -7,10 +7,8 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 from packaging.requirements import Requirement
@@ -26,38 +24,22 @@ from reprotune.core.rooms import explain_rooms, find_other_rooms
 from reprotune.core.supervision import RWLOCK, read_running, require_readable
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import pins
-from reprotune.project.machine import time_product
+from reprotune.project.capacity import (
+    check_device,
+    check_memory,
+    count_parameters,
+    find_config,
+    name_repository,
+)
+from reprotune.project.findings import OK, STOP, WARN, Finding
 from reprotune.project.terminal import put
 from reprotune.sources import hub
-from reprotune.sources.hub import Repository
 
 GIB = 1 << 30
-LESS = "lower train.micro_batch_size or prompt.max_tokens, or use a smaller base model"
-FOR_GPUS = 5e8  # parameters, from which on a CPU takes days
-CGROUP = Path("/sys/fs/cgroup/memory.max")
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
 TIMEOUT = 10  # seconds
-
-
-class Level(StrEnum):
-    """Whether a run would start."""
-
-    OK = "ok"
-    WARN = "warn"  # it will, but
-    STOP = "stop"
-
-
-OK, WARN, STOP = Level
 MARKS = {OK: "[green]ok[/]", WARN: "[yellow]warning[/]", STOP: "[red]stop[/]"}
-
-
-class Finding(NamedTuple):
-    """What one check found."""
-
-    level: Level
-    what: str
-    detail: str
 
 
 def examine() -> list[Finding]:
@@ -154,6 +136,7 @@ def check_model(params: Params) -> Finding:
     if params.model.kind == "hub":
         repository = name_repository(params)
         missing = [e for e in needed(repository) if hub.find_cached(repository, e.name) is None]
+        check_task(find_config(params), params.model.task)
         fetched = f"{sum(e.size for e in missing) / GIB:.1f} GiB of it are to be fetched"
         about = f"about {count_parameters(params) / 1e6:.0f} M parameters"
         return Finding(OK, "model", f"{repository}, {about}; {fetched}")
@@ -163,76 +146,6 @@ def check_model(params: Params) -> Finding:
     if params.model.task == "causal":
         check_template(tokenizer, params.prompt.chat)
     return Finding(OK, "model", f"{folder}, {count_parameters(params) / 1e6:.1f} M parameters")
-
-
-def name_repository(params: Params) -> Repository:
-    return Repository(params.model.location, "model", str(params.model.revision))
-
-
-def count_parameters(params: Params) -> int:
-    """Parameters of the base model, from the headers of its files or, at the Hub, their size."""
-    from reprotune.models.pinning import local, needed, parameter_count, weight_files
-
-    if params.model.kind == "hub":  # mostly two bytes each
-        entries = needed(name_repository(params))
-        return sum(e.size for e in entries if Path(e.name).suffix in (".safetensors", ".bin")) // 2
-    folder = local(params.model.location, paths.SOURCE_MODELS)
-    return sum(parameter_count(folder / name) for name in weight_files(folder))
-
-
-def check_memory(params: Params) -> Finding:
-    """Main memory against an estimate for the hungriest stage."""
-    import torch
-
-    from reprotune.models.pinning import local
-    from reprotune.project.memory import estimate_memory
-
-    here = params.model.kind != "hub"
-    folder = local(params.model.location, paths.SOURCE_MODELS) if here else None
-    need = estimate_memory(params, count_parameters(params), folder, torch.cuda.is_available())
-    total = psutil.virtual_memory().total
-    if CGROUP.is_file() and (limit := CGROUP.read_text().strip()).isdecimal():
-        total = min(total, int(limit))
-    free = min(psutil.virtual_memory().available, total) / GIB
-    detail = f"about {need:.1f} GiB are needed, {free:.1f} of {total / GIB:.1f} GiB are free"
-    if need > total / GIB:
-        return Finding(STOP, "memory", f"{detail}; {LESS}")
-    return (
-        Finding(WARN, "memory", f"{detail}; {LESS}")
-        if need > free
-        else Finding(OK, "memory", detail)
-    )
-
-
-def check_device(params: Params) -> Finding:
-    """GPU or CPU, and whether the number format suits it."""
-    import torch
-
-    dtype = params.model.compute_dtype
-    if torch.cuda.is_available():
-        name, (free, total) = torch.cuda.get_device_name(), torch.cuda.mem_get_info()
-        detail = f"{name}, {free / GIB:.1f} of {total / GIB:.1f} GiB are free"
-        if dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            return Finding(STOP, "device", f"{detail}; it has no bfloat16: use float16")
-        if (need := 4 * count_parameters(params)) > total:
-            return Finding(WARN, "device", f"{detail}; export merges in float32 and needs over "
-                           f"{need / GIB:.1f} GiB: `dvc repro evaluate` here, then the rest on the "
-                           "CPU, `CUDA_VISIBLE_DEVICES= dvc repro`")  # fmt: skip
-        return Finding(OK, "device", detail)
-    detail = f"no GPU: {os.cpu_count()} CPU cores, {params.threads} threads"
-    if dtype != "float32" and (times := time_product(dtype) / time_product("float32")) > 1:
-        return Finding(WARN, "device", f"{detail}; model.compute_dtype {dtype} multiplies "
-                       f"{times:.0f} times slower than float32 here")  # fmt: skip
-    if takes_days(params):
-        return Finding(WARN, "device", f"{detail}; training such a model takes days")
-    return Finding(OK, "device", detail)
-
-
-def takes_days(params: Params) -> bool:
-    """Whether this machine is too slow to train the base model."""
-    import torch
-
-    return not torch.cuda.is_available() and count_parameters(params) > FOR_GPUS
 
 
 def check_disk(params: Params) -> Finding:

@@ -10,8 +10,8 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.printing import say
 from reprotune.project import profiles
+from reprotune.project.capacity import takes_days
 from reprotune.project.columns import list_other_texts
-from reprotune.project.doctor import takes_days
 from reprotune.project.first_run import EPOCHS, choose_passes
 from reprotune.project.init import init, report
 from reprotune.project.terminal import put

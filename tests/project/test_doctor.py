@@ -14,7 +14,7 @@ import pytest
 
 from reprotune import cli
 from reprotune.core.params import Params
-from reprotune.project import doctor, pins
+from reprotune.project import capacity, doctor, memory, pins
 from tests.conftest import PARAMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +120,8 @@ def test_a_model_that_does_not_fit_the_memory_stops(
     assert doctor.check_memory(params).level == "ok"
     longer = {"prompt": params.prompt.model_copy(update={"max_tokens": 10**6})}
     assert doctor.check_memory(params.model_copy(update=longer)).level == "stop"
-    monkeypatch.setattr(doctor, "count_parameters", lambda _: 10**13)
+    for module in (capacity, doctor):
+        monkeypatch.setattr(module, "count_parameters", lambda _: 10**13)
     assert doctor.check_memory(params).level == "stop"
     assert doctor.check_disk(params).level == "stop"
 
@@ -132,22 +133,117 @@ def test_a_slow_number_format_is_a_warning(
     params = changed({"model.compute_dtype": "bfloat16"})
     for times, level in ((20.0, "warn"), (0.2, "ok")):
         seconds = {"bfloat16": times, "float32": 1.0}
-        monkeypatch.setattr(doctor, "time_product", seconds.__getitem__)
+        monkeypatch.setattr(capacity, "time_product", seconds.__getitem__)
         found = doctor.check_device(params)
         assert (found.level, "20 times slower" in found.detail) == (level, times > 1)
 
 
-def test_a_gpu_that_trains_and_cannot_export_is_a_warning(
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """``gpu(24)``: one of so many GiB, and a base model like Llama 3.1 8B."""
+    from transformers import LlamaConfig
+
+    sizes = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32}
+    config = LlamaConfig(vocab_size=128256, num_key_value_heads=8, **sizes)
+    config.save_pretrained(tmp_path / "config")
+    monkeypatch.setattr(capacity, "find_config", lambda _: tmp_path / "config")
+    monkeypatch.setattr(capacity, "count_parameters", lambda _: 8_030_000_000)
+
+    def put(gib: int, card: tuple[int, int] = (8, 0)) -> None:
+        memory = ((gib << 30) - 1, gib << 30)
+        for name, answer in {
+            "is_available": True, "get_device_name": "a GPU", "mem_get_info": memory,
+            "get_device_capability": card, "get_arch_list": ["sm_75", "sm_90a", "compute_120"],
+            "is_bf16_supported": card[0] >= 8,
+        }.items():  # fmt: skip
+            monkeypatch.setattr(f"torch.cuda.{name}", lambda answer=answer, **_: answer)
+
+    return put
+
+
+BIG = {"model.kind": "path", "model.location": "llama", "model.compute_dtype": "bfloat16"}
+CHECKPOINTED = {"train.activation_checkpointing": True}
+
+
+@pytest.mark.parametrize(
+    ("gib", "changes", "level", "said"),
+    [
+        (80, {}, "ok", "training takes about"),
+        (24, {}, "warn", "over 29.9 GiB: `dvc repro evaluate` here"),
+        (16, {"prompt.max_tokens": 1024}, "stop", "train.activation_checkpointing"),
+        (16, {"prompt.max_tokens": 1024} | CHECKPOINTED, "warn", "over 29.9 GiB"),
+        (80, {"train.method": "full", "model.quantization": "none"}, "stop", "nf4"),
+    ],
+)
+def test_a_gpu_is_held_against_what_training_and_export_take(
+    gpu: Callable[..., None],
+    changed: Callable[[dict[str, Any]], Params],
+    gib: int,
+    changes: dict[str, Any],
+    level: str,
+    said: str,
+) -> None:
+    gpu(gib)
+    found = doctor.check_device(changed(BIG | changes))
+    assert (found.level, said in found.detail) == (level, True), found
+
+
+def test_main_memory_is_asked_for_what_a_gpu_leaves_to_it(
+    gpu: Callable[..., None], changed: Callable[[dict[str, Any]], Params], tmp_path: Path
+) -> None:
+    takes = {}
+    for gib in (24, 80):
+        gpu(gib)
+        takes[gib] = memory.estimate_memory(
+            changed(BIG), 8_030_000_000, tmp_path / "config", gib << 30
+        )
+    assert takes[80] < 16.5  # two bytes a weight, as it is saved
+    assert takes[24] > 60  # the export, twice
+
+
+def test_the_memory_of_a_training_is_that_of_its_parts(
+    changed: Callable[[dict[str, Any]], Params], tmp_path: Path
+) -> None:
+    """Without activations: 4 bits and their scales, embeddings, four numbers a trained weight."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 4}
+    config = LlamaConfig(vocab_size=32000, num_key_value_heads=8, **sizes)
+    config.save_pretrained(tmp_path)
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config)
+        parameters, embedded = model.num_parameters(), 2 * 32000 * 4096
+        lora = LoraConfig(r=16, target_modules="all-linear", task_type="CAUSAL_LM")
+        trained, _ = get_peft_model(model, lora).get_nb_trainable_parameters()
+    weights = (parameters - embedded) * 0.5625 + embedded * 2 + trained * 16
+    found = memory.estimate_training(changed(BIG | {"prompt.max_tokens": 8}), parameters, tmp_path)
+    assert found - memory.DRIVER == pytest.approx(weights / memory.GIB, rel=0.05)
+
+
+def test_a_card_that_torch_or_the_number_format_does_not_suit_stops(
+    gpu: Callable[..., None], changed: Callable[[dict[str, Any]], Params]
+) -> None:
+    gpu(80, card=(7, 5))
+    assert "no bfloat16: use float16" in (found := doctor.check_device(changed(BIG))).detail
+    assert found.level == "stop"
+    assert doctor.check_device(changed(BIG | {"model.compute_dtype": "float16"})).level == "ok"
+    gpu(80, card=(6, 0))
+    found = doctor.check_device(changed(BIG))
+    assert (found.level, "built for cards from 7.5 on" in found.detail) == ("stop", True)
+
+
+def test_a_gpu_that_torch_cannot_use_is_told(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, answer in {
-        "is_available": True, "get_device_name": "a GPU", "mem_get_info": (23 << 30, 24 << 30),
-    }.items():  # fmt: skip
-        monkeypatch.setattr(f"torch.cuda.{name}", lambda answer=answer: answer)
-    for weights, level in ((7 << 30, "warn"), (6 << 30, "ok")):  # four bytes each
-        monkeypatch.setattr(doctor, "count_parameters", lambda _, weights=weights: weights)
-        found = doctor.check_device(params)
-        assert (found.level, "over 28.0 GiB" in found.detail) == (level, level == "warn")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    found = doctor.check_device(params)
+    assert (found.level, "the GPU here is not used" in found.detail) == ("warn", True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert doctor.check_device(params).level == "ok"
 
 
 @pytest.fixture
