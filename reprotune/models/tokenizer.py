@@ -1,5 +1,6 @@
 """Load a tokenizer that can pad."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
@@ -8,6 +9,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.libraries import raising_panics
 
 SHOWN = 500  # characters of an error of a library
+SENTENCEPIECE = ("tokenizer.model", "spiece.model")
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -20,6 +22,10 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         with raising_panics():
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:
+        if needs_sentencepiece(folder):
+            raise InputError(
+                f"{folder}: reading its tokenizer takes a package more: pip install sentencepiece"
+            ) from None
         raise explain(folder, "tokenizer", error) from None
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
@@ -30,6 +36,13 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer.pad_token = tokenizer.eos_token
     check_vocabulary(tokenizer, load_config(folder), f"{folder}: ")
     return tokenizer
+
+
+def needs_sentencepiece(folder: Path) -> bool:
+    """Whether it is not installed, and the tokenizer is of that kind alone."""
+    alone = not (folder / "tokenizer.json").is_file()
+    kind = any((folder / name).is_file() for name in SENTENCEPIECE)
+    return alone and kind and find_spec("sentencepiece") is None
 
 
 def load_config(folder: Path) -> PretrainedConfig:

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -87,6 +88,18 @@ def test_a_tokenizer_whose_library_panics_is_refused(
     with raising_panics():
         os.write(2, b"said")
     assert capfd.readouterr().err == "said"
+
+
+@pytest.mark.skipif(
+    find_spec("sentencepiece") is not None, reason="the package that is to be missing is there"
+)
+def test_a_tokenizer_that_takes_a_package_more_names_it(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "old")
+    (tmp_path / "old/tokenizer.json").unlink()
+    (tmp_path / "old/tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
+    (tmp_path / "old/tokenizer.model").write_bytes(b"\n\x0e\n\x05<unk>")
+    with pytest.raises(InputError, match="takes a package more: pip install sentencepiece"):
+        load_tokenizer(tmp_path / "old")
 
 
 def test_a_tokenizer_of_another_model_is_refused(base: Path, tmp_path: Path) -> None:
