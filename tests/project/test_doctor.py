@@ -117,6 +117,7 @@ def test_a_source_file_that_cannot_be_read_stops(
 def test_a_model_that_does_not_fit_the_memory_stops(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert doctor.check_memory(params).level == "ok"
     longer = {"prompt": params.prompt.model_copy(update={"max_tokens": 10**6})}
     assert doctor.check_memory(params.model_copy(update=longer)).level == "stop"
@@ -130,6 +131,7 @@ def test_a_slow_number_format_is_a_warning(
     changed: Callable[[dict[str, Any]], Params], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     params = changed({"model.compute_dtype": "bfloat16"})
     for times, level in ((20.0, "warn"), (0.2, "ok")):
         seconds = {"bfloat16": times, "float32": 1.0}

@@ -38,7 +38,7 @@ def watch(model: PreTrainedModel, most: int) -> Seen:
     seen: Seen = []
 
     def note(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-        rows, mixed = len(given[0]), torch.is_autocast_enabled("cpu")
+        rows, mixed = len(given[0]), torch.is_autocast_enabled(given[0].device.type)
         seen.append((rows, model.is_activation_checkpointing, mixed))
         if rows > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")
