@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Compare HEAD with a base, put the report into the job's summary, and into one comment of the pull request, which is
-# updated from then on. Usage: report.sh BASE. With REPOSITORY and PULL_REQUEST in the environment it comments through gh.
+# Compare two revisions, put the report into the job's summary, and into one comment of the pull request, which is
+# updated from then on. Usage: report.sh BASE HEAD. With REPOSITORY and PULL_REQUEST in the environment it comments through gh.
 # Ends with 0 if the change passes or cannot be compared, with 1 if it is worse or
 # inconclusive, with 3 if git contradicts its figures.
 set -uo pipefail
 
 report=reports/comparison
-python -m reprotune compare "$1" HEAD --output "$report"
+rm -f "$report".* # that lie in git
+python -m reprotune compare "$1" "$2" --output "$report"
 code=$?
 if [ ! -f "$report.md" ]; then
     exit "$code"

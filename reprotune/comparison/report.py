@@ -1,6 +1,7 @@
 """A report as Markdown for a pull request and as one HTML page; texts from data stay texts."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,7 @@ from reprotune.comparison.plots import render_svg
 MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
 MARK = "<!-- reprotune -->"  # by which the comment is found again
 SHOWN = 200  # characters of a text
+INVISIBLE = "Cf"  # Unicode's category of marks that have no shape, such as those of direction
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #f6f6f6; --line: #ddd;
   --pale: #555 }
@@ -102,7 +104,7 @@ class Report:
 def cut(text: str) -> str:
     """One line of at most SHOWN characters, without control and direction marks."""
     text = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
-    text = re.sub(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069]", "", text)
+    text = "".join(sign for sign in text if unicodedata.category(sign) != INVISIBLE)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

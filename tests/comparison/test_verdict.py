@@ -42,6 +42,7 @@ HOSTILE = [
     "x" * 10_000,
     "=cmd|' /C calc'!A0",
     "```\nfence\n```",
+    "in\u061cvis\ufeffible\U000e0041",
     "",
 ]
 
@@ -522,7 +523,7 @@ def report(
         known |= {"GITHUB_STEP_SUMMARY": str(tools / "summary.md"), "PYTHONPATH": str(ROOT)}
         known |= {"REPOSITORY": "someone/project", "PULL_REQUEST": "7"}
         return subprocess.run(
-            ["bash", str(ROOT / ".github/report.sh"), "main"],
+            ["bash", str(ROOT / ".github/report.sh"), "main", "HEAD"],
             env=os.environ | known | environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -552,6 +553,27 @@ def test_a_fork_gets_the_report_in_the_summary(report: Any) -> None:
     assert "**Better**" in (report.tools / "summary.md").read_text()
 
 
+def test_the_job_that_may_write_runs_the_code_of_the_branch_and_shares_no_cache() -> None:
+    """A cache that the change's own code has filled would bring that code along."""
+    workflow = YAML(typ="safe", pure=True).load(
+        (ROOT / ".github/workflows/reprotune.yml").read_text()
+    )
+    jobs = workflow["jobs"]
+    writing = [name for name, job in jobs.items() if "write" in job.get("permissions", {}).values()]
+    assert "write" not in workflow["permissions"].values() and writing == ["report"]
+    checkout, first, *others = jobs["report"]["steps"]
+    assert checkout["uses"].startswith("actions/checkout@") and "ref" not in checkout["with"]
+    assert first["run"] == 'git checkout --quiet --detach "$GITHUB_SHA^1"'
+    assert "checkout" not in json.dumps(others)
+    keys = {
+        step["with"]["key"].partition("-")[0]
+        for job in jobs.values()
+        for step in job["steps"]
+        if "cache@" in step.get("uses", "")
+    }
+    assert keys == set(jobs)
+
+
 def test_what_cannot_be_compared_does_not_fail_the_job(report: Any) -> None:
     table = predictions(900, 0.8, 1)
     write_predictions(table.assign(id=table["id"] + "new"))
@@ -565,7 +587,8 @@ def test_a_report_that_cannot_be_made_fails_the_job(report: Any) -> None:
     paths.PARAMS.write_text("compare: {gate: nonsense}")
     commit("broken")
     git("branch", "-qf", "main", "HEAD")
-    paths.COMPARISON.with_suffix(".md").unlink(missing_ok=True)
+    paths.COMPARISON.with_suffix(".md").write_text("**Better**, says who committed this")
     done = report()
     assert done.returncode == 1
+    assert not (report.tools / "summary.md").exists()
     assert "params.yaml of main: compare: a parameter is wrong" in done.stderr
