@@ -1,9 +1,16 @@
 """What was changed, in a few lines that stand beside the verdict."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from reprotune.comparison import statistics
-from reprotune.comparison.changes import count_decisions, format_value, list_reruns
+from reprotune.comparison.changes import (
+    count_decisions,
+    format_value,
+    list_reruns,
+    list_unfounded,
+)
 from reprotune.comparison.lineage import Lineage
 from reprotune.comparison.lock import Stage, read_pins
 from reprotune.comparison.report import code
@@ -12,28 +19,44 @@ from reprotune.core import paths
 from reprotune.tables import metrics
 
 NAMED = 4  # of a kind
-MADE = ("dvc.lock", "metrics/", "reports/")  # by the stages
+MOST_CHECKS = 12
+UNFOUNDED = "Other outputs of the same inputs (another machine, or no run at all)"
+GATE = "compare."  # parameters by which a change is judged: those before it
 CODE = (".py", ".sh", ".toml", "Makefile", "dvc.yaml")
 DATA = ("data/", "models/")
 CHECKS = (".ci/", ".dvc/", ".dvcignore", ".git", "Jenkinsfile", "azure-pipelines", "bitbucket-")
-VALUES = ("params.yaml", "pins.yaml", "requirements.lock")  # told by their values
+REQUIREMENTS = Path("requirements.lock")
+VALUES = ("params.yaml", "pins.yaml", str(REQUIREMENTS), "dvc.lock")  # told by their values
 
 
 def summarize_changes(base: Revision, head: Revision) -> list[str]:
     """Parameters, data, packages, code and the stages that ran: a line each, if there is any."""
     files = list_files(base, head)
     code_files = [name for name in files if name.endswith(CODE)]
-    checks = [name for name in files if name.startswith(CHECKS)]
-    known = {*code_files, *checks, *(f for f in files if f.startswith((*MADE, *DATA, *VALUES)))}
+    checks = [
+        name
+        for name in files
+        if f"/{name}".rpartition("/")[2].startswith(CHECKS) or name.startswith(CHECKS)
+    ]
+    data, lineage = files_of(files, DATA), Lineage(head)
+    known = {*code_files, *checks, *data, *VALUES, *filter(lineage.find_makers, files)}
     lines = {
-        "Parameters": join(list_values(base.params, head.params)),
+        "The gate, of which the one before judges": ", ".join(
+            list_values(*(pick(side.params, of_gate=True) for side in (base, head)))
+        ),
+        "Parameters": join(
+            list_values(*(pick(side.params, of_gate=False) for side in (base, head)))
+        ),
         "Chosen by trials": join(list_values(read_chosen(base), read_chosen(head))),
-        "Data": join([*count_rows(base, head), *map(code, files_of(files, DATA))]),
-        "Packages": join(list_values(read_pins(base), read_pins(head))),
-        "Checks, and what git and DVC ignore": ", ".join(map(code, checks)),
+        "Data": join([*count_rows(base, head), *map(code, data)]),
+        "Packages": join(list_packages(base, head)),
+        "Checks, and what git and DVC ignore": join(list(map(code, checks)), MOST_CHECKS),
         "Code": join([code(name) for name in code_files]),
         "Stages depend no more on": join(list_dropped(base, head, list_inputs)),
         "Stages make no more": join(list_dropped(base, head, list_outputs)),
+        "Stages that are no more": join(list_gone(base, head)),
+        "Commands": join(list_commands(base, head)),
+        UNFOUNDED: join([code(name) for name in list_unfounded(base, head)]),
         "Documents and other files": join([code(name) for name in files if name not in known]),
         "Stages that ran": join([code(name) for name in list_reruns(base, head)]) or "none",
     }
@@ -51,6 +74,42 @@ def list_dropped(base: Revision, head: Revision, listed: Callable[[Stage], set[s
     ]
 
 
+def list_gone(base: Revision, head: Revision) -> list[str]:
+    return [code(name) for name in sorted(Lineage(base).noted.keys() - Lineage(head).noted)]
+
+
+def list_commands(base: Revision, head: Revision) -> list[str]:
+    """The stages that another command runs, with both."""
+    old, new = (
+        {name: " && ".join(stage.lines) for name, stage in Lineage(side).noted.items()}
+        for side in (base, head)
+    )
+    both = old.keys() & new.keys()
+    return list_values({name: old[name] for name in both}, {name: new[name] for name in both})
+
+
+def list_packages(base: Revision, head: Revision) -> list[str]:
+    """The pinned packages, and others that are installed with them, with both versions."""
+    pinned, locked = [read_pins(base), read_pins(head)], [read_locked(base), read_locked(head)]
+    told = set(pinned[0].items()) ^ set(pinned[1].items())
+    others = [
+        {f"{REQUIREMENTS}: {name}": kept for name, kept in side.items() if (name, kept) not in told}
+        for side in locked
+    ]
+    return [*list_values(*pinned), *list_values(*others)]
+
+
+def read_locked(side: Revision) -> dict[str, str]:
+    """Each package of the lock with what follows its name: a version, or an address."""
+    text = (side.read_bytes(REQUIREMENTS) or b"").decode(errors="replace")
+    found = re.findall(r"^([\w.-]+)[ \t]*(?:==)?(.*)$|^([^#\s].*)$", text, re.MULTILINE)
+    return {name or line: kept.strip() for name, kept, line in found}
+
+
+def pick(values: Mapping[str, object], *, of_gate: bool) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name.startswith(GATE) == of_gate}
+
+
 def list_inputs(stage: Stage) -> set[str]:
     values = {
         name if file == str(paths.PARAMS) else f"{file}: {name}"
@@ -64,9 +123,9 @@ def list_outputs(stage: Stage) -> set[str]:
     return {out.path for out in stage.outs}
 
 
-def join(told: Sequence[str]) -> str:
-    more = [f"{len(told) - NAMED} more"] if len(told) > NAMED else []
-    return ", ".join([*told[:NAMED], *more])
+def join(told: Sequence[str], most: int = NAMED) -> str:
+    more = [f"{len(told) - most} more"] if len(told) > most else []
+    return ", ".join([*told[:most], *more])
 
 
 def list_values(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:

@@ -176,14 +176,27 @@ def list_reruns(base: Revision, head: Revision) -> dict[str, tuple[str, str]]:
         was = old.get(name)
         if was is None:
             found[name] = ("new", "")
-        elif why := [
-            *diff_command(was, now),
-            *diff_files(was.deps, now.deps),
-            *diff_params(was, now),
-        ]:
+        elif why := list_reasons(was, now):
             outs = "yes" if diff_files(was.outs, now.outs) else "no"
             found[name] = (outs, Data(", ".join(why)))
     return found
+
+
+def list_reasons(old: Stage, new: Stage) -> list[str]:
+    """What of all that a stage rests on changed."""
+    return [*diff_command(old, new), *diff_files(old.deps, new.deps), *diff_params(old, new)]
+
+
+def list_unfounded(base: Revision, head: Revision) -> dict[str, list[str]]:
+    """The stages whose outputs are others and nothing that they rest on, with these outputs."""
+    new = read_stages(head)
+    return {
+        name: outputs
+        for name, was in read_stages(base).items()
+        if (now := new.get(name))
+        and (outputs := diff_files(was.outs, now.outs))
+        and not list_reasons(was, now)
+    }
 
 
 def diff_command(old: Stage, new: Stage) -> list[str]:

@@ -5,6 +5,7 @@ What rests on files that git does not hold shows in a rebuild alone.
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,7 @@ from pydantic import BaseModel
 
 from reprotune.comparison import recomputed
 from reprotune.comparison.evidence import Evidence
-from reprotune.comparison.forms import COLUMNS, list_leaves
-from reprotune.comparison.records import RECORDS
+from reprotune.comparison.forms import list_leaves
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.written import (
@@ -26,12 +26,13 @@ from reprotune.comparison.written import (
 )
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import round_figures
+from reprotune.core.io import parse_json, round_figures
 from reprotune.robustness.edits import edit_rows
 from reprotune.tables import metrics
 from reprotune.tables.predictions import DECIMALS
 
 NOISE = 1e-5  # by which another CPU may compute a figure differently
+CLOSE = 1e-3  # by which another CPU may compute what a model says differently
 GROUPED = {paths.FIT: "part", paths.BASELINE_PREDICTIONS: "predictor"}
 
 
@@ -44,26 +45,16 @@ def find_contradiction(revision: Revision) -> str:
 
 
 def find_damage(revision: Revision) -> str:
-    """The first table that is none, whatever code wrote it; empty if there is none."""
+    """What no code can have written: a table that is none, or predictions against themselves."""
+    evidence, path = Evidence(revision), paths.PREDICTIONS
     try:
-        for path in COLUMNS:
-            revision.read_table(path)
+        table = evidence.tables.get(path)
+        if table is None:
+            return ""
+        found = check_probabilities(path, table, list(table.columns[4:]))
+        return next(chain(found, check_rows(path, table, evidence)), "")
     except InputError as error:
         return code(str(error))
-    return ""
-
-
-def find_missing(base: Revision, head: Revision) -> str:
-    """The first file of figures that git held before and holds no more; empty if there is none.
-
-    What another version wrote, this one need not write.
-    """
-    held = [path for path, kind in RECORDS.items() if base.read_figures(path, kind) is not None]
-    for path in (*held, *filter(base.is_table, COLUMNS)):
-        is_due = head.commit or path != paths.PREDICTIONS  # else nothing was run here yet
-        if is_due and head.read_bytes(path) is None:
-            return f"{path} is not in git any more, as it is of {code(base.name)}"
-    return ""
 
 
 def list_contradictions(evidence: Evidence) -> Iterator[str]:
@@ -200,3 +191,19 @@ def is_same_table(found: pd.DataFrame, expected: pd.DataFrame, noise: float = NO
         elif list(found[name].astype("str")) != list(expected[name].astype("str")):
             return False
     return True
+
+
+def is_close(was: Revision, now: Revision, file: Path) -> bool:
+    """Whether a file has the same texts on both sides, and figures that are close."""
+    try:
+        if file.suffix == ".json":
+            old, new = (
+                dict(list_leaves(parse_json(s.read_bytes(file) or b"{}"))) for s in (was, now)
+            )
+            return old.keys() == new.keys() and all(is_same(old[k], new[k], CLOSE) for k in old)
+        before, after = was.read_table(file), now.read_table(file)
+    except (InputError, ValueError):  # the commit holds what is no such file
+        return False
+    if before is None or after is None:
+        return before is after
+    return is_same_table(before, after, CLOSE)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprotune.comparison.contradictions import find_contradiction, find_damage, find_missing
+from reprotune.comparison.contradictions import find_contradiction, find_damage
 from reprotune.comparison.lineage import find_breaks
 from reprotune.comparison.lock import read_pins
 from reprotune.comparison.report import Section, code
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.statement import tell_rebuild
+from reprotune.comparison.succession import find_breach, name_missing
 from reprotune.comparison.tree import Tree, hash_content, is_under
 from reprotune.core.rooms import find_room, hash_room
 
@@ -27,7 +28,12 @@ class Proof:
     revision: Revision
     stale: dict[str, list[str]]  # stage: what differs from its record
     contradiction: str  # between the figures and what they follow from
-    recomputed: bool  # or the figures are of other code than this
+    otherwise: str = ""  # so, too, but the figures are of other code than this
+
+    @property
+    def recomputed(self) -> bool:
+        """Whether this code makes the same figures; else they are of other code."""
+        return not self.otherwise
 
     @property
     def findings(self) -> list[tuple[str, str]]:
@@ -48,16 +54,24 @@ class Proof:
 
 def examine(revision: Revision) -> Proof:
     """Hold the lock and the figures of a run against everything that git has of it."""
-    own = is_own_code(revision)
-    found = find_contradiction(revision) if own else find_damage(revision)
-    return Proof(revision, find_breaks(revision), found, own)
+    found, breaks = find_contradiction(revision), find_breaks(revision)
+    if not found or is_own_code(revision):
+        return Proof(revision, breaks, found)
+    return Proof(revision, breaks, find_damage(revision), found)
 
 
-def follow(proof: Proof, base: Revision) -> Proof:
-    """The proof of a run that is to follow another: what git held of that, it still holds."""
-    if proof.contradiction or not proof.recomputed:
-        return proof
-    return replace(proof, contradiction=find_missing(base, proof.revision))
+def follow(proof: Proof, base: Proof) -> Proof:
+    """The proof of a run that is to follow another: what git held of that, it still holds.
+
+    What is unproven itself need be followed in its files alone, and what is of other code not even
+    in these.
+    """
+    found = [proof.contradiction]
+    if proof.recomputed:
+        found.append(next(name_missing(base.revision, proof.revision), ""))
+    if not base.findings:
+        found.append(find_breach(base.revision, proof.revision))
+    return replace(proof, contradiction=next(filter(None, found), ""))
 
 
 def is_own_code(revision: Revision) -> bool:
@@ -78,6 +92,14 @@ def is_own_code(revision: Revision) -> bool:
         for file in (root / room).rglob("*.py")
     }
     return theirs == ours or not any(is_under(path, "reprotune") for path in hashes)
+
+
+def tell_other_code(proofs: Sequence[Proof]) -> str:
+    """What stands beside the verdict, if the figures are of other code; else empty."""
+    found = next((proof.otherwise for proof in proofs if proof.otherwise), "")
+    return f"The recorded figures are of other code than that which judges here: {found}." * bool(
+        found
+    )
 
 
 def is_figuring(path: str) -> bool:
@@ -104,7 +126,7 @@ def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
         notes.append(
             "What contradicts is restored from its own commit, or made anew: `dvc repro --force`."
         )
-    if other := [code(p.revision.name) for p in (*bases, *heads) if not p.recomputed]:
+    if other := [code(proof.revision.name) for proof in bases if not proof.recomputed]:
         notes.append(f"Made by other code than this, and so not recomputed: {', '.join(other)}.")
     rebuilt = list(filter(None, (tell_rebuild(proof.revision) for proof in heads)))
     notes += rebuilt or [NOT_SEEN]

@@ -12,6 +12,10 @@ from reprotune.comparison.sections import LIST, format_points
 from reprotune.comparison.statistics import is_right
 from reprotune.core import paths
 from reprotune.core.params import Gate
+from reprotune.tables.metrics import Evaluation, Roles
+
+PUBLISHED = "published"  # roles.strategy by which the files say of each row whether it is one
+MOST_NAMED = 5  # reviewers in the headline
 
 
 @dataclass(frozen=True)
@@ -24,24 +28,30 @@ class Shift:
     model: float  # by other answers to them
     relabelled: pd.DataFrame  # id, text, was, label, former (answer), new (answer), by (whom)
     removed: int  # former test rows that are in no part any more
+    moved: int  # that are in another part
     rows: int  # former test rows
+    is_chosen: bool  # whether the rules of the parts are others, so that any row may be moved
 
     @property
     def share(self) -> float:
-        """Share of the former test rows that were relabelled or removed."""
-        return (len(self.relabelled) + self.removed) / self.rows
+        """Share of the former test rows that were relabelled, removed or chosen to be moved."""
+        moved = self.moved if self.is_chosen else 0
+        return (len(self.relabelled) + self.removed + moved) / self.rows
 
     @property
     def sentence(self) -> str:
-        """What the levers did; empty if no label was changed and no row removed."""
-        if not self.share:
+        """What the levers did; empty if every test row is one still, under its label."""
+        if not (self.moved or self.share):
             return ""
         rest = self.after - self.before - self.labels - self.model
-        told = [f"{self.removed} of {self.rows} test rows removed"] if self.removed else []
+        counts = {"removed": self.removed, "in another part now": self.moved}
+        told = [f"{n} of {self.rows} test rows {what}" for what, n in counts.items() if n]
         if count := len(self.relabelled):
             followed = int((self.relabelled["label"] == self.relabelled["former"]).sum())
             whose = self.relabelled["by"].value_counts()
-            by = ", ".join(f"{n} by {code(str(name))}" for name, n in whose.items() if name)
+            named = [f"{n} by {code(str(name))}" for name, n in whose.items() if name]
+            rest_of = f"{len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+            by = ", ".join(filter(None, [*named[:MOST_NAMED], rest_of]))
             unknown = f"{whose.get('', 0)} by no decision" if "" in whose else ""
             told.append(
                 f"{count} of {self.rows} test rows relabelled, {followed} of them to the former "
@@ -61,16 +71,25 @@ def measure_shift(base: Revision, head: Revision, pairs: Pairs) -> Shift:
     kept = set(pairs.classes) - set(pairs.renamed.values())  # no other row keeps its id
     was = old.loc[pairs.head["id"]].reset_index()
     listed = head.read_table(paths.ROWS)
-    known = set(head.predictions["id"] if listed is None else listed["id"])
+    tested = set(head.predictions["id"])
+    known = tested if listed is None else set(listed["id"])
+    asked = set(old.index[old["label"].isin(kept)])
     return Shift(
         before=float(is_right(base.predictions).mean()),
         after=float(is_right(head.predictions).mean()),
         labels=float(is_right(pairs.base).mean() - is_right(was).mean()),
         model=float(is_right(pairs.head).mean() - is_right(pairs.base).mean()),
         relabelled=list_relabelled(was, pairs, head),
-        removed=sum(row not in known for row in old.index[old["label"].isin(kept)]),
+        removed=len(asked - known),
+        moved=len((asked & known) - tested),
         rows=len(old),
+        is_chosen=read_rules(base) != read_rules(head) or PUBLISHED in read_rules(head).values(),
     )
+
+
+def read_rules(side: Revision) -> dict[str, object]:
+    """The parameters that say which rows are test rows."""
+    return {k: v for k, v in side.params.items() if k == "seed" or k.startswith("roles.")}
 
 
 def list_relabelled(was: pd.DataFrame, pairs: Pairs, head: Revision) -> pd.DataFrame:
@@ -89,8 +108,9 @@ def find_lever(shift: Shift, gate: Gate) -> str:
     """Why the gate closes, if much of the test set was relabelled or removed; else empty."""
     if gate.test_changed is None or shift.share <= gate.test_changed:
         return ""
+    moved = ", moved to another part" if shift.moved and shift.is_chosen else ""
     return (
-        f"{100 * shift.share:.1f} % of the test rows were relabelled or removed "
+        f"{100 * shift.share:.1f} % of the test rows were relabelled{moved} or removed "
         f"({100 * gate.test_changed:g} % are let through)"
     )
 
@@ -109,3 +129,14 @@ def list_test_labels(shift: Shift) -> list[Section]:
     headers = ("label before", "after", "former model", "new model", "decided by", "text")
     note = f"{len(table)} in all; the first {LIST}." if len(table) > LIST else ""
     return [Section("Test labels that were changed", [note] if note else [], headers, rows)]
+
+
+def tell_leaks(base: Revision, head: Revision) -> str:
+    """That more test rows nearly repeat what was learnt from; empty if no more do."""
+    was, now = (side.read_figures(paths.ROLES_METRICS, Roles) for side in (base, head))
+    known = head.read_figures(paths.EVALUATE_METRICS, Evaluation)
+    before = was.leaked_test_rows if was else 0
+    if now is None or now.leaked_test_rows <= before:
+        return ""
+    rest = f"; accuracy without them {known.without_leaked.accuracy:.3f}" if known else ""
+    return f"Test rows that nearly repeat a learnt one: {before} → {now.leaked_test_rows}{rest}."

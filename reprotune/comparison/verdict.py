@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from reprotune.comparison import sections, statistics
+from reprotune.comparison import sections, statistics, testset
 from reprotune.comparison.changed import summarize_changes
 from reprotune.comparison.changes import describe_changes, list_reruns
 from reprotune.comparison.limits import (
@@ -16,13 +16,12 @@ from reprotune.comparison.limits import (
     tabulate_limits,
 )
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
-from reprotune.comparison.proof import Proof, examine, follow, tell_evidence
+from reprotune.comparison.proof import Proof, examine, follow, tell_evidence, tell_other_code
 from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
 from reprotune.comparison.sections import describe, format_p_value, name_side
 from reprotune.comparison.sensitivity import POWER, find_detectable
 from reprotune.comparison.statistics import Change
-from reprotune.comparison.testset import Shift, find_lever, list_test_labels, measure_shift
 from reprotune.comparison.truths import tabulate_truth
 from reprotune.comparison.versions import Best, find_best, tell_best
 from reprotune.core import paths
@@ -114,7 +113,7 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     noise. What is no accuracy is of the first of each side.
     """
     proofs, old = ([examine(run) for run in side] for side in (heads, bases))
-    proofs = [follow(proof, bases[0]) for proof in proofs]
+    proofs = [follow(proof, old[0]) for proof in proofs]
     found = judge_readable(bases, heads, gate, seed)
     verdict, text = found.verdict, found.report.verdict
     if findings := [finding for proof in proofs for finding in proof.findings]:
@@ -124,6 +123,7 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
             f"**{WORDS[verdict]}**: {': '.join(filter(None, findings[0]))}{more}. "
             f"The predictions as they stand say: {text.replace('**', '', 2)}"
         )
+    text = " ".join(filter(None, [text, tell_other_code(proofs)]))
     evidence, parts = tell_evidence(old, proofs), found.report.sections
     parts = [evidence, *parts] if evidence.rows else [*parts, evidence]
     report = replace(found.report, kind=verdict, verdict=text, sections=parts)
@@ -154,7 +154,7 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     pairs = pair_rows(bases, heads)
     changes, recalls = measure(pairs, gate, seed)
     primary = statistics.measure_primary(pairs.bases, pairs.heads, pairs.classes, gate, seed)
-    shift = measure_shift(base, head, pairs)
+    shift = testset.measure_shift(base, head, pairs)
     detectable = find_detectable(primary, pairs, gate)
     is_same, best = are_identical(bases, heads), None
     if is_same:
@@ -167,7 +167,7 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         why = f"against the best version so far, {code(best.version.name)}: {held[1]}; {why}"
     sliced = compare_slices(pairs, head, gate, seed)
     others = (find(base, head, gate) for find in (find_more_doubted, find_brittle, find_forgotten))
-    for reason in filter(None, (find_lever(shift, gate), *others)):
+    for reason in filter(None, (testset.find_lever(shift, gate), *others)):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     told = [f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have.", pairs.sentence]
@@ -180,7 +180,8 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         told.append(f"Recall fell: {lost}.")
     if lost := name_lost(sliced, gate):
         told.append(f"Accuracy fell on {lost}.")
-    text = " ".join(filter(None, [*told, shift.sentence, tell_head(head)]))
+    told += [shift.sentence, testset.tell_leaks(base, head), tell_head(head)]
+    text = " ".join(filter(None, told))
     found = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
     limits = [] if is_same else tabulate_limits(sliced, base, head, gate, seed)
     pictures = [] if is_same else sections.draw_both(base, head, pairs)
@@ -195,7 +196,7 @@ def describe_predictions(
     pairs: Pairs,
     changes: Sequence[Change],
     recalls: Sequence[Change],
-    shift: Shift,
+    shift: testset.Shift,
     best: Best | None,
     gate: Gate,
 ) -> list[Section]:
@@ -205,7 +206,7 @@ def describe_predictions(
         sections.tabulate_metrics(changes, gate),
         *tell_best(best, gate),
         *sections.score_apart(pairs),
-        *list_test_labels(shift),
+        *testset.list_test_labels(shift),
         *sections.list_flips(pairs),
         sections.tabulate_recalls(recalls),
         *sections.tabulate_precisions(pairs),

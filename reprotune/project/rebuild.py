@@ -11,15 +11,13 @@ from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
 
-from reprotune.comparison.contradictions import is_same, is_same_table
-from reprotune.comparison.forms import list_leaves
+from reprotune.comparison.contradictions import is_close
 from reprotune.comparison.lineage import Lineage, find_breaks
 from reprotune.comparison.lock import LOCK, Stage, read_stages
 from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.statement import Outcome, Statement
 from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import parse_json
 from reprotune.core.printing import say
 from reprotune.core.rooms import PINS, list_pinned
 from reprotune.project import pins
@@ -28,7 +26,6 @@ from reprotune.project.clean_clone import clone, fetch, run
 from reprotune.tables import metrics
 
 SHOWN = 3  # changes that are named
-CLOSE = 1e-3  # by which another CPU may compute a figure or a probability differently
 FIGURES = {".json", ".csv", ".tsv"}
 UNKNOWN = (
     "code, data, parameters and packages are those of the lock; so another kind of CPU, number of "
@@ -167,20 +164,6 @@ def compare_figures(was: Revision, now: Rebuilt, path: Path) -> Outcome | None:
     ):
         return None
     return Outcome.SAME if all(is_close(was, now, file) for file in files) else Outcome.DRIFTED
-
-
-def is_close(was: Revision, now: Revision, file: Path) -> bool:
-    """Whether a file has the same texts on both sides, and figures that are close."""
-    if file.suffix == ".json":
-        old, new = (dict(list_leaves(parse_json(s.read_bytes(file) or b"{}"))) for s in (was, now))
-        return old.keys() == new.keys() and all(is_same(old[key], new[key], CLOSE) for key in old)
-    try:
-        before, after = was.read_table(file), now.read_table(file)
-    except InputError:  # the commit holds what is no such table
-        return False
-    if before is None or after is None:
-        return before is after
-    return is_same_table(before, after, CLOSE)
 
 
 def settle(outcomes: dict[str, Outcome | None], whole: bool) -> dict[str, Outcome]:

@@ -14,9 +14,11 @@ from reprotune.comparison.contradictions import find_contradiction
 from reprotune.comparison.lineage import find_breaks
 from reprotune.comparison.report import Verdict, markdown
 from reprotune.comparison.revision import WORKSPACE, Revision, read_revision
+from reprotune.comparison.succession import find_breach
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
 from reprotune.tables import metrics
+from reprotune.tables import predictions as tables
 from tests.comparison.runs import write_figures
 from tests.comparison.test_verdict import commit, git, write_run
 
@@ -229,6 +231,109 @@ def test_what_a_stage_depends_on_no_more_stands_beside_the_verdict(
     assert "**Stages depend no more on**: `library` (`train`)" in text
 
 
+def write_answer(stages: dict[str, Any], figure: float) -> None:
+    """What the last stage, all of whose outputs git has, says."""
+    write(Path("metrics/predicted.json"), json.dumps({"accuracy": figure}))
+    stages["predict"]["outs"] = [file("metrics/predicted.json")]
+    write_lock(stages)
+    commit(f"{figure}")
+
+
+@pytest.mark.parametrize(("figure", "is_noise"), [(0.9004, True), (0.91, False)])
+def test_another_answer_to_the_same_question_is_unproven_but_for_noise(
+    repository: dict[str, Any], figure: float, is_noise: bool
+) -> None:
+    write_answer(repository, 0.9)
+    git("branch", "-f", "main")
+    write_answer(repository, figure)
+    result = compare_revisions("main", "HEAD")
+    found = "`predict` rests on the same as in `main`, and metrics/predicted.json is another"
+    assert (found in result.sentence) != is_noise
+    assert (result.verdict == Verdict.UNPROVEN) != is_noise
+    told = "**Other outputs of the same inputs (another machine, or no run at all)**: `predict`"
+    assert told in markdown(result.report)
+    repository["predict"]["deps"][0]["md5"] = "2" * 32 + ".dir"
+    repository["train"]["outs"][0]["md5"] = "2" * 32 + ".dir"
+    write_answer(repository, figure)
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.SAME, "other weights may answer otherwise"
+    assert "(another machine, or no run at all)**: `train`" in markdown(result.report)
+
+
+def test_no_machine_moves_a_row(repository: dict[str, Any]) -> None:
+    edit(paths.ROWS, "train", "spare")
+    listed = file("reports/rows.csv")
+    repository["split"]["outs"][1] = repository["predict"]["deps"][1] = listed
+    repository["split"]["outs"][0]["md5"] = md5("one row less")
+    write_lock(repository)
+    commit("one row less")
+    breach = find_breach(read_revision("main"), read_revision("HEAD"))
+    assert breach == "`split` rests on the same as in `main`, and reports/rows.csv is another"
+
+
+def test_what_an_unproven_run_answered_binds_nobody(repository: dict[str, Any]) -> None:
+    write_answer(repository, 0.9)
+    git("branch", "-f", "main")
+    write_answer(repository, 0.8)
+    git("checkout", "-q", "main")
+    edit(paths.EVALUATE_METRICS, '"accuracy": 0.', '"accuracy": 0.9')
+    commit("forged")
+    assert compare_revisions("main", "change").verdict == Verdict.SAME
+
+
+def test_figures_that_no_stage_makes_any_more_are_unproven(repository: dict[str, Any]) -> None:
+    edit(Path("dvc.yaml"), "      - reports/rows.csv: {cache: false}\n", "")
+    repository["split"]["outs"].pop()
+    write_lock(repository)
+    commit("by hand from now on")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN
+    assert "no stage makes reports/rows.csv any more, as split does in `main`" in result.sentence
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_pipeline_that_git_does_not_hold_is_unproven(
+    repository: dict[str, Any], is_link: bool
+) -> None:
+    Path("dvc.yaml").rename("elsewhere.yaml")
+    if is_link:
+        Path("dvc.yaml").symlink_to("elsewhere.yaml")
+    Path("dvc.lock").unlink()
+    commit("nothing to run")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN
+    assert "dvc.yaml lists no stages any more, as it does in `main`" in result.sentence
+
+
+def test_a_test_row_keeps_its_text(repository: dict[str, Any]) -> None:
+    """Its id is a hash of it; else an easy text could stand in the place of a hard one."""
+    table = tables.read(paths.PREDICTIONS)
+    table.loc[9, "text"] = "Sales rose easily"
+    tables.write(table, paths.PREDICTIONS)
+    write_figures()
+    commit("easy")
+    result = compare_revisions("main", "HEAD")
+    row = "Unproven: reports/predictions/evaluate.csv, row `0000000000000009`: it has another text"
+    assert result.sentence.startswith(f"{row} than in `main`")
+
+
+def test_figures_of_other_code_are_told_and_predictions_against_themselves_unproven(
+    repository: dict[str, Any],
+) -> None:
+    write(Path("reprotune/evaluation/metrics.py"), "def accuracy(): return 1.0")
+    edit(paths.EVALUATE_METRICS, '"accuracy": 0.', '"accuracy": 0.9')
+    commit("a better measure")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.SAME
+    told = "of other code than that which judges here: metrics/evaluate.json: `test.accuracy` is"
+    assert told in result.sentence
+    edit_table(paths.PREDICTIONS, predicted="neutral")
+    commit("and better answers")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN
+    assert "the prediction is not its likeliest class" in result.sentence
+
+
 @pytest.mark.parametrize("path", [paths.EVALUATE_METRICS, paths.PREDICTIONS])
 def test_what_git_held_before_may_not_leave_it(repository: dict[str, Any], path: Path) -> None:
     for made in (path, paths.EVALUATE_METRICS, paths.SUMMARY_METRICS):  # so that nothing lacks
@@ -263,6 +368,31 @@ def test_what_decides_on_checks_stands_beside_the_verdict(repository: dict[str, 
     commit("the checks are others")
     text = markdown(compare_revisions("main", "HEAD").report)
     assert "**Checks, and what git and DVC ignore**: `.github/workflows/checks.yml`" in text
+
+
+def test_whatever_decides_is_named_beside_the_verdict(repository: dict[str, Any]) -> None:
+    for name in ("audit.review_rows", "baseline.folds", "baseline.ngrams", "baseline.shots"):
+        section, key = name.split(".")
+        tree = YAML(typ="safe", pure=True).load(paths.PARAMS.read_text())
+        tree[section][key] += 1
+        tree["compare"]["gate"]["tolerance"] = 0.5
+        with paths.PARAMS.open("w") as opened:
+            YAML(typ="safe", pure=True).dump(tree, opened)
+    write(Path("requirements.lock"), "torch==2.13.1\nevil @ https://example.org/evil.whl\n")
+    write(Path("reports/helper.ipynb"), "{}")
+    write(Path("library/.gitattributes"), "* -diff")
+    for place in ("dvc.yaml", "dvc.lock"):
+        edit(Path(place), "python audit.py", "python audit.py && python metrics/x.json")
+    commit("many changes")
+    told = markdown(compare_revisions("main", "HEAD").report).partition("###")[0]
+    for line in (
+        "- **The gate, of which the one before judges**: `compare.gate.tolerance` `0.0` → `0.5`",
+        "- **Packages**: `requirements.lock: evil` none → `@ https://example.org/evil.whl`",
+        "- **Checks, and what git and DVC ignore**: `library/.gitattributes`",
+        "- **Commands**: `audit` `python audit.py` → `python audit.py && python metrics/x.json`",
+        "- **Documents and other files**: `reports/helper.ipynb`",
+    ):
+        assert line in told, told
 
 
 def test_a_record_of_a_stage_that_is_no_more_says_nothing(repository: dict[str, Any]) -> None:

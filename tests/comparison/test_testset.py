@@ -3,13 +3,22 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from reprotune.comparison.report import Verdict
 from reprotune.comparison.verdict import Result, compare_revisions
 from reprotune.core import paths
 from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
-from tests.comparison.test_verdict import EXPORT, commit, repository, write_predictions, write_run
+from tests.comparison.test_verdict import (
+    EXPORT,
+    commit,
+    git,
+    repository,
+    say,
+    write_predictions,
+    write_run,
+)
 
 __all__ = ["repository"]
 
@@ -73,8 +82,76 @@ def test_hard_rows_that_are_removed_are_counted_and_not_those_of_another_part(
     metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": 850}))
     found = compare("hard rows")
     assert found.verdict == Verdict.SAME
-    assert "model +0.0; 20 of 900 test rows removed." in found.report.verdict
+    told = "model +0.0; 20 of 900 test rows removed; 30 of 900 test rows in another part now."
+    assert told in found.report.verdict
     assert "rows +4." in found.report.verdict
+
+
+@pytest.mark.parametrize("how", ["other rules", "published rules", "the same rules"])
+def test_rows_that_a_change_chose_to_ask_no_more_close_the_gate(repository: Path, how: str) -> None:
+    if how == "published rules":
+        git("checkout", "-q", "main")
+        write_run(0.80, roles__strategy="published")
+        commit("a run")
+        git("checkout", "-q", "-B", "change")
+    strategy = "published" if how == "published rules" else "hashed"
+    quota = 190 if how == "other rules" else 200
+    write_run(0.80, roles__strategy=strategy, roles__test_per_class=quota)
+    table = tables.read(paths.PREDICTIONS)
+    hard = table.index[table["predicted"] != table["label"]][:46]
+    write_predictions(table.drop(hard))
+    rows = [
+        pd.read_csv(paths.ROWS, dtype="str"),
+        table.loc[hard, ["id", "label"]].assign(role="spare"),
+    ]
+    pd.concat(rows).to_csv(paths.ROWS, index=False)
+    metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": 854}))
+    found = compare("the hard rows are asked no more")
+    assert "46 of 900 test rows in another part now." in found.sentence
+    assert (found.verdict == Verdict.WORSE) == (how != "the same rules")
+    if how != "the same rules":
+        told = "5.1 % of the test rows were relabelled, moved to another part or removed (5 % are"
+        assert told in found.sentence
+
+
+def test_more_test_rows_that_leaked_stand_beside_the_verdict(repository: Path) -> None:
+    groups = metrics.NearDuplicates(groups=20, rows=41)
+    for leaked in (0, 41):
+        found = metrics.Roles(
+            roles={"test": {"neutral": 900}}, near_duplicates=groups, leaked_test_rows=leaked
+        )
+        metrics.write(paths.ROLES_METRICS, found)
+        told = "Test rows that nearly repeat a learnt one: 0 → 41." in compare("leaks").sentence
+        assert told == bool(leaked)
+
+
+def test_who_has_a_class_less_to_say_is_not_better_for_it(repository: Path) -> None:
+    table = tables.read(paths.PREDICTIONS)
+    table.loc[table["predicted"] != table["label"], "predicted"] = "neutral"
+    git("checkout", "-q", "main")
+    write_predictions(say(table))
+    commit("errs on the side of neutral")
+    git("checkout", "-q", "-B", "change")
+    left = say(table).query("label != 'neutral'").drop(columns="neutral").reset_index(drop=True)
+    left["predicted"] = left["predicted"].replace("neutral", "negative")  # the next likely
+    sure = (left["predicted"] == "negative").map({True: 0.9, False: 0.1})
+    labels = {name: name for name in ("negative", "positive")}
+    verbalizers = {name: f" {name}" for name in labels}
+    write_run(0.80, download__labels=labels, prompt__verbalizers=verbalizers)
+    write_predictions(left.assign(negative=sure, positive=1 - sure))
+    metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": len(left)}))
+    found = compare("nobody asks for neutral")
+    assert "gone: `neutral`, whose rows do not count" in found.sentence
+    assert found.verdict == Verdict.SAME
+
+
+def test_a_crowd_of_reviewers_does_not_fill_the_headline(repository: Path) -> None:
+    relabel(18, "ann")
+    said = pd.read_csv("data/decisions.csv")
+    said["reviewer"] = [f"{n:03}{'x' * 300}" for n in range(18)]
+    said.to_csv("data/decisions.csv", index=False)
+    told = compare("eighteen names").sentence
+    assert "13 more" in told and len(told) < 2500
 
 
 def test_rows_that_changed_their_part_are_tabulated(repository: Path) -> None:
