@@ -352,8 +352,8 @@ CASES = [
         "two columns of one name",
         "download",
         source("duplicate_columns.csv"),
-        rf"duplicate_columns\.csv: {NOT_READABLE}two of its columns have the same name: "
-        r"\['text', 'label', 'label'\]; rename one",
+        r"duplicate_columns\.csv: no column 'label' \(download\.label_column\); it has "
+        r"\['text', 'label \(1\)', 'label \(2\)'\]; those of one name are numbered",
     ),
     case(
         "a header and no rows",

@@ -18,6 +18,7 @@ from reprotune.data.reading.parsing import (
     Dialect,
     find_cut,
     find_misfit,
+    find_sink,
     name_columns,
     parse_rows,
 )
@@ -57,6 +58,7 @@ class Trial:
     columns: Cells
     rows: int = 0
     misfits: int = 0  # rows that it cannot read, or whose cells have quotation marks left
+    joined: int = 0  # rows whose text has delimiters that no quotation mark guards
     labels: frozenset[str] = frozenset()
 
     @property
@@ -107,7 +109,8 @@ def choose(sought: Sought, known: Sequence[str] | None = None) -> Dialect:
 
 def describe(sought: Sought, delimiter: str, header: bool, skip: int = 0) -> Dialect:
     cut = find_cut(delimiter, sought.texts, sought.label, sought.is_table)
-    return Dialect(delimiter, header=header and cut != "nowhere", skip=skip, cut=cut)
+    is_header = header and cut != "nowhere"
+    return Dialect(delimiter, header=is_header, skip=skip, cut=cut, sink=find_sink(sought.texts))
 
 
 def try_ways(sought: Sought, ways: Iterator[Dialect]) -> Trial | None:
@@ -137,7 +140,10 @@ def list_later_ways(sought: Sought, delimiter: str) -> Iterator[Dialect]:
 
 
 def try_quotings(sought: Sought, dialect: Dialect) -> Trial | None:
-    """The usual quoting, unless it leaves more rows out than may be bad; then the best."""
+    """The usual quoting, unless it leaves more rows out than may be bad; then the best.
+
+    One that keeps to its columns, too, is better than one that has texts with delimiters in them.
+    """
     if dialect.cut != "everywhere":
         return judge(sought, dialect)
     trials = []
@@ -145,8 +151,8 @@ def try_quotings(sought: Sought, dialect: Dialect) -> Trial | None:
         if trial := judge(sought, dialect._replace(quote=quote, escape=escape)):
             trials.append(trial)
             if trial.misfits <= count_allowed(trial.rows, sought.share):
-                break
-    return min(trials, key=lambda trial: trial.misfits) if trials else None
+                return trial
+    return min(trials, key=lambda trial: trial.misfits + trial.joined, default=None)
 
 
 def judge(sought: Sought, dialect: Dialect) -> Trial | None:
@@ -160,6 +166,7 @@ def judge(sought: Sought, dialect: Dialect) -> Trial | None:
         found[0].columns,
         sum(part.rows for part in found),
         sum(part.misfits for part in found),
+        sum(part.joined for part in found),
         frozenset().union(*(part.labels for part in found)),
     )
 
@@ -181,8 +188,14 @@ def judge_file(top: Sequence[str], sought: Sought, dialect: Dialect) -> Trial | 
         if not isinstance(row, Broken) and not find_misfit(row, len(columns), line)
     ]
     misfits = len(body) - len(whole) + count_wrapped(whole, dialect.quote)
+    joined = sum(has_delimiter(row, dialect) for row in whole)
     labels = (spell(row[places[-1]]) for row in whole) if sought.label is not None else ()
-    return Trial(dialect, columns, len(body), misfits, frozenset(labels))
+    return Trial(dialect, columns, len(body), misfits, joined, frozenset(labels))
+
+
+def has_delimiter(row: Cells, dialect: Dialect) -> bool:
+    """Whether a cell was cut, and made whole again."""
+    return dialect.quote is None and any(dialect.delimiter in cell for cell in row)
 
 
 def find_places(column: str, columns: Sequence[str]) -> list[int]:

@@ -4,6 +4,7 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from reprotune.core.errors import InputError
@@ -124,7 +125,7 @@ def choose_files(folder: Path) -> dict[str, list[Path]]:
         InputError: nobody can tell what they are.
     """
     files, parts = list_files(folder), list_parts(folder)
-    if len(files) == 1:
+    if len(files) == 1 or (not parts and are_numbered(files)):
         return {"train": files}
     if not parts:
         names = ", ".join(file.name for file in files[:SHOWN])
@@ -134,6 +135,36 @@ def choose_files(folder: Path) -> dict[str, list[Path]]:
             "those that you want: FILE ... --test FILE --validation FILE (unpack an archive first)"
         )
     return parts
+
+
+def are_numbered(files: Sequence[Path]) -> bool:
+    """Whether their names differ in nothing but numbers, as those of a table in pieces do."""
+    return len({re.sub(r"\d+", "", file.name) for file in files}) == 1
+
+
+def list_texts(folder: Path) -> list[tuple[Path, str]]:
+    """The files in the folders of each class, and in those within, each with its class.
+
+    Raises:
+        InputError: the folders within have the same names everywhere, and may be the classes.
+    """
+    found = {
+        sub.name: [
+            file
+            for file in sorted(sub.rglob("*"))
+            if file.is_file() and not any(p.startswith(".") for p in file.relative_to(sub).parts)
+        ]
+        for sub in list_folders(folder)
+    }
+    inner = [{file.relative_to(folder).parts[1:-1] for file in files} for files in found.values()]
+    is_such = len(inner) > 1 and all(one == inner[0] for one in inner)
+    if is_such and len(inner[0]) > 1 and () not in inner[0]:
+        names = ", ".join(sorted("/".join(parts) for parts in inner[0]))
+        raise InputError(
+            f"{folder}: each of {', '.join(found)} has the folders {names}, and it is not clear "
+            f"which are the classes: name one of them, such as {folder / next(iter(found))}"
+        )
+    return [(file, name) for name, files in found.items() for file in files]
 
 
 def is_readable(file: Path) -> bool:

@@ -32,6 +32,7 @@ from reprotune.project.folders import (
     list_folders,
     list_parts,
     list_splits,
+    list_texts,
     unpack,
 )
 
@@ -159,12 +160,7 @@ def write_texts(source: Path, path: Path) -> Path:
     Raises:
         InputError: there are no such folders.
     """
-    found = [
-        (file, sub.name)
-        for sub in list_folders(source)
-        for file in sorted(sub.glob("[!.]*"))
-        if file.is_file()
-    ]
+    found = list_texts(source)
     if not found:
         raise InputError(
             f"{source}: holds no file of rows, no folders of texts, one a class, and is none of "

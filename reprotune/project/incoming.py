@@ -22,6 +22,7 @@ from reprotune.data.reading.formats import (
     DELIMITED,
     SHEETS,
     TABLES,
+    check_kind,
     find_table,
     parse_list,
     parse_sheets,
@@ -38,6 +39,7 @@ from reprotune.data.reading.parsing import (
 )
 from reprotune.project.dialects import SAMPLE, Sought, choose, list_delimiters
 from reprotune.project.opening import Source
+from reprotune.project.sheets import list_others
 
 BATCH = 1000  # rows of a columnar file that are read at once
 BAD_ROWS = 0.01  # share of rows that the usual quotation marks may spoil
@@ -70,6 +72,7 @@ class Incoming:
     count: int
     digest: str  # of its bytes
     read: Callable[[], Iterator[Row]]
+    unread: Sequence[str] = ()  # sheets of a workbook
 
 
 def take(texts: Sequence[str]) -> Incoming:
@@ -92,9 +95,10 @@ def look_through(path: Path, texts: Sequence[str], label: str | None = None) -> 
     kind, packing = tell_kind(path.name)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    needed = Needed(texts, label)
+    needed, source = Needed(texts, label), Source(path, kind, packing)
     try:
-        return LOOKS.get(kind, look_at_objects)(Source(path, kind, packing), needed)
+        check_kind(source.read_start(), str(path))
+        return LOOKS.get(kind, look_at_objects)(source, needed)
     except InputError:
         raise
     except (pa.ArrowException, ValueError, OSError) as error:
@@ -218,9 +222,11 @@ def look_at_table(source: Source, needed: Needed) -> Incoming:
 
 
 def look_at_sheet(source: Source, needed: Needed) -> Incoming:
-    _, rows = find_table(parse_sheets(source.read()), needed.names)
+    sheets = {name: rows for name, rows in parse_sheets(source.read()).items() if rows}
+    read, rows = find_table(sheets, needed.names)
     by_position = all(name.isdecimal() for name in needed.names)
-    return look_at_cells(source, needed, Dialect(header=not by_position), lambda: iter(rows))
+    found = look_at_cells(source, needed, Dialect(header=not by_position), lambda: iter(rows))
+    return replace(found, unread=list_others(sheets, read))
 
 
 def look_at_cells(

@@ -22,11 +22,15 @@ LABEL_NAMES = (
     *LABELS,
     *(f"{name}_{kind}" for kind in ("id", "idx", "index") for name in LABELS[:4]),
 )
-LONGEST_LABEL = 40  # characters, in the mean
+LONGEST_LABEL = 80  # characters, in the mean
 AMOUNT = r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"  # with a fraction that is no half, as stars have
 PAIR = {"premise", "hypothesis"}
 TIME = r"(?i)(mon|tue|wed|thu|fri|sat|sun)\w*,? .*\d:\d\d"
-DATE = r"(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2})(\D.*)?"
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE = (
+    r"(?i)(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2}|"
+    rf"\d\d?[-./ ]{MONTH}[-./ ](\d\d){{1,2}}|{MONTH} \d\d?,? \d{{4}})(\D.{{0,30}})?"
+)
 
 
 def are_two(one: str, other: str) -> bool:
@@ -41,16 +45,18 @@ def are_two(one: str, other: str) -> bool:
 def has_texts(cells: pd.Series) -> bool:
     """Whether most cells are several words, and many of them differ."""
     words = cells.str.contains(r"\w\s+\w|[^\x00-\x7f]{4}", regex=True)
-    times = cells.str.match(TIME)
+    times = cells.str.match(TIME) | cells.str.fullmatch(DATE)
     is_text = len(cells) > 0 and words.mean() > 0.5 and not times.mean() > 0.5
     return is_text and cells.nunique() > 0.3 * len(cells)
 
 
 def has_labels(cells: pd.Series) -> bool:
     """Whether the cells have few and short values, which are no parts of a split."""
-    values = set(cells.str.casefold())
+    counts = cells.str.casefold().value_counts()
+    values = set(counts.index)
     return (
-        1 < len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
+        (counts > 1).sum() > 1  # of which a second or third header makes none
+        and len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
         and cells.str.len().mean() <= LONGEST_LABEL
         and not values <= SPLITS.keys()
         and not cells.str.fullmatch(AMOUNT).any()

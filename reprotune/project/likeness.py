@@ -7,6 +7,7 @@ from reprotune.data.reading.labels import EMOJI, fold, tidy
 
 RARE = 0.5  # of the rows of the other label, at most
 SHORTEST = 4  # letters and figures; shorter ones are often one letter apart
+FEWEST = 2  # of labels that differ by marks alone: C, C++ and C# are three
 SHOWN = 5
 
 
@@ -20,8 +21,9 @@ def find_alike(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     for common, rare in combinations(ordered, 2):
         one, other = plain[common], plain[rare]
         is_rare = counts[rare] <= RARE * counts[common]
-        is_long = min(len(one), len(other)) >= SHORTEST
-        if is_long and (one == other or (is_rare and is_a_letter_apart(one, other))):
+        shortest = min(len(one), len(other))
+        is_near = shortest >= SHORTEST and is_rare and is_a_letter_apart(one, other)
+        if is_near or (one == other and shortest >= FEWEST):
             yield rare, common
 
 

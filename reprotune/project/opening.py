@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from reprotune.data.reading.charset import find_mark, guess_encoding
-from reprotune.data.reading.formats import unpack
+from reprotune.data.reading.charset import find_mark, find_wide, guess_encoding
+from reprotune.data.reading.formats import START, unpack
 
 BLOCK = 1 << 20  # bytes that are read at once
 ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are no character, as Python hands them on
@@ -33,17 +33,23 @@ class Source:
     def read(self) -> bytes:
         return unpack(self.path.read_bytes(), self.packing, str(self.path))
 
+    def read_start(self) -> bytes:
+        with self.open() as file:
+            return bytes(file.read(START))
+
     def digest(self) -> str:
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def find_encoding(self) -> str:
         """UTF-8 if most of the text is."""
-        right, wrong, sample, mark = 0, 0, b"", None
+        right, wrong, sample, mark, begun = 0, 0, b"", None, False
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         with self.open() as file:
             while block := file.read(BLOCK):
-                mark = mark or (find_mark(block[:4]) if not right + wrong else None)
+                if not begun:
+                    mark = find_mark(block) or find_wide(block)
+                begun = True
                 if not block.isascii():
                     beyond = re.sub("[\x00-\x7f]+", "", decoder.decode(block))
                     escaped = len(ESCAPED.findall(beyond))

@@ -24,6 +24,7 @@ from reprotune.project.asking import Wanted
 from reprotune.project.doubts import Doubts, check_place
 from reprotune.project.incoming import Incoming
 from reprotune.project.labelling import Labeller, Text
+from reprotune.project.sheets import describe_unread
 from reprotune.project.terminal import show
 
 if TYPE_CHECKING:  # whose import takes seconds
@@ -139,6 +140,8 @@ def open_input(wanted: Wanted) -> Iterator[Path]:
 
 def label(given: Incoming, column: str, form: str, wanted: Wanted) -> None:
     """Write the rows with the model's answers, and say which have none."""
+    if given.unread:
+        say(f"not read: {describe_unread(given.unread)}", sys.stderr)
     classifier = load(wanted.model, wanted.verify)
     threshold = classifier.find_threshold(wanted.abstain)
     schema = labelling.extend(given.schema, classifier.classes)

@@ -29,6 +29,7 @@ from reprotune.project import labelling, predict
 from reprotune.project.asking import Scored
 from reprotune.project.incoming import Incoming, Row
 from reprotune.project.nested import ONES
+from reprotune.project.sheets import describe_unread
 from reprotune.project.terminal import put
 from reprotune.tables import metrics as records
 from reprotune.tables import predictions, schemas
@@ -71,6 +72,8 @@ def read_rows(wanted: Scored, params: Params) -> tuple[pd.DataFrame, labelling.R
     known = {name: name for name in way.classes} | way.labels
     report, found = labelling.Report(), []
     given, find_label = open_labelled(wanted.file, text, label, known.keys())
+    if given.unread:
+        say(f"not read: {describe_unread(given.unread)}", sys.stderr)
     for row in given.read():
         one, raw = labelling.find_text(row, text), find_label(row)
         if raw not in known:

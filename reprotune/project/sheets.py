@@ -24,7 +24,9 @@ def read_sheets(file: Path) -> Mapping[str, Sequence[Numbered]]:
     """The sheets that have rows; none of a file that is no workbook."""
     try:
         kind, packing = tell_kind(file.name)
-        sheets = parse_sheets(unpack(file.read_bytes(), packing, "")) if kind in SHEETS else {}
+        sheets = (
+            parse_sheets(unpack(file.read_bytes(), packing, str(file))) if kind in SHEETS else {}
+        )
     except (ValueError, InputError, OSError):  # of which its reader says more
         return {}
     return {name: rows for name, rows in sheets.items() if rows}
@@ -43,6 +45,11 @@ def list_unread(file: Path, way: Download) -> list[str]:
     """The sheets of a workbook beside the one that is read, each with its number of rows."""
     sheets = read_sheets(file)
     read, _ = find_table(sheets, list_columns(way))
+    return list_others(sheets, read)
+
+
+def list_others(sheets: Mapping[str, Sequence[Numbered]], read: str) -> list[str]:
+    """The sheets that have rows beside the one of this name."""
     return [f"{name!r} ({len(rows)} rows)" for name, rows in sheets.items() if name != read]
 
 

@@ -25,7 +25,7 @@ from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.files import set_aside, take_cells
 from reprotune.data.reading.formats import DELIMITED, TABLES, TEXTS, tell_kind, unpack
 from reprotune.data.reading.labels import WHOLE, fold, tidy
-from reprotune.data.reading.parsing import LONGEST_DELIMITER, Column
+from reprotune.data.reading.parsing import DERIVED, LONGEST_DELIMITER, Column
 from reprotune.project.dialects import Sought, choose, take_sample
 from reprotune.project.names import Names, rename
 
@@ -116,7 +116,9 @@ def find_way(
     columns: list[Column] = [*list_fields(way.text_column)] or [way.text_column]
     sought = Sought(lines, columns, way.label_column, is_table, way.bad_rows)
     found = choose(sought, [read_delimiter(delimiter)] if delimiter else None)
-    known: dict[str, object] = {n: value for n, value in found._asdict().items() if n != "cut"}
+    known: dict[str, object] = {
+        n: value for n, value in found._asdict().items() if n not in DERIVED
+    }
     if found.header and sought.by_position:  # its names are positions
         known["text_column"] = str(way.text_column)
         known["label_column"] = None if way.label_column is None else str(way.label_column)

@@ -11,9 +11,10 @@ from reprotune.core.params import Params
 from reprotune.core.printing import say
 from reprotune.project import profiles
 from reprotune.project.capacity import takes_days
-from reprotune.project.columns import list_other_texts
+from reprotune.project.columns import list_others
 from reprotune.project.first_run import EPOCHS, choose_passes
-from reprotune.project.init import init, report
+from reprotune.project.init import init
+from reprotune.project.telling import list_some, report
 from reprotune.project.terminal import put
 from reprotune.project.trial import Pace, measure_pace
 from reprotune.project.wanted import Wanted
@@ -41,11 +42,13 @@ def start(wanted: Wanted) -> None:
             f"\nTexts are those of column {way.text_column!r}, labels those of "
             f"{way.label_column!r}, by names and contents; if not: --text COLUMN --label COLUMN"
         )
-    if way.label_column is not None and wanted.text is None:
-        others = list_other_texts(paths.SOURCE_DATA / way.files[0].location, way)
-        told = " ".join(shlex.quote(str(name)) for name in (way.text_column, *others))
-        if others:
+    if way.label_column is not None and None in (wanted.text, wanted.label):
+        texts, labels = list_others(paths.SOURCE_DATA / way.files[0].location, way)
+        told = " ".join(shlex.quote(str(name)) for name in (way.text_column, *texts))
+        if texts and wanted.text is None:
             say(f"There are more columns of texts; all of them: --text {told}")
+        if labels and wanted.label is None:
+            say(f"More columns that may be the labels: {list_some(labels)}")
     if wanted.minutes and not takes_days(params):
         say("\nTrying a few steps of training on this machine:")
         say(fit_training(params, parts, wanted.minutes))

@@ -17,11 +17,12 @@ from reprotune.core.params_file import load_params
 from reprotune.data.reading.columns import fill
 from reprotune.project.asking import Scored
 from reprotune.project.incoming import look_through
-from reprotune.project.init import init, report
+from reprotune.project.init import init
 from reprotune.project.labelling import Report, divide
 from reprotune.project.options import repeat_options
 from reprotune.project.predict import look_for_texts
 from reprotune.project.score import read_rows
+from reprotune.project.telling import report
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from stages import download

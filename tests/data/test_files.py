@@ -178,14 +178,14 @@ def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source)
         ("a.jsonl", '{"text": "a", "label": "neutral"}\n{"text": \n', {}, "line 2"),
         ("a.jsonl", '{"text": "a", "label": null}\n', {}, "row 1: empty label: "),
         ("a.jsonl", '{"text": "\\ud83d", "label": "neutral"}\n', {}, "lone surrogate: U+D83D"),
-        ("a.parquet", "no parquet", {}, "not readable as .parquet"),
+        ("a.parquet", "no parquet", {}, "holds text, and is no .parquet file"),
         ("a.docx", "x", {}, "cannot read a .docx file; allowed: .csv, .tsv, .txt"),
-        ("a.xlsx", "x", {}, "not readable as .xlsx"),
+        ("a.xlsx", b"\x80", {}, "not readable as .xlsx"),
         ("a.csv.gz", "x", {}, "not readable as gzip"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_named_with_what_is_wrong(
-    source: Source, name: str, content: str, settings: dict[str, Any], said: str
+    source: Source, name: str, content: str | bytes, settings: dict[str, Any], said: str
 ) -> None:
     source.add(name, content)
     with pytest.raises(InputError) as error:

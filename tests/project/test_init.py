@@ -19,8 +19,9 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
-from reprotune.project.init import init, list_some, report
+from reprotune.project.init import init
 from reprotune.project.start import fit_training, start, warn_of_few
+from reprotune.project.telling import list_some, report
 from reprotune.project.trial import STEPS, Pace, draw_batches
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics

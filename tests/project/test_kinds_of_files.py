@@ -12,7 +12,8 @@ from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import read_yaml
 from reprotune.data.reading.bad_rows import count_kinds
-from reprotune.project.init import init, report
+from reprotune.project.init import init
+from reprotune.project.telling import report
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from stages import download

@@ -1,7 +1,9 @@
 """Labels that are likely one are named, and others are not."""
 
+import pandas as pd
 import pytest
 
+from reprotune.project.garbled import describe_garbled
 from reprotune.project.likeness import describe_alike, find_alike
 
 
@@ -41,3 +43,14 @@ def test_two_common_labels_are_two_however_near() -> None:
     assert describe_alike({"mortal": 10, "moral": 40}) == (
         "'mortal' (10 rows) and 'moral' (40); if they are one class: --names mortal=moral"
     )
+
+
+def test_labels_that_differ_by_marks_are_alike_but_for_names_of_one_letter() -> None:
+    assert list(find_alike({"bad": 23, "Bad.": 7})) == [("Bad.", "bad")]
+    assert not list(find_alike({"C": 30, "C++": 20, "C#": 9, "+": 8, "-": 7}))
+
+
+def test_only_utf8_that_was_read_in_another_encoding_is_garbled() -> None:
+    right = pd.Series(["L’été, déjà", "AÇÃO É ÓTIMA", "Größe „groß“ – 20 °C", "日本語", "naïve"])
+    assert describe_garbled(right) == ""
+    assert "such as Ã© for é" in describe_garbled(pd.Series(["a cafÃ© here", "plain"]))

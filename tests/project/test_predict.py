@@ -212,6 +212,32 @@ def test_delimiter_and_header_are_found(exported: Path, head: str, column: str) 
     assert (read("b.csv")["predicted"] != "").all()
 
 
+ODD = {  # column of the texts, of the labels
+    "bare_commas_first.csv": ("text", "label"), "bare_commas_last.csv": ("text", "label"),
+    "row_names.csv": ("text", "label"), "space_before_quotes.csv": ("text", "label"),
+    "repeated_names.csv": ("Description", "Issue Type"), "utf16_no_bom.csv": ("text", "label"),
+    "by_id.json": ("text", "label"), "tables_of_years.json": ("text", "label"),
+    "index.parquet": ("text", "label"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_files_that_init_reads_are_read_by_predict_and_score_too(name: str) -> None:
+    text, label = ODD[name]
+    for asked in (None, label):
+        found = incoming.look_through(ROOT / "tests/files" / name, [text], asked)
+        rows = list(found.read())
+        assert found.count == 60 and not any(row.problem for row in rows)
+        assert all("The " in str(row.values[text]) for row in rows)
+        values = [{str(row.values[column]) for row in rows} for column in (text, label)]
+        assert list(map(len, values)) == [60, 2]
+
+
+def test_sheets_of_a_workbook_that_are_not_read_are_known() -> None:
+    found = incoming.look_through(ROOT / "tests/files/sheets_of_years.xlsx", ["text"])
+    assert (found.count, found.unread) == (60, ["'2023' (21 rows)"])
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_the_encoding_is_found(exported: Path, encoding: str) -> None:
     text = "L\u2019\u00e9t\u00e9 \u00e0 la mer fut tr\u00e8s gai, dit-il"
@@ -235,7 +261,8 @@ def test_the_encoding_is_found(exported: Path, encoding: str) -> None:
         (["a text", "--model", "absent"], "absent: no exported model here"),
         (["empty.csv"], "empty.csv: it has no rows"),
         (["head.csv"], "head.csv: it has no rows"),
-        (["twice.csv"], "two of its columns have the same name"),
+        (["twice.csv"], "it has ['text (1)', 'text (2)']; see --text-column"),
+        (["named.csv"], "begins as gzip does, and is no .csv file: let its name end in .csv.gz"),
         (["taken.csv"], "already has the columns ['predicted']"),
         (["broken.parquet"], "not readable as .parquet"),
         (
@@ -255,7 +282,8 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
     Path("in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
     Path("empty.csv").touch()
     Path("head.csv").write_text("text\n")
-    Path("twice.csv").write_text("text,a,a\nx,1,2\n")
+    Path("twice.csv").write_text("text,text\nx,1\n")
+    Path("named.csv").write_bytes(gzip.compress(b"text\nx\n"))
     Path("taken.csv").write_text("text,predicted\nx,1\n")
     Path("broken.parquet").write_bytes(b"PAR1")
     before = sorted(folder.iterdir())

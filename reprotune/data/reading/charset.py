@@ -11,6 +11,8 @@ from reprotune.data.reading.bad_rows import UNDECODED, count_allowed
 FEW = 0.01  # share of bytes beyond ASCII that tells nothing: Western then
 WHOLE = 0.9  # share of the characters beyond ASCII that are whole in a damaged file in UTF-8
 MANY = 0.1  # share of such signs that no right encoding makes
+START = 1 << 16  # bytes that show whether two make a character
+ASCII = 0.1  # share of the characters that are, in any text: spaces, line breaks, figures
 CLOSE = 0.02  # difference of coherence that tells nothing
 MARKS = {  # byte-order marks; the longer first, for one begins with another
     codecs.BOM_UTF32_LE: "utf-32",
@@ -72,10 +74,10 @@ def decode(raw: bytes, path: str, encoding: str, bad_rows: float) -> str:
     text = text.removeprefix("\ufeff")
     if "\0" in text and is_in_many_lines("\0", text, bad_rows):
         line = text[: text.index("\0")].count("\n") + 1
-        order = "be" if raw[::2].count(0) > raw[1::2].count(0) else "le"
+        wide = find_wide(raw)
         raise InputError(
             f"{path}: line {line} holds a NUL character, as damaged files and those in UTF-16 do; "
-            f"remove it, or try download.encoding: utf-16-{order}"
+            f"remove it, or {f'set download.encoding: {wide}' if wide else 'save it as UTF-8'}"
         )
     if not name.startswith("utf") and not raw.isascii() and is_utf8(raw):
         raise InputError(
@@ -93,6 +95,16 @@ def is_in_many_lines(character: str, text: str, bad_rows: float) -> bool:
 def find_mark(raw: bytes) -> str | None:
     """The encoding whose byte-order mark comes first, if any."""
     return next((name for mark, name in MARKS.items() if raw.startswith(mark)), None)
+
+
+def find_wide(raw: bytes) -> str | None:
+    """UTF-16 without a mark: ASCII's other bytes, which are 0, all come first or all second."""
+    first, second = raw[:START:2].count(0), raw[1:START:2].count(0)
+    if first + second < ASCII * min(len(raw), START) / 2:
+        return None
+    if min(first, second) > FEW * (first + second):
+        return None
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def is_utf8(raw: bytes) -> bool:
@@ -118,7 +130,7 @@ def has_signs_in_words(text: str) -> bool:
 
 def guess_encoding(raw: bytes) -> str:
     """The most likely encoding, as charset-normalizer sees it; among equals the commonest."""
-    if mark := find_mark(raw):
+    if mark := find_mark(raw) or find_wide(raw):
         return mark
     if is_utf8(raw) or is_damaged_utf8(raw):
         return "utf-8"

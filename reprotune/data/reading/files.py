@@ -194,4 +194,5 @@ def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd
             return values
     found = list(frame.columns)
     hint = "; is it the wrong download.delimiter?" if len(found) == 1 else ""
+    hint = "; those of one name are numbered" if f"{name} (1)" in found else hint
     raise InputError(f"{path}: no column {name!r} (download.{key}); it has {found}{hint}")

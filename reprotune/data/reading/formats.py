@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -16,6 +17,7 @@ from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.archives import LARGEST
 from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.charset import is_utf8
 from reprotune.data.reading.parsing import (
     PREFACE,
     Cells,
@@ -39,6 +41,30 @@ ARROW = (".arrow", ".feather")
 SHEETS = (".xlsx", ".xls", ".ods")
 READABLE = (*TEXTS, ".parquet", *ARROW, *SHEETS)
 PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # behind another ending
+
+START = 1000  # bytes that tell what a file is
+PAGES = (b"<html", b"<!doctype", b"<table", b"<meta")
+
+
+class Sign(NamedTuple):
+    """How files of a kind begin."""
+
+    sign: bytes
+    name: str
+    endings: tuple[str, ...]  # that they may have; none: nothing reads it
+
+
+SIGNS = (
+    Sign(b"PAR1", "Parquet", (".parquet",)),
+    Sign(b"ARROW1", "Arrow", ARROW),
+    Sign(b"PK\3\4", "a zip archive or a workbook", (".xlsx", ".ods", ".zip")),
+    Sign(b"\xd0\xcf\x11\xe0", "an old workbook", (".xls", ".xlsx")),
+    Sign(b"\x1f\x8b", "gzip", (".csv.gz",)),
+    Sign(b"\x28\xb5\x2f\xfd", "zstd", (".csv.zst",)),
+    Sign(b"BZh91AY&SY", "bzip2", (".csv.bz2",)),
+    Sign(b"\xfd7zXZ", "xz", ()),
+    Sign(b"%PDF-", "PDF", ()),
+)
 
 Parsed = tuple[pd.DataFrame, dict[int, Broken]]  # both by the place of a row, each row in one
 
@@ -68,6 +94,7 @@ def unpack(raw: bytes, packing: str | None, path: str) -> bytes:
         InputError: it is damaged, or too large to be meant.
     """
     if packing is None:
+        check_kind(raw, path)
         return raw
     try:
         with pa.CompressedInputStream(pa.BufferReader(raw), packing) as file:
@@ -76,7 +103,28 @@ def unpack(raw: bytes, packing: str | None, path: str) -> bytes:
         raise InputError(f"{path}: not readable as {packing}: {error}; fetch it again") from None
     if len(unpacked) > LARGEST:
         raise InputError(f"{path}: unpacks to more than {LARGEST} bytes; divide it")
+    check_kind(unpacked, path)
     return unpacked
+
+
+def check_kind(raw: bytes, path: str) -> None:
+    """Raise InputError if a file begins as one of another kind than its name says.
+
+    ``raw``: its first bytes, unpacked, or all.
+    """
+    kind = tell_kind(path)[0]
+    found = next((known for known in SIGNS if raw.startswith(known.sign)), None)
+    if kind not in TEXTS:
+        is_page = raw[:START].lstrip().lower().startswith(PAGES)
+        found = found or (Sign(b"", "a page of HTML", ()) if is_page else None)
+    if found and kind not in found.endings:
+        endings = " or ".join(found.endings)
+        how = f"let its name end in {endings}" if endings else "save its rows as .csv or .xlsx"
+        raise InputError(f"{path}: begins as {found.name} does, and is no {kind} file: {how}")
+    if kind in (*SHEETS, ".parquet") and raw and not found and is_utf8(raw[:START]):
+        raise InputError(
+            f"{path}: holds text, and is no {kind} file: let its name end in .csv or .tsv"
+        )
 
 
 def parse_text(text: str, kind: str, download: Download) -> Parsed:
@@ -228,7 +276,9 @@ def show_cell(cell: object) -> str:
 
 def parse_parquet(raw: bytes) -> pd.DataFrame:
     """The table; integers stay integers where one is missing, in a column of floats too."""
-    frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable").reset_index(drop=True)
+    frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
+    kept = [name for name in frame.index.names if name is not None and name not in frame]
+    frame = frame.reset_index(kept).reset_index(drop=True)
     for name in frame:
         if pd.api.types.is_float_dtype(frame[name]) and is_whole(frame[name].dropna()):
             frame[name] = frame[name].astype("Int64")

@@ -5,9 +5,10 @@ Training reads whole files so, and ``predict`` files of any size.
 
 import csv
 import json
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, NamedTuple
 
 from reprotune.core.io import parse_json
@@ -16,6 +17,7 @@ from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.bad_rows import Broken
 
 PREFACE = 20  # lines that may stand before a header
+TOP = 20  # rows that tell whether the header lacks a name
 LONGEST = 10_000_000  # characters of a cell: more is a quotation mark that nobody closed
 ALWAYS = ",;\t"  # delimiters that part all columns in any file
 LONGEST_DELIMITER = 16  # characters
@@ -37,15 +39,19 @@ class Dialect(NamedTuple):
     skip: int = 0
     header: bool = True
     cut: Cut = "everywhere"
+    sink: Column | None = None  # whose texts hold the delimiter, where no quotation mark guards it
+    spaced: bool = False  # quotation marks stand behind a space
+
+
+DERIVED = ("cut", "sink", "spaced")  # from the columns and the file
 
 
 def describe_dialect(download: Download, is_table: bool) -> Dialect:
     """``is_table``: by its name, the file is CSV or TSV."""
-    known = {name: getattr(download, name) for name in Dialect._fields[:-1]}
+    known = {name: getattr(download, name) for name in Dialect._fields if name not in DERIVED}
     texts: list[Column] = [*list_fields(download.text_column)] or [download.text_column]
-    return Dialect(
-        **known, cut=find_cut(download.delimiter, texts, download.label_column, is_table)
-    )
+    cut = find_cut(download.delimiter, texts, download.label_column, is_table)
+    return Dialect(**known, cut=cut, sink=find_sink(texts))
 
 
 def find_cut(delimiter: str, texts: Sequence[Column], label: Column | None, is_table: bool) -> Cut:
@@ -63,17 +69,61 @@ def find_cut(delimiter: str, texts: Sequence[Column], label: Column | None, is_t
     return "first" if str(label) == "0" else "last"
 
 
+def find_sink(texts: Sequence[Column]) -> Column | None:
+    """The column of texts, if it is one: of several nobody can tell which a delimiter is in."""
+    return texts[0] if len(texts) == 1 else None
+
+
 def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
     """The rows of a text file, the header among them."""
     source = islice(lines, dialect.skip, None)
     if dialect.cut == "everywhere":
-        is_long = len(dialect.delimiter) > 1
-        yield from (parse_long if is_long else parse_csv)(source, dialect)
+        parse = parse_long if len(dialect.delimiter) > 1 else parse_csv
+        rows = parse(source, dialect)
+        yield from fit_header(rows, dialect) if dialect.header else rows
         return
     cut = str.split if dialect.cut == "first" else str.rsplit
     for number, line in enumerate(source, start=dialect.skip + 1):
         bare = line.rstrip("\r\n")
         yield number, [bare] if dialect.cut == "nowhere" else cut(bare, dialect.delimiter, 1)
+
+
+def fit_header(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]:
+    """The header, with a name for each column, and rows with a cell for each, as far as they have.
+
+    R writes no name for the column of its row names. Where no quotation mark guards the delimiters
+    in a text, its parts come together again.
+    """
+    top = list(islice(rows, 1 + TOP))
+    if not top:
+        return
+    (line, first), *body = top
+    if isinstance(first, list) and has_row_names([row for _, row in body], len(first)):
+        first = ["", *first]
+    yield line, first
+    names = [] if isinstance(first, Broken) else [name.strip() for name in first]
+    sink = str(dialect.sink).strip()
+    if dialect.quote is not None or sink not in names:
+        yield from chain(body, rows)
+        return
+    shape = len(names), names.index(sink), dialect.delimiter
+    for line, row in chain(body, rows):
+        yield line, row if isinstance(row, Broken) else join_surplus(row, *shape)
+
+
+def has_row_names(rows: Sequence[Cells | Broken], width: int) -> bool:
+    """Whether each row begins with a number of its own before as many cells as the header has."""
+    whole = [row for row in rows if isinstance(row, list) and len(row) == width + 1]
+    firsts = {row[0].strip() for row in whole if any(map(str.strip, row[width:]))}
+    return 1 < len(rows) == len(firsts) and all(map(str.isdecimal, firsts))
+
+
+def join_surplus(row: Cells, width: int, place: int, delimiter: str) -> Cells:
+    """The row with one cell for those that a text at this place was cut into."""
+    end = place + 1 + len(row) - width
+    if len(row) <= width or not any(map(str.strip, row[width:])):
+        return row
+    return [*row[:place], delimiter.join(row[place:end]), *row[end:]]
 
 
 def parse_long(source: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
@@ -118,7 +168,9 @@ def parse_csv(source: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
     of two rows that begin with an open quote, the second closes the first or makes it an error.
     """
     csv.field_size_limit(LONGEST)
-    lines, number = Lines(source), dialect.skip + 1
+    top = list(islice(source, TOP))
+    dialect = dialect._replace(spaced=is_spaced(top, dialect))
+    lines, number = Lines(chain(top, source)), dialect.skip + 1
     reader = open_reader(lines, dialect)
     while True:
         row: Cells | Broken | None
@@ -145,8 +197,17 @@ def open_reader(lines: Iterable[str], dialect: Dialect) -> "Iterator[Cells]":
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
         escapechar=dialect.escape,
+        skipinitialspace=dialect.spaced,
         strict=True,
     )
+
+
+def is_spaced(top: Sequence[str], dialect: Dialect) -> bool:
+    """Whether quotation marks stand behind a space: ``1, "a text", good``."""
+    mark, quote = re.escape(dialect.delimiter), dialect.quote
+    if quote is None or dialect.delimiter.isspace():
+        return False
+    return any(re.search(rf"{mark} +{quote}[^{quote}{mark}\r\n]", line) for line in top)
 
 
 def parse_objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, object] | Broken]]:
@@ -176,16 +237,30 @@ def name_columns(first: Cells | Broken, header: bool) -> Cells | list[int]:
     """The names of the columns that the first row holds, nameless ones empty, or the positions.
 
     Raises:
-        ValueError: the row is broken, or two columns have the same name.
+        ValueError: the row is broken.
     """
     if isinstance(first, Broken):
         raise ValueError(first.reason.removeprefix("broken line: "))
     if not header:
         return list(range(len(first)))
     names = [name.strip() for name in first]
-    if any(count > 1 for name, count in Counter(names).items() if name):
+    return number_repeated(names)
+
+
+def number_repeated(names: Cells) -> Cells:
+    """With a number behind each of the same: two columns ``note`` are ``note (1)``, ``note (2)``.
+
+    Raises:
+        ValueError: another column is called so.
+    """
+    counts, seen = Counter(names), Counter[str]()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(f"{name} ({seen[name]})" if name and counts[name] > 1 else name)
+    if any(count > 1 for name, count in Counter(numbered).items() if name):
         raise ValueError(f"two of its columns have the same name: {names}; rename one")
-    return names
+    return numbered
 
 
 def find_misfit(row: Sequence[str], width: int, line: int) -> str:

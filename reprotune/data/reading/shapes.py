@@ -5,6 +5,7 @@ from typing import Any
 
 LEVELS = 3  # of objects in which a list of rows may lie
 EXAMPLES = ("patterns", "examples", "utterances", "texts", "text", "sentences", "queries")
+NAMES_OF_TABLES = ("key", "table", "name of the table")  # a column, if no other is called so
 LONGEST_NAME = 20  # characters of a column's name, in the mean; texts have more
 
 
@@ -14,8 +15,8 @@ def find_rows(value: dict[str, Any]) -> list[Any] | None:
         return rows
     if is_list_of(str, value.get("columns")) and is_list_of(list, value.get("data")):
         return [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]
-    if tables := list(find_tables(value)):
-        return max(tables, key=len)
+    if tables := dict(find_tables(value)):
+        return join_tables(tables)
     lists = [part for part in value.values() if isinstance(part, list)]
     return lists[0] if len(lists) == 1 else join_columns(value)
 
@@ -48,13 +49,25 @@ def list_rows(value: dict[str, Any]) -> list[Any]:
     return [{"text": x, "label": name} for name, part in value.items() for x in part if is_such]
 
 
-def find_tables(value: dict[str, Any], levels: int = LEVELS) -> Iterator[list[Any]]:
-    """The lists of objects in an object, and in those in it."""
-    for part in value.values():
+def find_tables(
+    value: dict[str, Any], levels: int = LEVELS, within: str = ""
+) -> Iterator[tuple[str, list[Any]]]:
+    """The lists of objects in an object, and in those in it, by their names."""
+    for name, part in value.items():
         if part and is_list_of(dict, part):
-            yield part
+            yield within + name, part
         elif levels and isinstance(part, dict):
-            yield from find_tables(part, levels - 1)
+            yield from find_tables(part, levels - 1, f"{within}{name}.")
+
+
+def join_tables(tables: dict[str, list[Any]]) -> list[Any]:
+    """The longest, or all of them if their rows have the same fields, each with its name."""
+    longest = max(tables.values(), key=len)
+    fields = set(longest[0])
+    if len(tables) == 1 or any(set(row) != fields for rows in tables.values() for row in rows):
+        return longest
+    name = next(name for name in NAMES_OF_TABLES if name not in fields)
+    return [{**row, name: table} for table, rows in tables.items() for row in rows]
 
 
 def list_examples(rows: list[Any]) -> list[Any]:
@@ -86,10 +99,9 @@ def is_list_of(kind: type, value: object) -> bool:
 
 
 def is_by_row(value: dict[str, Any]) -> bool:
-    """Whether an object has a row for each of its names, not a column."""
+    """Whether an object has a row for each of its names, not a column; rows may lack a field."""
     rows = list(value.values())
-    return (
-        all(isinstance(row, dict) for row in rows)
-        and len({tuple(row) for row in rows}) == 1
-        and len(rows) > len(rows[0])
-    )
+    if not rows or not is_list_of(dict, rows):
+        return False
+    fields = [set(row) for row in rows]
+    return bool(set.intersection(*fields)) and len(rows) > len(set.union(*fields))

@@ -1,0 +1,136 @@
+"""What `init` saw in a person's files, for them to check."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+from rich.table import Table
+
+from reprotune.core.params import Download, Params, Roles
+from reprotune.core.params.fields import list_fields
+from reprotune.data.balance import tell_unused
+from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
+from reprotune.data.reading.formats import DELIMITED, TEXTS, tell_kind
+from reprotune.project.garbled import describe_garbled
+from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
+from reprotune.project.sheets import describe_unread
+from reprotune.project.sniff import Look, find_joint
+from reprotune.project.terminal import name_lines
+from reprotune.tables.classes import is_uneven
+
+MOST = 20  # classes
+SHORT = 80  # characters of a bad row
+
+
+def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.DataFrame]) -> Table:
+    """What was seen, for a person to check."""
+    lengths = seen.rows["text"].str.len()
+    lines = {
+        "read as": describe_form(way),
+        "is it right?": "\n".join(f"{name}: {show(text)[:SHORT]}" for name, text in seen.examples),
+        "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
+        "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
+        "cut": describe_cut(seen.cut, params.prompt.max_tokens),
+        f"{len(seen.classes)} classes": list_some(f"{c} {n}" for c, n in seen.classes.items()),
+        "named": list_some(f"{raw} = {name}" for raw, name in seen.named.items()),
+        "one class": "; ".join(map(describe_spellings, seen.spellings)),
+        "alike": describe_alike({str(c): n for c, n in seen.classes.items()} | seen.left_out),
+        "garbled": describe_garbled(seen.rows["text"]),
+        "texts of": describe_columns(seen, way),
+        "several in one": describe_joint(find_joint(list(seen.classes.index))),
+        "bad rows": describe_bad(seen.bad),
+        "not read": describe_unread(seen.unread),
+        "no labels": describe_unlabelled(seen.unlabelled),
+        "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
+        "counted in": describe_units(params),
+        "split": describe_split(seen, params.roles),
+        "not used": describe_unused(parts),
+    }
+    return name_lines(lines)
+
+
+def list_some(parts: Iterable[str]) -> str:
+    """The first and, of many, the last: those of the commonest and the rarest classes."""
+    shown = list(parts)
+    if len(shown) > MOST:
+        half = MOST // 2
+        shown = [*shown[:half], f"... ({len(shown) - MOST} more)", *shown[-half:]]
+    return ", ".join(shown)
+
+
+def describe_form(way: Download) -> str:
+    """How the files are read, as far as it shows in theirs."""
+    kinds = {tell_kind(file.location)[0] for file in way.files}
+    parts = [", ".join(sorted(kinds)), way.encoding if kinds.intersection(TEXTS) else ""]
+    if kinds.intersection(DELIMITED) and way.label_column is not None:
+        parts += [
+            f"delimiter {way.delimiter!r}",
+            f"quotation mark {way.quote}" if way.quote else "no quotation mark",
+            f"escaped by {way.escape}" if way.escape else "",
+            f"{way.skip} lines before" if way.skip else "",
+            "a header row" if way.header else "no header row",
+        ]
+    return ", ".join(filter(None, parts))
+
+
+def describe_columns(seen: Look, way: Download) -> str:
+    """Said of texts that are made of several columns."""
+    if not list_fields(way.text_column):
+        return ""
+    partial = int(seen.rows["partial"].sum())
+    lacking = f"; {partial} rows have some of them empty" if partial else ""
+    return f"{way.text_column!r}{lacking}"
+
+
+def describe_cut(share: float, tokens: int) -> str:
+    if not share:
+        return ""
+    return (
+        f"{share:.1%} of the texts, of which the first {tokens} tokens are read (prompt.max_tokens)"
+    )
+
+
+def describe_units(params: Params) -> str:
+    """Said of texts in which no spaces part words."""
+    words = params.text.units == "words"
+    return "" if words else "characters, for no spaces part the words (text.units)"
+
+
+def describe_bad(bad: Sequence[BadRow]) -> str:
+    if not bad:
+        return ""
+    first = f"row {bad[0].row} of {bad[0].file}: {show(bad[0].content)[:SHORT]}"
+    return f"{len(bad)} are not used ({describe(count_kinds(bad))}), first {first}"
+
+
+def describe_unlabelled(files: Sequence[str]) -> str:
+    """Said of published parts that nothing can be measured with."""
+    why = "not used, for no label in it is one of train; reprotune predict labels it"
+    return f"{', '.join(files)}: {why}" if files else ""
+
+
+def describe_split(seen: Look, roles: Roles) -> str:
+    if roles.test_share:
+        shares = f"test {roles.test_share:.0%}, validation {roles.validation_share:.0%}"
+        why = ", for the classes are uneven" if is_uneven(seen.classes) else ""
+        if roles.strategy == "growing":
+            return f"about {shares} of the texts, and for ever; train grows"
+        return f"{shares} of each class, train the rest{why} (--balance: as many rows of each)"
+    if roles.strategy == "published":
+        share, parts = roles.validation_share, ", ".join(seen.rows["split"].unique())
+        held = f"; {share:.0%} of each class of train becomes validation" if share else ""
+        return f"as published: {parts}{held}"
+    test, validation = roles.test_per_class, roles.validation_per_class
+    return (
+        f"rows a class: test {test}, validation {validation}, train {roles.train_per_class} "
+        "(--no-balance: as many as the file has)"
+    )
+
+
+def describe_unused(parts: Mapping[str, pd.DataFrame]) -> str:
+    """The rows that are in no part: those that curation sets aside, and those not drawn."""
+    curated = parts["curated"]
+    drawn = pd.concat([parts[part] for part in ("train", "validation", "test")])
+    aside = len(parts["raw"]) - len(curated)
+    told = f"{aside} rows repeat or contradict another (curate)" if aside else ""
+    spare = tell_unused(curated.loc[~curated["id"].isin(drawn["id"]), "label"])
+    return "; ".join(filter(None, (told, spare)))
