@@ -1,5 +1,6 @@
 """Data and base models from outside: fetched at their pin, told apart by hashes, never tracked."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -190,3 +191,14 @@ def test_doctor_asks_the_hub_and_fetches_no_weights(
     assert "are to be fetched" in finding.detail
     fetched = {path for _, path, _ in stand_in.requests if "resolve" in path}
     assert all(path.endswith("/config.json") for path in fetched)
+
+
+def test_doctor_says_who_may_not_have_a_model(
+    stand_in: Hub, changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    served_model(stand_in, tiny.save(tmp_path / "tiny"))
+    gated = dataclasses.replace(stand_in.repos["team/tiny"], gated=True)
+    stand_in.repos["team/tiny"] = gated
+    found = next(iter(doctor.run_checks([doctor.check_model], changed(FROM_HUB))))
+    assert (found.level, "terms must be accepted" in found.detail) == ("stop", True)
