@@ -19,7 +19,7 @@ from reprotune.project.scripts import choose_units
 from reprotune.project.sniff import Look
 from reprotune.tables.classes import is_uneven
 
-ROWS = 6000  # training rows of a first run, about
+ROWS = 20_000  # training rows of even classes, about: as many as the baselines learn from
 LENGTHS = (64, 128, 256, 512, 1024)  # tokens
 LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and changes no answer
 SLOW = 10**8  # parameters; from there on a coarser number format is worth its price
@@ -108,7 +108,7 @@ def list_splits(rows: pd.DataFrame, balance: bool | None, growing: bool) -> Iter
     rarest, classes = int(counts.min()), len(counts)
     is_even = not is_uneven(counts) if balance is None else balance
     if is_even and not growing:
-        for size in (rarest * share // 10 for share in (10, 9, 8, 6, 4)):
+        for size in (rarest * share // 100 for share in (100, 99, 95, 90, 80, 60, 40)):
             test, validation = min(300, size // 5), min(50, size // 10)
             train = min(size - test - validation, ROWS // classes)
             if test and train:

@@ -3,24 +3,22 @@
 The copy is what a run depends on: a database or a folder of thousands of files changes in place.
 """
 
-import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.data.reading.bad_rows import Broken
-from reprotune.data.reading.charset import find_mark, guess_encoding
+from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.formats import take_row
-from reprotune.project import sheets
+from reprotune.project import sheets, spaced
 from reprotune.project.folders import (
     ARCHIVES,
     SPLITS,
@@ -35,6 +33,7 @@ from reprotune.project.folders import (
     list_texts,
     unpack,
 )
+from reprotune.project.written import decode, list_rows, write_rows
 
 if TYPE_CHECKING:
     from reprotune.project.wanted import Wanted
@@ -64,6 +63,7 @@ def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
         (first.name.lower().endswith(ARCHIVES) and first.is_file(), freeze_archive),
         (bool(read_parts(first)), freeze_parts),
         (bool(sheets.read_parts(first)), freeze_sheets),
+        (spaced.is_spaced(first), spaced.freeze_spaced),
         (wanted.text is None and Path(wanted.label or "/").is_file(), freeze_lines),
     )
     freezer = next((do for is_such, do in freezers if is_such), None)
@@ -172,27 +172,6 @@ def write_texts(source: Path, path: Path) -> Path:
         {"text": decode(raw, encoding), "label": name, "file": file.name}
         for raw, (file, name) in zip(raws, found, strict=True)
     ))  # fmt: skip
-
-
-def decode(raw: bytes, encoding: str | None = None) -> str:
-    text = raw.decode(encoding or find_mark(raw) or guess_encoding(raw), "surrogateescape")
-    return text.removeprefix("\ufeff")
-
-
-def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
-    """One object a line, in ASCII, for that holds bytes that are no character, too."""
-    with path.open("w", encoding="ascii") as file:
-        file.writelines(json.dumps(row, default=as_text) + "\n" for row in rows)
-    return path
-
-
-def list_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    rows = frame.itertuples(index=False, name=None)
-    return [dict(zip(map(str, frame), row, strict=True)) for row in rows]
-
-
-def as_text(value: object) -> str:
-    return decode(value, "utf-8") if isinstance(value, bytes) else str(value)
 
 
 def freeze_query(wanted: "Wanted", folder: Path) -> "Wanted":

@@ -11,8 +11,8 @@ import pandas as pd
 from reprotune.core.params import Download
 from reprotune.data.reading.columns import as_object
 from reprotune.data.reading.files import read_table
-from reprotune.project.freezing import list_rows, write_rows
 from reprotune.project.wanted import Wanted
+from reprotune.project.written import list_rows, write_rows
 
 LISTED = 8  # objects of a list that become columns
 DEEP = 8  # levels

@@ -11,8 +11,9 @@ from reprotune.core.params import Download, SourceFile
 from reprotune.data.reading.files import find_column, read_table
 from reprotune.data.reading.labels import fold, spell
 from reprotune.project.folders import SPLITS
-from reprotune.project.freezing import list_rows, name_parts, write_rows
+from reprotune.project.freezing import name_parts
 from reprotune.project.wanted import Wanted
+from reprotune.project.written import list_rows, write_rows
 
 NAMES = ("split", "subset", "set", "partition", "part", "fold")  # of such a column
 

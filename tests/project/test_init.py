@@ -423,7 +423,7 @@ WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
     ("content", "options", "message"),
     [
         (EVEN, {"delimiter": ";" * 17}, "is not one to 16 characters"),
-        (EVEN + '"late, so,up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
+        (EVEN + '"late so up\n' * 3, {}, r"line 112 has a stray quotation mark \("),
         (EVEN, {"text": "txt"}, r"no column 'txt'.*\['text', 'label'\]"),
         (NUMBERED, {"label": None}, r"say --label .* It has: text \(some words 0"),
         (WORDLESS, {"text": None, "label": "n"}, "say --text"),
