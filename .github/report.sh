@@ -16,7 +16,9 @@ cat "$report.md" >> "${GITHUB_STEP_SUMMARY:-/dev/null}"
 
 if [ -n "${PULL_REQUEST:-}" ]; then
     comments="repos/$REPOSITORY/issues/$PULL_REQUEST/comments"
-    known=$(gh api "$comments" --paginate --jq '.[] | select(.body | startswith("<!-- reprotune -->")) | .id' | head -n 1)
+    # of a bot: into a person's comment that begins so that person could write another verdict later
+    ours='.[] | select(.user.type == "Bot" and (.body | startswith("<!-- reprotune -->"))) | .id'
+    known=$(gh api "$comments" --paginate --jq "$ours" | head -n 1)
     if [ -n "$known" ]; then
         gh api --silent -X PATCH "repos/$REPOSITORY/issues/comments/$known" -F "body=@$report.md"
     else

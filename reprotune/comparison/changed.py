@@ -11,8 +11,10 @@ from reprotune.comparison.changes import (
     list_reruns,
     list_unfounded,
 )
+from reprotune.comparison.forms import COLUMNS
 from reprotune.comparison.lineage import Lineage
 from reprotune.comparison.lock import Stage, read_pins
+from reprotune.comparison.records import RECORDS
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision, git
 from reprotune.core import paths
@@ -38,8 +40,8 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
         for name in files
         if f"/{name}".rpartition("/")[2].startswith(CHECKS) or name.startswith(CHECKS)
     ]
-    data, lineage = files_of(files, DATA), Lineage(head)
-    known = {*code_files, *checks, *data, *VALUES, *filter(lineage.find_makers, files)}
+    data, made = files_of(files, DATA), filter(Lineage(head).find_makers, files)
+    known = {*code_files, *checks, *data, *made, *VALUES, *map(str, (*RECORDS, *COLUMNS))}
     lines = {
         "The gate, of which the one before judges": ", ".join(
             list_values(*(pick(side.params, of_gate=True) for side in (base, head)))
@@ -75,7 +77,7 @@ def list_dropped(base: Revision, head: Revision, listed: Callable[[Stage], set[s
 
 
 def list_gone(base: Revision, head: Revision) -> list[str]:
-    return [code(name) for name in sorted(Lineage(base).noted.keys() - Lineage(head).noted)]
+    return [code(name) for name in sorted(Lineage(base).listed.keys() - Lineage(head).listed)]
 
 
 def list_commands(base: Revision, head: Revision) -> list[str]:

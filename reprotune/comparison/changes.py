@@ -17,6 +17,7 @@ from reprotune.core.costs import read_costs
 from reprotune.tables import metrics
 
 ABSENT = "absent"
+NAMED = 5  # reviewers
 PLACES = ["test", "validation", "train", "spare", ABSENT]  # of a row
 
 
@@ -130,9 +131,9 @@ def count_decisions(base: Revision, head: Revision) -> str:
     """How many decisions that stand each reviewer added."""
     known, said = list_decisions(base), list_decisions(head)
     counts = Counter(entry.reviewer for key, entry in said.items() if key not in known)
-    return ", ".join(
-        f"{count} by {code(name) or 'nobody named'}" for name, count in counts.most_common()
-    )
+    told = [f"{n} by {code(name) or 'nobody named'}" for name, n in counts.most_common(NAMED)]
+    rest = [f"{len(counts) - NAMED} reviewers more"] if len(counts) > NAMED else []
+    return ", ".join([*told, *rest])
 
 
 def compare_shares(old: pd.DataFrame, new: pd.DataFrame) -> Section:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from reprotune.comparison import statistics
-from reprotune.comparison.report import code
+from reprotune.comparison.report import code, show_name
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 
@@ -74,9 +74,12 @@ def pair_rows(bases: Sequence[Revision], heads: Sequence[Revision]) -> Pairs:
 
 def find_obstacle(bases: Sequence[Revision], heads: Sequence[Revision]) -> str:
     """Why not; empty if they can be compared."""
-    for revision in (*bases, *heads):
+    for revision in (*heads, *bases):
         if revision.predictions is None or revision.predictions.empty:
-            return f"{revision.name} has no {paths.PREDICTIONS} (`dvc repro` makes it; commit it)"
+            why = (
+                "nothing was run before" if revision in bases else "`dvc repro` makes it; commit it"
+            )
+            return f"{show_name(revision.label)} has no {paths.PREDICTIONS} ({why})"
     pairs = pair_rows(bases, heads)
     if not pairs.classes:
         return f"they have no class in common: {', '.join(pairs.every_class)[:200]}"

@@ -66,12 +66,12 @@ def follow(proof: Proof, base: Proof) -> Proof:
     What is unproven itself need be followed in its files alone, and what is of other code not even
     in these.
     """
-    found = [proof.contradiction]
-    if proof.recomputed:
-        found.append(next(name_missing(base.revision, proof.revision), ""))
-    if not base.findings:
-        found.append(find_breach(base.revision, proof.revision))
-    return replace(proof, contradiction=next(filter(None, found), ""))
+    if proof.contradiction:
+        return proof
+    found = next(name_missing(base.revision, proof.revision), "") if proof.recomputed else ""
+    if not (found or base.findings):
+        found = find_breach(base.revision, proof.revision)
+    return replace(proof, contradiction=found)
 
 
 def is_own_code(revision: Revision) -> bool:
@@ -96,10 +96,9 @@ def is_own_code(revision: Revision) -> bool:
 
 def tell_other_code(proofs: Sequence[Proof]) -> str:
     """What stands beside the verdict, if the figures are of other code; else empty."""
-    found = next((proof.otherwise for proof in proofs if proof.otherwise), "")
-    return f"The recorded figures are of other code than that which judges here: {found}." * bool(
-        found
-    )
+    found = [proof.otherwise for proof in proofs if proof.otherwise and not proof.contradiction]
+    told = "The recorded figures are of other code than that which judges here"
+    return f"{told}: {found[0]}." if found else ""
 
 
 def is_figuring(path: str) -> bool:
@@ -109,7 +108,7 @@ def is_figuring(path: str) -> bool:
 def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
     """The section that stands first in a report."""
     rows = [
-        [side, code(proof.revision.name), *finding]
+        [side, code(proof.revision.label), *finding]
         for side, proofs in (("after", heads), ("before", bases))
         for proof in proofs
         for finding in proof.findings
@@ -126,7 +125,7 @@ def tell_evidence(bases: Sequence[Proof], heads: Sequence[Proof]) -> Section:
         notes.append(
             "What contradicts is restored from its own commit, or made anew: `dvc repro --force`."
         )
-    if other := [code(proof.revision.name) for proof in bases if not proof.recomputed]:
+    if other := [code(proof.revision.label) for proof in bases if not proof.recomputed]:
         notes.append(f"Made by other code than this, and so not recomputed: {', '.join(other)}.")
     rebuilt = list(filter(None, (tell_rebuild(proof.revision) for proof in heads)))
     notes += rebuilt or [NOT_SEEN]

@@ -15,6 +15,7 @@ MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
 MARK = "<!-- reprotune -->"  # by which the comment is found again
 SHOWN = 200  # characters of a text
 INVISIBLE = "Cf"  # Unicode's category of marks that have no shape, such as those of direction
+SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")  # of code, as Markdown has it
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #f6f6f6; --line: #ddd;
   --pale: #555 }
@@ -26,7 +27,8 @@ table { border-collapse: collapse; margin: .6rem 0 } td, th { border-bottom: 1px
   padding: .25rem .7rem; text-align: left; vertical-align: top; overflow-wrap: break-word }
 td:last-child { overflow-wrap: anywhere }
 th { border-bottom: 2px solid #999 } h1 { font-size: 1.4rem } h2 { font-size: 1.1rem;
-  margin-top: 1.8rem } code { font: 13px ui-monospace, monospace }
+  margin-top: 1.8rem } code { font: 13px ui-monospace, monospace;
+  unicode-bidi: isolate }
 .top { display: grid; grid-template-columns: 3fr 2fr; gap: 1rem; align-items: start }
 .verdict, .changed { margin: 0; padding: .8rem 1rem; border-left: 6px solid var(--line);
   background: var(--soft); min-width: 0 } .changed ul { margin: .3rem 0 0; padding-left: 1.1rem }
@@ -109,13 +111,18 @@ def cut(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A Markdown code span: nothing in it is a link, a mention, a tag or a border of a table."""
-    text = cut(text).replace("|", r"\|")
+    """A Markdown code span: nothing in it is a link, a mention or a tag."""
+    text = cut(text)
     if not text:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{edge}{text}{edge}{fence}"
+
+
+def show_name(name: str) -> str:
+    """The name of a revision, which may have signs that mean something to Markdown."""
+    return name if re.fullmatch(r"[\w./^-]+", name) else code(name)
 
 
 def markdown(report: Report) -> str:
@@ -147,7 +154,9 @@ def markdown(report: Report) -> str:
 
 
 def join_cells(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(code(c) if isinstance(c, Data) else c for c in cells) + " |"
+    """A row of a table; only there a backslash keeps a bar from being a border."""
+    told = (code(cell) if isinstance(cell, Data) else cell for cell in cells)
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in told) + " |"
 
 
 def html(report: Report) -> str:
@@ -194,7 +203,14 @@ def render_cell(text: str) -> str:
 
 
 def render_text(text: str) -> str:
-    """Our own words: escaped, with **bold** and `code` as Markdown has them."""
-    text = escape(text, quote=False)
-    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    """Our own words: escaped, with **bold** and code spans as Markdown has them."""
+    parts, end = [], 0
+    for span in SPAN.finditer(text):
+        within = span[2].removeprefix(" ").removesuffix(" ") if "`" in span[2] else span[2]
+        parts += [render_words(text[end : span.start()]), f"<code>{escape(within)}</code>"]
+        end = span.end()
+    return "".join([*parts, render_words(text[end:])])
+
+
+def render_words(text: str) -> str:
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text, quote=False))

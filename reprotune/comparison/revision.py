@@ -64,6 +64,11 @@ class Revision:
     name: str
     commit: str | None
 
+    @property
+    def label(self) -> str:
+        """The name, of a hash its beginning."""
+        return self.name[:7] if (self.commit or "").startswith(self.name) else self.name
+
     def read_bytes(self, path: Path) -> bytes | None:
         """A file of this project's folder, or None."""
         if self.commit is None:

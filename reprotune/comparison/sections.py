@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reprotune.comparison import overlays, plots, statistics
 from reprotune.comparison.pairing import Pairs
-from reprotune.comparison.report import Data, Section
+from reprotune.comparison.report import Data, Section, show_name
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.statistics import Change
 from reprotune.core import paths
@@ -21,10 +21,11 @@ PRIMARY = {"accuracy": "accuracy", "macro_f1": "macro-F1"}  # compare.gate.metri
 
 def name_side(revisions: Sequence[Revision]) -> str:
     return ", ".join(
-        one.name if one.commit is None else f"{one.name} ({one.commit[:7]})"
-        if not one.commit.startswith(one.name) else one.name[:7]
+        show_name(one.label)
+        if one.commit is None or one.commit.startswith(one.name)
+        else f"{show_name(one.name)} ({one.commit[:7]})"
         for one in revisions
-    )  # fmt: skip
+    )
 
 
 def format_points(value: float) -> str:

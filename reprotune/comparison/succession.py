@@ -27,18 +27,18 @@ def name_missing(base: Revision, head: Revision) -> Iterator[str]:
     for path in (*held, *filter(base.is_table, COLUMNS)):
         is_due = head.commit or path != paths.PREDICTIONS  # else nothing was run here yet
         if is_due and head.read_bytes(path) is None:
-            yield f"{path} is not in git any more, as it is of {code(base.name)}"
+            yield f"{path} is not in git any more, as it is of {code(base.label)}"
 
 
 def name_unmade(base: Revision, head: Revision) -> Iterator[str]:
     """A file of figures that no stage makes any more: it could say anything."""
     old, new = Lineage(base), Lineage(head)
     if old.listed and not new.listed:
-        yield f"{dvc.FILE} lists no stages any more, as it does in {code(base.name)}"
+        yield f"{dvc.FILE} lists no stages any more, as it does in {code(base.label)}"
     for path in map(str, (*RECORDS, *COLUMNS)):
         made = head.read_bytes(Path(path)) is not None and old.find_makers(path)
         if made and not new.find_makers(path):
-            yield f"no stage makes {path} any more, as {made[0]} does in {code(base.name)}"
+            yield f"no stage makes {path} any more, as {made[0]} does in {code(base.label)}"
 
 
 def name_retold(base: Revision, head: Revision) -> Iterator[str]:
@@ -49,7 +49,7 @@ def name_retold(base: Revision, head: Revision) -> Iterator[str]:
     for name in both.loc[both["text_base"] != both["text_head"], "id"]:
         yield (
             f"{paths.PREDICTIONS}, row {code(str(name))}: it has another text than in "
-            f"{code(base.name)}"
+            f"{code(base.label)}"
         )
 
 
@@ -65,9 +65,7 @@ def name_unfounded(base: Revision, head: Revision) -> Iterator[str]:
         is_kept = {out.path for out in lineage.noted[name].outs} <= kept
         for path in outputs if is_kept else {str(paths.ROWS)}.intersection(outputs):
             if Path(path).suffix and not is_close(base, head, Path(path)):
-                yield (
-                    f"{code(name)} rests on the same as in {code(base.name)}, and {path} is another"
-                )
+                yield f"{code(name)} rests on the same as in {code(base.label)}; {path} is another"
 
 
 CHECKS = (name_unmade, name_retold, name_unfounded)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reprotune.comparison.answers import read_reviewers
+from reprotune.comparison.changes import NAMED
 from reprotune.comparison.pairing import Pairs
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
@@ -15,7 +16,6 @@ from reprotune.core.params import Gate
 from reprotune.tables.metrics import Evaluation, Roles
 
 PUBLISHED = "published"  # roles.strategy by which the files say of each row whether it is one
-MOST_NAMED = 5  # reviewers in the headline
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Shift:
             followed = int((self.relabelled["label"] == self.relabelled["former"]).sum())
             whose = self.relabelled["by"].value_counts()
             named = [f"{n} by {code(str(name))}" for name, n in whose.items() if name]
-            rest_of = f"{len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-            by = ", ".join(filter(None, [*named[:MOST_NAMED], rest_of]))
+            others = f"{len(named) - NAMED} reviewers more" if len(named) > NAMED else ""
+            by = ", ".join(filter(None, [*named[:NAMED], others]))
             unknown = f"{whose.get('', 0)} by no decision" if "" in whose else ""
             told.append(
                 f"{count} of {self.rows} test rows relabelled, {followed} of them to the former "

@@ -1,13 +1,22 @@
 """A report is read in a minute: what was changed beside the verdict, and no lines of zeros."""
 
 import re
+from html import escape
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from reprotune.comparison import overlays
-from reprotune.comparison.report import Report, Section, Verdict, html, markdown
+from reprotune.comparison.report import (
+    Report,
+    Section,
+    Verdict,
+    code,
+    html,
+    markdown,
+    render_text,
+)
 from reprotune.comparison.statistics import Change
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
@@ -45,6 +54,20 @@ def test_what_was_changed_stands_beside_the_verdict(repository: Path) -> None:
     assert text[3].startswith("**Better**") and text[5] == f"- {report.changed[0]}"
     page = html(report)
     assert page.index('class="changed"') < page.index("All differences") < page.index("Flips")
+
+
+@pytest.mark.parametrize("said", ["``` `` `", "**bold**", "a` **Better** `b", "<b>|", "`"])
+def test_what_people_wrote_is_code_on_the_page_and_moves_no_word_of_ours(said: str) -> None:
+    page = render_text(f"**Data**: 1 by {code(said)}, 2 by `ann`")
+    shown = escape(said)
+    told = f"<strong>Data</strong>: 1 by <code>{shown}</code>, 2 by <code>ann</code>"
+    assert page == told
+
+
+def test_the_name_of_a_branch_stays_a_name(repository: Path) -> None:
+    git("branch", "<b>`|@all")
+    title = compare_revisions("main", "<b>`|@all").report.title
+    assert "→ ``<b>`|@all`` (" in title and title.startswith("main (")
 
 
 def test_a_change_of_documents_says_that_nothing_ran_and_no_zeros(repository: Path) -> None:

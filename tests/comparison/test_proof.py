@@ -247,7 +247,7 @@ def test_another_answer_to_the_same_question_is_unproven_but_for_noise(
     git("branch", "-f", "main")
     write_answer(repository, figure)
     result = compare_revisions("main", "HEAD")
-    found = "`predict` rests on the same as in `main`, and metrics/predicted.json is another"
+    found = "`predict` rests on the same as in `main`; metrics/predicted.json is another"
     assert (found in result.sentence) != is_noise
     assert (result.verdict == Verdict.UNPROVEN) != is_noise
     told = "**Other outputs of the same inputs (another machine, or no run at all)**: `predict`"
@@ -268,7 +268,7 @@ def test_no_machine_moves_a_row(repository: dict[str, Any]) -> None:
     write_lock(repository)
     commit("one row less")
     breach = find_breach(read_revision("main"), read_revision("HEAD"))
-    assert breach == "`split` rests on the same as in `main`, and reports/rows.csv is another"
+    assert breach == "`split` rests on the same as in `main`; reports/rows.csv is another"
 
 
 def test_what_an_unproven_run_answered_binds_nobody(repository: dict[str, Any]) -> None:
@@ -382,14 +382,14 @@ def test_whatever_decides_is_named_beside_the_verdict(repository: dict[str, Any]
     write(Path("reports/helper.ipynb"), "{}")
     write(Path("library/.gitattributes"), "* -diff")
     for place in ("dvc.yaml", "dvc.lock"):
-        edit(Path(place), "python audit.py", "python audit.py && python metrics/x.json")
+        edit(Path(place), "python audit.py", "python audit.py | tee metrics/x.json")
     commit("many changes")
     told = markdown(compare_revisions("main", "HEAD").report).partition("###")[0]
     for line in (
         "- **The gate, of which the one before judges**: `compare.gate.tolerance` `0.0` → `0.5`",
         "- **Packages**: `requirements.lock: evil` none → `@ https://example.org/evil.whl`",
         "- **Checks, and what git and DVC ignore**: `library/.gitattributes`",
-        "- **Commands**: `audit` `python audit.py` → `python audit.py && python metrics/x.json`",
+        "- **Commands**: `audit` `python audit.py` → `python audit.py | tee metrics/x.json`",
         "- **Documents and other files**: `reports/helper.ipynb`",
     ):
         assert line in told, told

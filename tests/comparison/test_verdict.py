@@ -495,16 +495,20 @@ comments = json.loads(state.read_text()) if state.exists() else []
 args = sys.argv[1:]
 assert args[0] == "api", args
 if "--paginate" in args:
-    print("\\n".join(str(i) for i, c in enumerate(comments) if c.startswith("<!-- reprotune -->")))
+    asked = args[args.index("--jq") + 1]
+    assert 'select(.user.type == "Bot" and (.body | startswith("<!-- reprotune -->")))' in asked
+    ours = [i for i, (kind, body) in enumerate(comments)
+            if kind == "Bot" and body.startswith("<!-- reprotune -->")]
+    print("\\n".join(map(str, ours)))
     sys.exit()
 if os.environ.get("GH_FORK"):
     sys.exit("HTTP 403: Resource not accessible by integration")
 body = next(a for a in args if a.startswith("body=@")).removeprefix("body=@")
 text = pathlib.Path(body).read_text()
 if "PATCH" in args:
-    comments[int(args[args.index("PATCH") + 1].split("/")[-1])] = text
+    comments[int(args[args.index("PATCH") + 1].split("/")[-1])] = ["Bot", text]
 else:
-    comments.append(text)
+    comments.append(["Bot", text])
 state.write_text(json.dumps(comments))
 """
 
@@ -533,14 +537,15 @@ def report(
 
 def test_one_comment_is_posted_and_then_updated(report: Any) -> None:
     state = report.tools / "comments.json"
-    state.write_text(json.dumps(["what a person said"]))
+    said = ["User", "<!-- reprotune --> **Better**, says a person"]
+    state.write_text(json.dumps([said]))
     for accuracy, expected, exit_code in ((0.87, "**Better**", 0), (0.73, "**Worse**", 1)):
         write_run(accuracy, 2)
         commit(expected)
         done = report()
         assert done.returncode == exit_code, done.stderr
-        person, comment = json.loads(state.read_text())
-        assert person == "what a person said" and expected in comment
+        person, (_, comment) = json.loads(state.read_text())
+        assert person == said and expected in comment
     assert "**Worse**" in (report.tools / "summary.md").read_text()
 
 
