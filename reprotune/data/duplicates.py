@@ -98,15 +98,16 @@ def find_candidates(digests: np.ndarray, threshold: float) -> np.ndarray:
     """Pairs of rows that share a band of their signatures; shape (pairs, 2).
 
     In a bucket a row is paired with its ``NEIGHBOURS`` next ones: the number of pairs grows with
-    the rows, not with the square of a bucket.
+    the rows, not with the square of a bucket. Bands are told apart by hashes of 64 bits: two that
+    share one by chance make a pair too many, which the similarity parts again.
     """
     width = choose_width(threshold)
+    mix = np.random.default_rng(0).integers(1 << 63, size=width, dtype=np.uint64) * 2 + 1
     pairs = [np.empty(0, dtype=np.int64)]
     starts = range(0, PERMUTATIONS - width + 1, width)
     with show_progress("near-duplicates: bands", len(starts), "band") as bar:
         for start in starts:
-            band = pd.DataFrame(digests[:, start : start + width])
-            bucket = band.groupby(list(band)).ngroup().to_numpy()
+            bucket = digests[:, start : start + width].astype(np.uint64) @ mix
             order = np.argsort(bucket, kind="stable")
             for step in range(1, NEIGHBOURS + 1):
                 shared = bucket[order[step:]] == bucket[order[:-step]]
