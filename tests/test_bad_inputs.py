@@ -322,7 +322,7 @@ CASES = [
         "a NUL byte",
         "download",
         source("nul.csv"),
-        r"nul\.csv: line 6 holds a NUL character, .*remove it, or try download\.encoding: utf-16",
+        r"nul\.csv: line 6 holds a NUL character, .*remove it, or save it as UTF-8",
     ),
     case(
         "a stray quotation mark",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft.helpers import disable_input_dtype_casting
+from peft.tuners.lora import LoraLayer
 from torch.nn import functional
 
 from reprotune.models.loading import DEVICE
@@ -28,7 +29,8 @@ def fast_on_this_device(model: torch.nn.Module) -> Iterator[None]:
     if DEVICE != "cpu":
         yield
         return
-    with disable_input_dtype_casting(model):
+    of_lora = any(isinstance(module, LoraLayer) for module in model.modules())  # others never do
+    with disable_input_dtype_casting(model, of_lora):
         replace(dropout=drop, scaled_dot_product_attention=attend)
         try:
             yield
