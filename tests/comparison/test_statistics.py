@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, log_loss
 
 from benchmarks import gate
 from reprotune.comparison import statistics
+from reprotune.comparison.swapping import count_answers
 
 CLASSES = ["negative", "neutral", "positive"]
 
@@ -151,3 +152,12 @@ def test_macro_f1_calls_equal_models_different_in_one_pair_of_twenty(
     equal = gate.pair_models(0, gate.MISTAKES["independent"], shares)
     called = float(gate.count_called(gate.test_macro_f1, equal, rows))
     assert called <= 5 + 2 * np.sqrt(5 * 95 / gate.PAIRS)
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["b", "a"]])
+def test_an_answer_that_is_no_class_is_wrong_and_nobody_elses(names: list[str]) -> None:
+    one, other = names
+    said = [one, "none", other, other]
+    rows = pd.DataFrame({"label": [one, one, other, other], "predicted": said})
+    counted = count_answers(rows, rows, ["a", "b"])
+    assert counted.score(1, counted.counts) == pytest.approx((2 / 3 + 1) / 2)
