@@ -67,6 +67,12 @@ def test_many_changed_test_labels_close_the_gate_of_the_base(repository: Path) -
     )
 
 
+def list_as(rows: pd.DataFrame, role: str) -> None:
+    """These rows are in another part now."""
+    listed = [pd.read_csv(paths.ROWS, dtype="str"), rows[["id", "label"]].assign(role=role)]
+    pd.concat(listed).to_csv(paths.ROWS, index=False)
+
+
 def test_hard_rows_that_are_removed_are_counted_and_not_those_of_another_part(
     repository: Path,
 ) -> None:
@@ -74,11 +80,7 @@ def test_hard_rows_that_are_removed_are_counted_and_not_those_of_another_part(
     wrong = table["predicted"] != table["label"]
     gone, moved = table.index[wrong][:20], table.index[wrong][20:50]
     write_predictions(table.drop([*gone, *moved]))
-    rows = [
-        pd.read_csv(paths.ROWS, dtype="str"),
-        table.loc[moved, ["id", "label"]].assign(role="train"),
-    ]
-    pd.concat(rows).to_csv(paths.ROWS, index=False)
+    list_as(table.loc[moved], "train")
     metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": 850}))
     found = compare("hard rows")
     assert found.verdict == Verdict.SAME
@@ -100,11 +102,7 @@ def test_rows_that_a_change_chose_to_ask_no_more_close_the_gate(repository: Path
     table = tables.read(paths.PREDICTIONS)
     hard = table.index[table["predicted"] != table["label"]][:46]
     write_predictions(table.drop(hard))
-    rows = [
-        pd.read_csv(paths.ROWS, dtype="str"),
-        table.loc[hard, ["id", "label"]].assign(role="spare"),
-    ]
-    pd.concat(rows).to_csv(paths.ROWS, index=False)
+    list_as(table.loc[hard], "spare")
     metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": 854}))
     found = compare("the hard rows are asked no more")
     assert "46 of 900 test rows in another part now." in found.sentence

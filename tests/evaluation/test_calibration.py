@@ -82,3 +82,8 @@ def test_the_bins_hold_every_row_once_and_full_confidence_too() -> None:
     )
     expected = pd.DataFrame({"confidence": [0.535, 1.0], "accuracy": [0.5, 1.0], "rows": [2, 1]})
     pd.testing.assert_frame_equal(table, expected)
+
+
+def test_a_whole_confidence_is_of_the_last_bin() -> None:
+    table = bin_by_confidence(np.array([[1.0, 0.0], [0.94, 0.06]]), np.array([0, 1]))
+    assert table.to_dict("list") == {"confidence": [0.97], "accuracy": [0.5], "rows": [2]}
