@@ -5,14 +5,15 @@ import re
 import shutil
 
 CARD = re.compile(r"sm_(\d+)")  # of the cards that torch is built for: sm_75, sm_90a
+HIDDEN = ("", "-1")  # what CUDA_VISIBLE_DEVICES is where no GPU is to be used
 
 
 def explain_unused() -> str:
     """Why torch uses no GPU where there is one; empty where there is none, or none is wanted."""
     import torch
 
-    wanted = os.environ.get("CUDA_VISIBLE_DEVICES") is None
-    if not wanted or shutil.which("nvidia-smi") is None:
+    unwanted = os.environ.get("CUDA_VISIBLE_DEVICES") in HIDDEN
+    if unwanted or shutil.which("nvidia-smi") is None:
         return ""
     built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
     return (

@@ -244,6 +244,8 @@ def test_a_gpu_that_torch_cannot_use_is_told(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     found = doctor.check_device(params)
     assert (found.level, "the GPU here is not used" in found.detail) == ("warn", True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # as schedulers of clusters set it
+    assert doctor.check_device(params).level == "warn"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert doctor.check_device(params).level == "ok"
 
