@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from statistics import median
 
 SIDE = 1024  # of the matrices in the trial, wide enough to be bound by arithmetic
 ROWS = 64
@@ -25,9 +24,12 @@ def choose_dtype(measure: Callable[[str], float] | None = None) -> str:
     return "bfloat16" if WORTH * measure("bfloat16") < measure("float32") else "float32"
 
 
-def time_product(dtype: str, repeats: int = 5) -> float:
-    """Median seconds of a matrix product on the CPU; a tenth of a second in all."""
+def time_product(dtype: str, repeats: int = 30) -> float:
+    """The least seconds of a matrix product on one core: what shares it only makes it longer."""
     import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would wait for the one that another process holds up
 
     states = torch.ones(ROWS, SIDE, dtype=getattr(torch, dtype))
     weights = torch.ones(SIDE, SIDE, dtype=getattr(torch, dtype))
@@ -38,4 +40,6 @@ def time_product(dtype: str, repeats: int = 5) -> float:
         return time.perf_counter() - start
 
     once()  # the first one prepares
-    return median(once() for _ in range(repeats))
+    least = min(once() for _ in range(repeats))
+    torch.set_num_threads(threads)
+    return least
