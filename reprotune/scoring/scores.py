@@ -117,8 +117,8 @@ def score_in_batches(
 ) -> np.ndarray:
     """``function`` of all prompts, shape (prompts, width); similar lengths share a batch.
 
-    Progress is counted in tokens, for the longest texts come last; ``tell`` is in place of a bar.
-    Without a title there is no bar either.
+    The longest texts come first, so memory that does not suffice is found at once. Progress is
+    counted in tokens; ``tell`` is in place of a bar. Without a title there is no bar either.
 
     Raises:
         InputError: a result is no number.
@@ -127,7 +127,7 @@ def score_in_batches(
     order, total = np.argsort(lengths, kind="stable"), int(lengths.sum())
     result = np.zeros((len(prompts), width))
     with show_progress("" if tell else title, total, "token") as bar:
-        for start in range(0, len(order), batch_size):
+        for start in reversed(range(0, len(order), batch_size)):
             rows = order[start : start + batch_size]
             result[rows] = function([prompts[row] for row in rows])
             done = int(lengths[rows].sum())
