@@ -88,13 +88,13 @@ def fit_training(params: Params, parts: Mapping[str, pd.DataFrame], minutes: flo
 
 
 def count_asked(params: Params, parts: Mapping[str, pd.DataFrame]) -> int:
-    """How many texts the baselines have the base model read, each example of a prompt as one.
+    """How many texts the baselines have the base model read.
 
-    That is once for its frozen features and, of a prompted model, once without and once with them.
+    That is once for its frozen features and, of a prompted model, once without and once with
+    examples, which are read once for all. The few texts of the calibration do not count.
     """
     taught, tested = min(len(parts["train"]), params.baseline.rows), len(parts["test"])
-    shots = params.baseline.shots
-    prompted = 1 + (shots + 1 if shots else 0) if params.model.task == "causal" else 0
+    prompted = 1 + bool(params.baseline.shots) if params.model.task == "causal" else 0
     return taught + (1 + prompted) * tested
 
 
@@ -124,5 +124,5 @@ def describe_training(pace: Pace, rows: int, epochs: float, fraction: float, bes
     return (
         f"training: {part}, {times}, at {1 / pace.train:.1f} rows a second: about "
         f"{(used * epochs * pace.train + beside) / 60:.1f} minutes\n"
-        f"scoring: {1 / pace.score:.0f} texts a second"
+        f"scoring: {1 / pace.score:.1f} texts a second"
     )
