@@ -31,6 +31,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
         "cut": describe_cut(seen.cut, params.prompt.max_tokens),
         f"{len(seen.classes)} classes": list_some(f"{c} {n}" for c, n in seen.classes.items()),
+        "numbers": describe_numbers(seen),
         "named": list_some(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
         "alike": describe_alike({str(c): n for c, n in seen.classes.items()} | seen.left_out),
@@ -79,6 +80,14 @@ def describe_columns(seen: Look, way: Download) -> str:
     partial = int(seen.rows["partial"].sum())
     lacking = f"; {partial} rows have some of them empty" if partial else ""
     return f"{way.text_column!r}{lacking}"
+
+
+def describe_numbers(seen: Look) -> str:
+    """Said of classes without names: a prompted model is asked for these words."""
+    if seen.named or not all(str(name).isdecimal() for name in seen.classes.index):
+        return ""
+    few = " ".join(f"{name}=NAME" for name in sorted(seen.classes.index, key=int)[:2])
+    return f"if the classes have names: --names {few} ..., or a file with one a line"
 
 
 def describe_cut(share: float, tokens: int) -> str:

@@ -12,6 +12,7 @@ from reprotune.core.errors import InputError
 from reprotune.project.init import describe_reading, list_files, name_columns
 from reprotune.project.names import find_names, rename
 from reprotune.project.sniff import look, name_classes
+from reprotune.project.telling import describe_numbers
 from reprotune.project.wanted import Wanted
 
 FEATURES = {
@@ -98,6 +99,9 @@ def test_the_names_of_a_parquet_file_are_taken_and_shown(tmp_path: Path) -> None
     assert dict(seen.classes) == {"bad": 20, "good": 20}
     assert seen.named == {"0": "bad", "1": "good"}
     assert seen.left_out == {"-1": 1}
+    assert not describe_numbers(seen)
+    bare = look(way, [write(tmp_path / "b.parquet", [10, 2] * 20, None)], ())
+    assert "--names 2=NAME 10=NAME ..." in describe_numbers(bare)
 
 
 @pytest.mark.parametrize(
