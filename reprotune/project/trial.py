@@ -1,11 +1,13 @@
 """A few steps of training and a few answers on this machine: what a run will cost here."""
 
+import os
 import time
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from reprotune.core import paths
 from reprotune.core.params import Params
@@ -21,6 +23,7 @@ class Pace(NamedTuple):
     train: float  # for an example, forward and back
     score: float  # for a text
     ready: float = 0.0  # until the first example
+    busy: float = 0.0  # share of the processors that other programs took meanwhile
 
 
 def draw_batches(lengths: np.ndarray, batch: int) -> np.ndarray:
@@ -65,7 +68,7 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
             self.steps.append(time.perf_counter() - self.began)
 
     torch.set_num_threads(params.threads)
-    began = time.perf_counter()
+    began, idle = time.perf_counter(), count_free()
     short = {"epochs": 2, "keep": "last", "patience": None}
     model, train = params.model, params.train.model_copy(update=short)
     folder = resolve(Place(model.kind, model.location, model.revision), paths.SOURCE_MODELS)
@@ -84,4 +87,11 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
     score_texts(tuned, encoder, sample["text"], params.predictions.batch_size, "scored")
     scored = time.perf_counter() - start
     warm = watch.steps[len(watch.steps) // 2 :]
-    return Pace(fmean(warm) * len(warm) / len(sample), scored / len(sample), ready)
+    free = (count_free() - idle) / (time.perf_counter() - began) / (os.cpu_count() or 1)
+    return Pace(fmean(warm) * len(warm) / len(sample), scored / len(sample), ready, 1 - free)
+
+
+def count_free() -> float:
+    """Seconds so far in which a processor was idle, or this process's, since each began."""
+    idle, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    return float(idle.idle + getattr(idle, "iowait", 0.0) + own.user + own.system)

@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from reprotune.data.reading.files import read_files
 from reprotune.project.init import init
 from reprotune.project.start import fit_training, start, warn_of_few
 from reprotune.project.telling import list_some, report
-from reprotune.project.trial import STEPS, Pace, draw_batches
+from reprotune.project.trial import STEPS, Pace, count_free, draw_batches
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
@@ -490,6 +491,25 @@ def test_a_training_that_reads_few_texts_a_class_is_said_to_be_one(
     texts: int, most: int, said: str
 ) -> None:
     assert re.search(said, warn_of_few(Pace(train=0.1, score=0.01), texts, most, classes=77))
+
+
+def test_a_machine_that_does_other_work_is_said_to_foretell_too_much(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {name: pd.DataFrame({"text": ["a"] * 50}) for name in ("train", "validation", "test")}
+    for busy, is_said in [(0.1, False), (0.5, True)]:
+        pace = Pace(train=0.18, score=0.1, busy=busy)
+        monkeypatch.setattr("reprotune.project.start.measure_pace", lambda *_, pace=pace: pace)
+        shutil.copy(paths.PROFILES / "builtin.yaml", paths.PARAMS)
+        said = fit_training(load_params(), parts, 1)
+        assert ("Other programs took 50% of the processors" in said) == is_said
+
+
+def test_what_this_process_computes_is_no_other_work() -> None:
+    before, until = count_free(), time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    assert count_free() - before > 0.08
 
 
 @pytest.mark.parametrize(
