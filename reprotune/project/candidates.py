@@ -149,7 +149,8 @@ def parse(lines: Sequence[str], sought: Sought, dialect: Dialect) -> Iterator[pd
     allowed = count_allowed(trial.rows, sought.share)
     if trial.misfits > allowed:
         bare = [dialect._replace(quote=None, sink=name) for name in trial.columns if name]
-        tried = [judge(sought, one) for one in bare]
+        pairs = [dialect._replace(quote=None, sink=n, header=False, is_pair=True) for n in (0, 1)]
+        tried = [judge(sought, one) for one in (*bare, *pairs)]
         fitting = [one.dialect for one in tried if one and one.misfits <= allowed]
         yield from sorted((tabulate(lines, one) for one in fitting), key=count_values)
     yield tabulate(lines, trial.dialect)

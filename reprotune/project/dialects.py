@@ -16,9 +16,8 @@ from reprotune.data.reading.parsing import (
     Cells,
     Column,
     Dialect,
-    find_cut,
+    derive,
     find_misfit,
-    find_sink,
     name_columns,
     parse_rows,
 )
@@ -108,9 +107,9 @@ def choose(sought: Sought, known: Sequence[str] | None = None) -> Dialect:
 
 
 def describe(sought: Sought, delimiter: str, header: bool, skip: int = 0) -> Dialect:
-    cut = find_cut(delimiter, sought.texts, sought.label, sought.is_table)
-    is_header = header and cut != "nowhere"
-    return Dialect(delimiter, header=is_header, skip=skip, cut=cut, sink=find_sink(sought.texts))
+    derived = derive(delimiter, sought.texts, sought.label, sought.is_table)
+    is_header = header and derived["cut"] != "nowhere"
+    return Dialect(delimiter, header=is_header, skip=skip, **derived)
 
 
 def try_ways(sought: Sought, ways: Iterator[Dialect]) -> Trial | None:

@@ -165,7 +165,8 @@ def choose_training(seen: Look, model: str | None, rows: int) -> tuple[Changes, 
     length = next((n for n in LENGTHS if n >= lengths.quantile(0.99) + room), LENGTHS[-1])
     length = min(length, learner.context)
     passes = READ / (rows * float(lengths.clip(upper=length).mean()))
-    shots = SHOTS if SHOTS * (lengths.max() + room) + length <= learner.context else 0
+    has_room = SHOTS * (lengths.max() + room) + length <= learner.context
+    shots = SHOTS if learner.task == "causal" and has_room else 0  # others read no prompt
     prompt = {
         "template": "{text}\nLabel:",
         "verbalizers": {Quoted(name): f" {name}" for name in names},

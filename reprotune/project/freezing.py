@@ -19,6 +19,7 @@ from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.formats import take_row
 from reprotune.project import sheets, spaced
+from reprotune.project.annotated import drop_refused
 from reprotune.project.folders import (
     ARCHIVES,
     SPLITS,
@@ -42,6 +43,7 @@ SAVED = ("dataset_dict.json", "state.json")  # in a folder of Hugging Face's sav
 SQLITE, DUCKDB = b"SQLite format 3\0", b"DUCK"
 DUCKDB_AT = 8  # bytes before its mark
 GLOB = "*?["
+SHEETS = (None, sheets.SHEET)  # what is said of labels that may be the names of sheets
 
 
 def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
@@ -51,8 +53,8 @@ def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
         InputError: no rows can be made of it.
     """
     files = [file for path in wanted.files for file in expand(path)]
-    wanted = replace(wanted, files=files)
-    first = files[0]
+    wanted = drop_refused(replace(wanted, files=files), folder)
+    first = wanted.files[0]
     known = read_start(first)
     if wanted.query and not known.startswith(SQLITE):
         raise InputError(f"--query asks a database, and {first} is no SQLite file")
@@ -63,6 +65,7 @@ def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
         (first.name.lower().endswith(ARCHIVES) and first.is_file(), freeze_archive),
         (bool(read_parts(first)), freeze_parts),
         (bool(sheets.read_parts(first)), freeze_sheets),
+        (wanted.label in SHEETS and not sheets.read_classes(first).empty, freeze_classes),
         (spaced.is_spaced(first), spaced.freeze_spaced),
         (wanted.text is None and Path(wanted.label or "/").is_file(), freeze_lines),
     )
@@ -235,6 +238,14 @@ def freeze_sheets(wanted: "Wanted", folder: Path) -> "Wanted":
         for part, frame in sheets.read_parts(source).items()
     }
     return name_parts(wanted, written)
+
+
+def freeze_classes(wanted: "Wanted", folder: Path) -> "Wanted":
+    """A workbook that has a sheet for each class."""
+    (source,) = wanted.files
+    path = folder / f"{source.stem}.jsonl"
+    written = write_rows(path, list_rows(sheets.read_classes(source)))
+    return replace(wanted, files=[written], label=sheets.SHEET)
 
 
 def name_cells(row: object) -> Mapping[str, object]:

@@ -383,6 +383,7 @@ def test_an_encoder_gets_a_classification_head(project: Path, tmp_path: Path) ->
     assert (params.model.kind, params.model.task) == ("path", "classification")
     assert params.model.location == "models/source/bert"
     assert params.export.dtype == "float32"
+    assert params.baseline.shots == 0  # an encoder reads no prompt
 
 
 def test_padding_that_a_tokenizer_file_asks_for_is_no_length_of_a_text(

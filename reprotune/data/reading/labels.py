@@ -14,7 +14,9 @@ from reprotune.data.reading.bad_rows import INVISIBLE, is_missing
 SHOWN = 5
 UNSEEN = dict.fromkeys(map(ord, INVISIBLE))
 EMOJI = "\ufe0f"  # shows the character before it in colours
-LIST_OF_ONE = re.compile(r"\s*\[\s*(?P<mark>['\"])((?:(?!(?P=mark)|\\).)*)(?P=mark)\s*\]\s*")
+LIST_OF_ONE = re.compile(
+    r"\s*\[\s*(?:(?P<mark>['\"])((?:(?!(?P=mark)|\\).)*)(?P=mark)\s*)?\]\s*"
+)  # or of none
 WHOLE = re.compile(r"([+-]?\d+)\.0+")  # a number that was an integer
 
 
@@ -30,12 +32,14 @@ def spell(value: object) -> str:
 def take_only(value: object) -> object:
     """What is in a list of one, which may be written out in a cell: tools for labelling write so.
 
-    Every other value is handed back.
+    An empty list is no label, and every other value is handed back.
     """
-    if isinstance(value, str) and (found := LIST_OF_ONE.fullmatch(value)):
-        return found[2]
-    is_list = isinstance(value, list | tuple | np.ndarray)
-    return value[0] if is_list and len(value) == 1 else value  # type: ignore[index, arg-type]
+    if isinstance(value, str):
+        found = LIST_OF_ONE.fullmatch(value)
+        return found[2] if found else value
+    if isinstance(value, list | tuple | np.ndarray) and len(value) < 2:
+        return value[0] if len(value) else None
+    return value
 
 
 def tidy(value: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reprotune.core.io import parse_json
 from reprotune.core.params import Download
@@ -40,31 +40,43 @@ class Dialect(NamedTuple):
     header: bool = True
     cut: Cut = "everywhere"
     sink: Column | None = None  # whose texts hold the delimiter, where no quotation mark guards it
+    is_pair: bool = False  # the first two columns are text and label
     spaced: bool = False  # quotation marks stand behind a space
 
 
-DERIVED = ("cut", "sink", "spaced")  # from the columns and the file
+DERIVED = ("cut", "sink", "is_pair", "spaced")  # from the columns and the file
 
 
 def describe_dialect(download: Download, is_table: bool) -> Dialect:
     """``is_table``: by its name, the file is CSV or TSV."""
     known = {name: getattr(download, name) for name in Dialect._fields if name not in DERIVED}
     texts: list[Column] = [*list_fields(download.text_column)] or [download.text_column]
-    cut = find_cut(download.delimiter, texts, download.label_column, is_table)
-    return Dialect(**known, cut=cut, sink=find_sink(texts))
+    return Dialect(**known, **derive(download.delimiter, texts, download.label_column, is_table))
+
+
+def derive(
+    delimiter: str, texts: Sequence[Column], label: Column | None, is_table: bool
+) -> dict[str, Any]:
+    """What of a dialect the columns decide; ``texts`` are those that hold parts of the text."""
+    return {
+        "cut": find_cut(delimiter, texts, label, is_table),
+        "sink": find_sink(texts),
+        "is_pair": is_pair(texts, label),
+    }
+
+
+def is_pair(texts: Sequence[Column], label: Column | None) -> bool:
+    """Whether text and label are the first two columns, by their positions."""
+    return len(texts) == 1 and {str(texts[0]), str(label)} == {"0", "1"}
 
 
 def find_cut(delimiter: str, texts: Sequence[Column], label: Column | None, is_table: bool) -> Cut:
-    """Where the lines are cut: no quotation mark keeps ``sentence@label`` from being cut too often.
-
-    ``texts`` are the columns that hold parts of the text.
-    """
+    """Where the lines are cut: no quotation mark keeps ``sentence@label`` from too many cuts."""
     if is_table or len(texts) > 1:
         return "everywhere"
     if label is None:
         return "nowhere"
-    is_pair = delimiter not in ALWAYS and {str(texts[0]), str(label)} == {"0", "1"}
-    if not is_pair and delimiter not in ONCE:
+    if (delimiter in ALWAYS or not is_pair(texts, label)) and delimiter not in ONCE:
         return "everywhere"
     return "first" if str(label) == "0" else "last"
 
@@ -80,7 +92,7 @@ def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
     if dialect.cut == "everywhere":
         parse = parse_long if len(dialect.delimiter) > 1 else parse_csv
         rows = parse(source, dialect)
-        yield from fit_header(rows, dialect) if dialect.header else rows
+        yield from fit_header(rows, dialect) if dialect.header else fit_pairs(rows, dialect)
         return
     cut = str.split if dialect.cut == "first" else str.rsplit
     for number, line in enumerate(source, start=dialect.skip + 1):
@@ -109,6 +121,19 @@ def fit_header(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]
     shape = len(names), names.index(sink), dialect.delimiter
     for line, row in chain(body, rows):
         yield line, row if isinstance(row, Broken) else join_surplus(row, *shape)
+
+
+def fit_pairs(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]:
+    """Rows without a header: a text and a label whose texts no quotation mark guards are two cells.
+
+    Where the first rows all have as many cells, these are columns.
+    """
+    top = list(islice(rows, TOP))
+    widths = {len(row) for _, row in top if not isinstance(row, Broken)}
+    is_cut = dialect.is_pair and dialect.quote is None and len(widths) > 1
+    shape = 2, int(dialect.sink or 0), dialect.delimiter
+    for line, row in chain(top, rows):
+        yield line, join_surplus(row, *shape) if is_cut and not isinstance(row, Broken) else row
 
 
 def has_row_names(rows: Sequence[Cells | Broken], width: int) -> bool:

@@ -1,0 +1,71 @@
+"""What people skipped or refused in a tool for labelling: its export has a label for these, too."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reprotune.data.reading.formats import OBJECTS, parse_lines, parse_list
+from reprotune.project.written import decode, write_rows
+
+if TYPE_CHECKING:
+    from reprotune.project.wanted import Wanted
+
+MARKS = b'"_task_hash"', b'"was_cancelled"'  # of Prodigy and of Label Studio
+ANSWER, SKIPPED, REFUSED = "answer", "ignore", "reject"  # of Prodigy
+BLANK = ("label", "accept", ANSWER)  # what a row lacks then
+
+
+def drop_refused(wanted: "Wanted", folder: Path) -> "Wanted":
+    """The same with files in which what was skipped or refused has no label."""
+    is_asked = wanted.label == ANSWER
+    files, test, validation = (
+        [take_file(file, folder, is_asked) for file in part]
+        for part in (wanted.files, wanted.test, wanted.validation)
+    )
+    return replace(wanted, files=files, test=test, validation=validation)
+
+
+def take_file(file: Path, folder: Path, is_asked: bool) -> Path:
+    """A file in ``folder``, or the same if nothing was skipped or refused in it.
+
+    ``is_asked``: whether the answers themselves are the labels.
+    """
+    if file.suffix.lower() not in (".json", *OBJECTS) or not file.is_file():
+        return file
+    raw = file.read_bytes()
+    if not any(mark in raw for mark in MARKS):
+        return file
+    text = decode(raw)
+    listed = parse_list(text) if file.suffix.lower() == ".json" else None
+    rows = listed if listed is not None else [row for _, row in parse_lines(text)]
+    objects = [row for row in rows if isinstance(row, dict)]
+    if len(objects) < len(rows):  # of which its reader says more
+        return file
+    taken = list(map(drop_cancelled, blank_refused(objects, is_asked)))
+    return file if taken == objects else write_rows(folder / f"{file.stem}.jsonl", taken)
+
+
+def blank_refused(rows: Sequence[dict[str, Any]], is_asked: bool) -> list[dict[str, Any]]:
+    """Prodigy's rows: the label of which was not accepted is none.
+
+    Where all rows have one label, the answers say yes or no to it.
+    """
+    labels = {str(row.get("label")) for row in rows}
+    is_choice = len(labels) > 1 or any("accept" in row for row in rows)
+    refused = {SKIPPED, REFUSED} if is_choice and not is_asked else {SKIPPED}
+    return [
+        {**row, **{name: None for name in BLANK if name in row}}
+        if "_task_hash" in row and row.get(ANSWER) in refused
+        else row
+        for row in rows
+    ]
+
+
+def drop_cancelled(row: dict[str, Any]) -> dict[str, Any]:
+    """A task of Label Studio without what people skipped."""
+    said = row.get("annotations")
+    if not isinstance(said, list):
+        return row
+    kept = [one for one in said if not (isinstance(one, dict) and one.get("was_cancelled"))]
+    return {**row, "annotations": kept}
