@@ -82,7 +82,7 @@ def test_the_page_calls_doubts_what_they_are_and_says_when_there_are_none(projec
     shown = page.row(session, session.view(Filter()))
     assert "<h1>What the model doubts</h1>" in shown and "sample" not in shown
     assert "what the model and the file say is hidden" in shown
-    assert "<kbd>d</kbd> no class fits" in shown and "<kbd>k</kbd>" not in shown
+    assert "no class fits</span>" in shown and "keep its label</span>" not in shown
     cells.write(pd.DataFrame({"text": [], "label": []}, dtype="str"), FILE, True)
     none = open_doubts(load_params(), "ann", FILE)
     assert "There is no row to ask about" in page.row(none, none.view(Filter()))

@@ -210,6 +210,9 @@ def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(
         if not node["ignored"] and node["role"]["value"] in asked
     }
     assert named and all(name for _, name in named), named
+    assert {("button", "skip"), ("button", "undo"), ("textbox", "Note")} <= named, (
+        "keys are no words"
+    )
     assert any(node.get("role", {}).get("value") == "status" for node in tree)
     assert tab.evaluate("document.activeElement.id") == "row"
 

@@ -44,7 +44,8 @@ def test_a_row_is_shown_with_all_that_a_reviewer_needs(server: Server) -> None:
     page = re.sub(r"\s+", " ", answer.text)
     for part in (
         "the same words twice",
-        'Its label: <b class="class">good</b>',
+        'Its label: <b class="class" dir="auto">good</b>',
+        'dir="auto" tabindex="0">the same',  # a long text is scrolled by keys
         "0 of 4 decided",
         "Is its label right?",
         "Most similar rows",
