@@ -17,6 +17,7 @@ from prefect.states import Failed
 
 from reprotune.core.errors import InputError
 from reprotune.core.printing import plain
+from reprotune.core.space import explain_denied, is_denied
 from reprotune.core.supervision import PARENT, SUPERVISED
 
 LOCKED = ("Unable to acquire lock", "is busy, it is being blocked")  # as DVC says it
@@ -47,6 +48,10 @@ def report_failures(run: Callable[..., State[Any]]) -> Callable[..., State[Any]]
             return run(*arguments, **named)
         except (FlowError, InputError) as error:
             return Failed(message=plain(error))
+        except OSError as error:
+            if is_denied(error):
+                return Failed(message=plain(explain_denied(error)))
+            raise
 
     return tell
 

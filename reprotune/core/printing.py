@@ -8,7 +8,7 @@ from typing import IO, NoReturn
 
 from reprotune.core import memory
 from reprotune.core.errors import InputError
-from reprotune.core.space import explain_anywhere, is_full
+from reprotune.core.space import explain_anywhere, explain_denied, is_denied, is_full
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code of what Ctrl-C ended
 
@@ -44,7 +44,9 @@ def fail(message: object) -> NoReturn:
 
 
 def end(name: str, error: BaseException) -> NoReturn:
-    """End with one message if somebody wants it, the input is wrong, the disk or the memory full.
+    """End with one message if somebody wants it, the input is wrong, or the machine cannot do it.
+
+    The disk or the memory is full, or a path may not be written.
 
     All else is raised as it came.
     """
@@ -53,6 +55,8 @@ def end(name: str, error: BaseException) -> NoReturn:
         sys.exit(INTERRUPTED)
     if is_full(error):
         error = explain_anywhere(error)
+    if is_denied(error):
+        error = explain_denied(error)
     if memory.lacks_memory(error):
         error = memory.explain(error)
     if isinstance(error, InputError):

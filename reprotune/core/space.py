@@ -1,4 +1,4 @@
-"""A disk that is full, in one message: which path, and how much room it would have taken."""
+"""A disk that is full or may not be written, in one message: which path, and what to do."""
 
 import errno
 import re
@@ -16,6 +16,7 @@ SAID = re.compile(  # by libraries that keep no error number; the last two are o
     re.IGNORECASE,
 )
 REMEDY = "make room, then run this again"
+DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -62,6 +63,20 @@ def explain_anywhere(error: BaseException) -> InputError:
     """The same where the error itself has to say what was written."""
     named = getattr(error, "filename", None)
     return explain(error, Path(str(named)) if named else Path.cwd())
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether a file may not be read or written, or nothing can be where it lies."""
+    return isinstance(error, OSError) and error.errno in DENIED and error.filename is not None
+
+
+def explain_denied(error: BaseException) -> InputError:
+    """What is told in place of such an error."""
+    assert isinstance(error, OSError)
+    return InputError(
+        f"{error.filename}: {str(error.strerror).lower()}; see who may read and write there, or "
+        "work in a copy of your own"
+    )
 
 
 def measure_free(path: Path) -> int:

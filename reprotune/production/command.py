@@ -32,9 +32,9 @@ def versions(
 ) -> None:
     """List the model's versions, and say which one serves.
 
-    The JSON has serves, and versions (with data, rows, accuracy, interval, gate, verdict) and
-    services (version, start, end, who, reason) or, of a date, served (the same); of a folder, held
-    (the names of versions). The exit code is 1 if a folder is none of them.
+    The JSON has serves, missing (numbers of tags), and versions (with data, rows, accuracy,
+    interval, gate, verdict) and services (version, start, end, who, reason) or, of a date, served
+    (the same); of a folder, held (the names of versions). The exit code is 1 if it is none.
     """
     from rich.markup import escape
     from rich.table import Table
@@ -53,6 +53,13 @@ def versions(
         return
     for told in history.passed_over:
         say(f"passed over: {told}", sys.stderr)
+    if history.missing:
+        numbers = ", ".join(f"#{number}" for number in history.missing)
+        say(
+            f"incomplete: {name} has no tag {numbers} here; git fetch --tags brings it (a shallow "
+            "clone has few), unless somebody deleted it",
+            sys.stderr,
+        )
     if on:
         served = history.find_served(*listing.parse_date(on))
         say("\n".join(map(listing.tell, served)) or f"nothing served on {on}")
@@ -60,9 +67,9 @@ def versions(
     if not history.versions and not history.services:
         say(f"no version of {name} is registered; reprotune retrain or gto does so")
         return
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for column in listing.COLUMNS:
-        table.add_column(column)
+        table.add_column(column, no_wrap=column in listing.WHOLE, overflow="fold")
     for row in listing.tabulate(history):
         table.add_row(*map(escape, row))
     put(table)

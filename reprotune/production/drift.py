@@ -23,6 +23,7 @@ CLASSES = 0.2  # the part of it that the class shares have; the rest is of the t
 LEAST = 10  # rows
 MOST = 5000  # rows of each side that are looked at, drawn by chance
 FEW = 200  # new rows, below which is said what could have been found
+MOSTLY = 0.5  # share of the new rows, below which those that are no copies are counted
 PLANTED = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # shares of other texts that are tried
 SHOWN = 10  # of the texts that look newest
 DRAWS = 10  # of each
@@ -82,20 +83,26 @@ def look(texts: Sequence[str], model: Path, params: Params, key: Path | None = N
     """Compare new texts with the examples that the model was made from.
 
     Raises:
-        InputError: there are too few, or no examples here.
+        InputError: there are too few but for copies, or no examples here.
     """
-    if len(texts) < LEAST:
-        raise InputError(f"{len(texts)} texts are too few to tell; {LEAST} are the least")
     old, labels = read_old()
     rng = np.random.default_rng(params.seed)
     before, now = draw(old, rng), draw(texts, rng)
     kinds = Kinds(params.roles.near_duplicate_threshold, params.text.units, params.seed)
+    kept = len(np.unique(two_samples.group(now, kinds)))
+    if kept < LEAST:
+        same = f", {kept} if copies and near-copies count once," if kept < len(texts) else ""
+        raise InputError(f"{len(texts)} texts{same} are too few to tell; {LEAST} are the least")
     found = compare(before, now, kinds)
     notes = [
         f"{MOST} of {len(side)} {name} rows were drawn by chance"
         for name, side in (("old", old), ("new", texts))
         if len(side) > MOST
     ]
+    if kept < MOSTLY * len(now):
+        notes.append(
+            f"{len(now) - kept} of {len(now)} new rows are copies or near-copies of others"
+        )
     p_values = dict(zip(TESTS, found.p_values, strict=True))
     shares, told = find_shares(now, labels, model, params, key)
     notes += told
@@ -103,7 +110,7 @@ def look(texts: Sequence[str], model: Path, params: Params, key: Path | None = N
         p_values = {name: min(p / (1 - CLASSES), 1.0) for name, p in p_values.items()}
         p_values["classes"] = min(shares.p_value / CLASSES, 1.0)
     is_quiet = all(p > ALPHA for p in p_values.values())
-    few = is_quiet and len(now) < FEW
+    few = is_quiet and kept < FEW
     return Drift(
         len(texts),
         (len(before), len(now)),
@@ -113,7 +120,7 @@ def look(texts: Sequence[str], model: Path, params: Params, key: Path | None = N
         compare_counts(*([two_samples.find_script(one) for one in side] for side in (before, now))),
         [now[place] for place in np.argsort(-found.scores)[:SHOWN]],
         tabulate(shares, class_names(params.download.labels)) if shares else {},
-        find_detectable(before, len(now), kinds) if few else None,
+        find_detectable(before, kept, kinds) if few else None,
         notes,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import read_yaml
 
 PRODUCTION = "production"
+NAMED = 10  # of the tags that are missing
 KINDS = {Action.REGISTER, Action.DEREGISTER, Action.ASSIGN, Action.UNASSIGN}
 FIELDS = (
     "refname:strip=2", "objecttype", "*objecttype", "*objectname", "taggername", "taggerdate:unix",
@@ -67,6 +69,7 @@ class History:
     tags: dict[str, datetime] = field(default_factory=dict)
     last_number: int = 0
     passed_over: list[str] = field(default_factory=list)
+    numbers: set[int] = field(default_factory=set)  # of all tags that GTO counts, any stage's
 
     @property
     def serving(self) -> Service | None:
@@ -79,6 +82,15 @@ class History:
         return [
             one for one in self.services if one.start <= end and (not one.end or one.end > start)
         ]
+
+    @property
+    def missing(self) -> list[int]:
+        """The first numbers that no tag has, though GTO leaves none out.
+
+        Those tags were not fetched, or somebody deleted them.
+        """
+        known = range(1, max(self.numbers, default=0))
+        return list(islice((number for number in known if number not in self.numbers), NAMED))
 
     def find_previous(self) -> str | None:
         """The version to go back to: the one before, and never one that was gone back from."""
@@ -148,6 +160,8 @@ def read_events(found: History) -> Iterator[Event]:
         tag, kind, end, commit, who, moment, message = listed[start : start + len(FIELDS)]
         tag = tag.removeprefix("\n")
         parsed = parse_name(tag, raise_on_fail=False)
+        if parsed.get(NAME) == found.model and COUNTER in parsed:
+            found.numbers.add(parsed[COUNTER])
         stage = parsed.get(STAGE, PRODUCTION)
         if parsed.get(NAME) != found.model or stage != PRODUCTION or parsed[ACTION] not in KINDS:
             continue

@@ -13,7 +13,8 @@ from reprotune.comparison.lock import read_stages
 from reprotune.comparison.revision import Revision, read_revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_file, whole_folder
+from reprotune.core.io import parse_json, whole_file, whole_folder
+from reprotune.core.restoring import find_cache, locate
 from reprotune.core.seals import CLASSIFIER, check_seal, hash_file
 from reprotune.core.signing import place_signature
 from reprotune.core.supervision import PARENT, SUPERVISED
@@ -100,11 +101,33 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
             f"{tell_cause(done.stderr)}; {tell_remedy()}; nothing was changed"
         )
     if (found := hash_folder(target)) != known:
+        told = "; ".join(list_damaged(target, known)) or f"it has {found}, dvc.lock says {known}"
         raise InputError(
-            f"{name}: what DVC has of {path} is not what was exported (it has {found}, dvc.lock "
-            f"says {known}): files are missing or damaged; nothing was changed"
+            f"{name}: what DVC has of {path} is not what was exported ({told}); remove what is "
+            "damaged in the cache here, then run this again; what the remote of DVC has damaged, "
+            "push anew where the model was made; nothing was changed"
         )
     check_seal(target, f"{name}: {path}")
+
+
+def list_damaged(folder: Path, known: str) -> list[str]:
+    """The files of a folder that are not what DVC noted of them, and whence they came.
+
+    None if DVC's list of them is not in the cache here.
+    """
+    cache = find_cache()
+    try:
+        listed = {e["relpath"]: e["md5"] for e in parse_json(locate(cache, known).read_bytes())}
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    told = []
+    for file, md5 in listed.items():
+        kept = locate(cache, md5)
+        if not (folder / file).is_file():
+            told.append(f"{file} is missing")
+        elif hash_file(folder / file, "md5") != md5:
+            told.append(f"{file} is damaged, of {kept if kept.is_file() else 'the remote'}")
+    return told
 
 
 def tell_cause(said: str) -> str:

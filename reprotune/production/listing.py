@@ -15,6 +15,7 @@ SHOWN = 10  # times of service, the last ones
 COLUMNS = (
     "version", "", "registered", "by", "data", "train rows", "accuracy", "interval", "gate",
 )  # fmt: skip
+WHOLE = {"version", "", "registered", "data", "accuracy"}  # never in two lines
 GATE = re.compile(r"^Gate: (passed|closed)\n(.*)$", re.MULTILINE)  # as a retraining commits it
 
 
@@ -77,11 +78,13 @@ def as_json(history: History, on: str | None) -> dict[str, object]:
     told: dict[str, object] = {"model": history.model, "serves": now.version if now else None}
     if on:
         served = history.find_served(*parse_date(on))
-        return told | {"served": [describe_service(one) for one in served]}
+        told["served"] = [describe_service(one) for one in served]
+        return told | {"missing": history.missing}
     return told | {
         "versions": [describe(one) for one in history.versions.values()],
         "services": [describe_service(one) for one in history.services],
         "passed_over": history.passed_over,
+        "missing": history.missing,
     }
 
 

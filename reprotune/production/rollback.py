@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gto.constants import SEPARATOR_IN_NAME, SEPARATOR_IN_TAG
+
 from reprotune.comparison.lock import LOCK
 from reprotune.comparison.revision import Revision, git
 from reprotune.core import paths
@@ -123,22 +125,33 @@ def alone() -> Iterator[None]:
 
 
 def fetch_tags(model: str) -> bool:
-    """Have the tags of ``origin`` here; whether there is one.
+    """Have the model's tags of ``origin`` here; whether there is one.
 
     Raises:
         InputError: it does not answer, or the tags there and here are not the same.
     """
     if ORIGIN not in git("remote").split():
         return False
-    ask_origin("fetch", "--quiet", ORIGIN, f"{TAGS}*:{TAGS}*")
-    listed = ask_origin("ls-remote", "--refs", "--tags", ORIGIN).splitlines()
-    there = {line.partition(TAGS)[2] for line in listed}
-    own = [tag for tag in read_history(model).tags if tag not in there]
-    if own:
-        raise InputError(
-            f"{own[0]}: a tag that origin has not; git push origin {TAGS}{own[0]}, or "
-            f"git tag --delete '{own[0]}', then run this again"
-        )
+    pattern = f"{TAGS}{model.replace(SEPARATOR_IN_NAME, SEPARATOR_IN_TAG)}*"
+    listed = [
+        line.split() for line in ask_origin("ls-remote", "--refs", ORIGIN, pattern).splitlines()
+    ]
+    there = {tag.removeprefix(TAGS): known for known, tag in listed}
+    own = git("for-each-ref", "--format=%(objectname) %(refname)", pattern).splitlines()
+    here = {tag.removeprefix(TAGS): known for known, tag in map(str.split, own)}
+    for tag in there.keys() & here.keys():
+        if there[tag] != here[tag]:
+            raise InputError(
+                f"{tag}: origin has another tag of this name, so one of them was moved by hand; "
+                f"git fetch --force origin tag '{tag}' takes that of origin; nothing was changed"
+            )
+    ask_origin("fetch", "--quiet", ORIGIN, f"{pattern}:{pattern}")
+    for tag in read_history(model).tags:
+        if tag in here and tag not in there:
+            raise InputError(
+                f"{tag}: a tag that origin has not; git push origin '{TAGS}{tag}', or "
+                f"git tag --delete '{tag}', then run this again"
+            )
     return True
 
 

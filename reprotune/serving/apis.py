@@ -8,6 +8,7 @@ from reprotune.core.params import Prompt
 
 QUESTION = "label"
 TOKENS = 8  # of a generated answer
+HIGHEST = 1.001  # of a probability: half precision rounds
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ class Api:
 
 
 def choose(scores: Mapping[str, float], asked: Asked) -> Answer:
-    """The likeliest class; raises ValueError if the classes are others."""
+    """The likeliest class; raises ValueError if the classes are others, or no probabilities."""
     if set(scores) != set(asked.classes):
         raise ValueError(f"it knows the classes {sorted(scores)}")
     known = {name: float(scores[name]) for name in asked.classes}
+    if not all(0 <= value <= HIGHEST for value in known.values()):  # nor is it so of NaN
+        raise ValueError(f"these are no probabilities: {known}")
     return Answer(max(known, key=known.__getitem__), known)
 
 

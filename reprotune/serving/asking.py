@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -17,11 +18,13 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.serving.apis import APIS, Answer, Api, Asked
 
 KEY = "REPROTUNE_API_KEY"  # variable of the environment, for servers that want one
 BUSY = (429, 502, 503, 504)
 ATTEMPTS = 5
+BROKEN = ("Connection aborted", "Connection broken", "Connection reset")  # as requests says it
 OPENAPI = ("/openapi.json", "/api-doc/openapi.json")
 MODELS = ("/v1/models", "/models")
 SHOWN = 300  # characters of an answer that is no answer
@@ -49,7 +52,7 @@ class Server:
             session = requests.Session()
             again = Retry(
                 ATTEMPTS, connect=2, read=1, backoff_factor=0.2, status_forcelist=BUSY,
-                allowed_methods=None, raise_on_status=False,
+                allowed_methods=None, raise_on_status=False, retry_after_max=ceil(self.timeout),
             )  # fmt: skip
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=again))
@@ -58,15 +61,16 @@ class Server:
             self.own.session = session
         return cast(requests.Session, self.own.session)
 
-    def get(self, path: str) -> Any:
-        """The JSON of a page, or None if there is none.
+    def get(self, path: str) -> dict[str, Any]:
+        """The values of a page; none if there is no such page, or it has other JSON.
 
         Raises:
             InputError: there is no server.
         """
         with explain(self.url):
             answer = self.session.get(self.url + path, timeout=self.timeout)
-            return answer.json() if answer.ok else None
+            found = parse_json(answer.content) if answer.ok else None
+            return found if isinstance(found, dict) else {}
 
     def find_api(self, has_decision: bool) -> str:
         """The name of the first API that it has; ``systemone`` needs a folder made for it.
@@ -75,7 +79,9 @@ class Server:
             InputError: it has none that is known.
         """
         pages = (self.get(path) for path in OPENAPI)
-        offered: dict[str, Any] = next((p["paths"] for p in pages if p and "paths" in p), {})
+        offered = next(
+            (found for page in pages if isinstance(found := page.get("paths"), dict)), {}
+        )
         for name, api in APIS.items():
             if api.path in offered and (has_decision or name != "systemone"):
                 return name
@@ -87,8 +93,11 @@ class Server:
     def find_model(self) -> str:
         """The name of the first model that it serves; empty if it does not say."""
         pages = (self.get(path) for path in MODELS)
-        served: list[Any] = next((p["data"] for p in pages if p and p.get("data")), [])
-        return str(served[0]["id"]) if served else ""
+        served: Any = next((found for page in pages if (found := page.get("data"))), [])
+        try:
+            return str(served[0]["id"])
+        except (LookupError, TypeError):  # a list of another form, or none
+            return ""
 
     def ask(self, api: Api, asked: Asked, text: str) -> Timed:
         """One answer.
@@ -108,7 +117,7 @@ class Server:
                     f"{answer.text[:SHOWN]}"
                 )
             try:
-                return Timed(api.read(asked, answer.json()), seconds)
+                return Timed(api.read(asked, parse_json(answer.content)), seconds)
             except (LookupError, TypeError, ValueError, AttributeError) as error:
                 raise InputError(
                     f"{self.url}{api.path}: no answer for the classes {list(asked.classes)}: "
@@ -121,13 +130,17 @@ def explain(url: str) -> Iterator[None]:
     """Turn what goes wrong on the way into one message."""
     try:
         yield
-    except requests.JSONDecodeError:
-        raise InputError(f"{url}: answers with something that is no JSON") from None
+    except InputError:
+        raise
     except requests.RequestException as error:
         reason = getattr(error.args[0], "reason", error) if error.args else error
         if isinstance(reason, requests.Timeout | ReadTimeoutError):
             raise InputError(f"{url}: no answer in time; give it more by --timeout") from None
+        if any(sign in str(error) for sign in BROKEN):
+            raise InputError(f"{url}: it hung up before it had answered; see its log") from None
         raise InputError(f"{url}: no server answers there: {str(reason)[:SHOWN]}") from None
+    except ValueError:
+        raise InputError(f"{url}: answers with something that is no JSON") from None
 
 
 def ask_all(

@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,11 +119,24 @@ def list_fitting(folder: Path) -> dict[str, Stock]:
     return {name: server for name, server in SERVERS.items() if form in server.takes}
 
 
+def require_free(host: str, port: int) -> None:
+    """Raise InputError if no server can listen there: it would say so after it loaded the model."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            tried.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"{host}, port {port}: {str(error.strerror).lower()}; another one by --host and --port"
+        ) from None
+
+
 def start(folder: Path, wanted: str | None, host: str, port: int) -> NoReturn:
     """Become the server that is wanted, or the first that takes the folder and is installed.
 
     Raises:
-        InputError: it does not take the folder, or none is installed.
+        InputError: it does not take the folder, none is installed, or the address is taken.
     """
     fitting = list_fitting(folder)
     if wanted and wanted not in fitting:
@@ -132,6 +146,7 @@ def start(folder: Path, wanted: str | None, host: str, port: int) -> NoReturn:
     asked = {wanted: fitting[wanted]} if wanted else fitting
     for server in asked.values():
         if server.is_here:
+            require_free(host, port)
             command = write_command(server, folder, host, port)
             sys.stderr.flush()
             os.execvp(command[0], command)

@@ -1,5 +1,6 @@
 """A disk that is full: one message, with the path and the room, and nothing is lost."""
 
+import errno
 import json
 import os
 import subprocess
@@ -179,3 +180,12 @@ def test_bad_input_keeps_its_own_message() -> None:
         printing.end("audit", InputError("no such column"))
     with pytest.raises(ZeroDivisionError):
         printing.end("audit", ZeroDivisionError())
+
+
+def test_a_path_that_may_not_be_written_is_one_message() -> None:
+    error = OSError(errno.EROFS, "Read-only file system", ".reprotune")
+    with pytest.raises(SystemExit) as ended:
+        printing.end("reprotune", error)
+    assert str(ended.value).startswith("reprotune: .reprotune: read-only file system; see who")
+    with pytest.raises(FileNotFoundError):
+        printing.end("reprotune", FileNotFoundError(errno.ENOENT, "No such file", "x"))

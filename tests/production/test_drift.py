@@ -64,6 +64,13 @@ def test_copies_are_no_evidence(new: list[str]) -> None:
     assert compare(OLD, new, KINDS).p_values[0] > ALPHA
 
 
+def test_a_file_of_copies_is_too_little_to_tell(project: Path) -> None:
+    with pytest.raises(InputError, match="500 texts, 3 if copies and near-copies count once, are"):
+        look(
+            [LATER[0], LATER[9], LATER[17], *[LATER[0]] * 497], Path("models/merged"), load_params()
+        )
+
+
 def test_texts_without_spaces_are_compared_by_characters() -> None:
     rng = np.random.default_rng(1)
     old, new = (

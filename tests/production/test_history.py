@@ -11,9 +11,10 @@ from gto import api as gto
 
 from reprotune import cli
 from reprotune.core.errors import InputError
-from reprotune.production import rollback
+from reprotune.production import listing, rollback
 from reprotune.production.history import History, read_history
 from reprotune.production.listing import parse_date, write_moment
+from reprotune.project import terminal
 from tests.production.made import DAG, git, register
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -169,6 +170,8 @@ def test_tags_of_a_hostile_shape_are_passed_over_and_said(
     assert "v0.0.1 served from 2026-01-01T00:00:00Z and still does" in said.out
     told = sorted(line.split(": ")[1] for line in said.err.splitlines())
     assert told == [
+        "classifier has no tag #5, #6, #7, #8 here; git fetch --tags brings it (a shallow clone "
+        "has few), unless somebody deleted it",
         "classifier#production#2", "classifier#production#3", "classifier#production#4",
         "classifier@v0.0.2", "classifier@v0.0.3",
     ]  # fmt: skip
@@ -203,3 +206,34 @@ def test_no_project_and_no_model_are_one_sentence(
     Path("dvc.yaml").write_text(DAG)
     with pytest.raises(SystemExit, match="not a git repository"):
         cli.main(["versions"])
+
+
+def test_a_history_with_tags_that_are_missing_says_so(
+    project: Path, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2, 3):
+        commit(START + timedelta(days=number))
+        register(f"v0.0.{number}", number, START + timedelta(days=number))
+    assert ask()["missing"] == []
+    git("tag", "--delete", "classifier#production#2")
+    cli.main(["versions", "--on", "2026-01-03"])
+    said = capsys.readouterr()
+    assert "v0.0.1 served from 2026-01-02" in said.out
+    assert said.err.startswith("incomplete: classifier has no tag #2 here; git fetch --tags")
+    git("tag", "-a", "-m", "by hand", f"classifier#production#{10**18}")
+    assert ask("--on", "2026-01-03")["missing"] == [2, *range(4, 13)]
+
+
+def test_versions_fit_a_terminal_of_80_columns(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit()
+    register("v0.0.1", 1, START)
+    facts = listing.Facts("91c402b73a", {"train": 900}, 0.922, (0.897, 0.941), None, None)
+    monkeypatch.setattr(listing, "read_facts", lambda _: facts)
+    monkeypatch.setattr(terminal.put, "__defaults__", (80,))
+    cli.main(["versions"])
+    table, _, _ = capsys.readouterr().out.partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 80
+    for whole in ("v0.0.1", "serves", "2026-01-01", "91c402b73a", "0.922", "registered"):
+        assert whole in table

@@ -175,6 +175,11 @@ def test_a_file_that_is_missing_or_damaged_is_told(released: Path, refused: Try)
     stored.chmod(0o644)
     stored.write_bytes(weights.swapcase())
     assert "is not what was exported" in refused()
+    shutil.copytree(released / "store/files", ".dvc/cache/files", dirs_exist_ok=True)
+    kept = Path(".dvc/cache/files/md5", *stored.parts[-2:]).absolute()
+    kept.chmod(0o444)
+    assert f"(model.safetensors is damaged, of {kept})" in refused()
+    kept.unlink()
     stored.unlink()
     assert "v0.0.2" in refused()
 
@@ -191,7 +196,7 @@ def test_a_remote_that_is_away_is_told(released: Path, refused: Try) -> None:
 
 def test_an_origin_that_is_away_is_told(released: Path) -> None:
     git("remote", "set-url", "origin", str(released / "nowhere.git"))
-    with pytest.raises(InputError, match=r"git fetch: .*nowhere\.git.*; nothing was changed"):
+    with pytest.raises(InputError, match=r"git ls-remote: .*nowhere\.git.*; nothing was changed"):
         rollback.roll_back(None, "why")
     assert not MERGED.exists()
 
@@ -199,6 +204,21 @@ def test_an_origin_that_is_away_is_told(released: Path) -> None:
 def test_a_tag_that_only_this_clone_has_is_told(released: Path, refused: Try) -> None:
     git("tag", "-a", "-m", "by hand", "classifier#production#4", "classifier@v0.0.1^{}")
     assert "classifier#production#4: a tag that origin has not; git push origin" in refused()
+
+
+def test_a_tag_that_was_moved_is_told_and_other_peoples_tags_are_left_alone(
+    released: Path, refused: Try
+) -> None:
+    bare = str(released / "origin.git")
+    git("tag", "latest", "classifier@v0.0.1^{}")
+    git("-C", bare, "tag", "latest", "classifier@v0.0.2^{}")
+    assert rollback.fetch_tags("classifier")
+    tag = "classifier#production#2"
+    git("-C", bare, "tag", "-f", "-a", "-m", "moved", tag, "classifier@v0.0.1^{}")
+    told = refused()
+    assert f"{tag}: origin has another tag of this name" in told
+    git("fetch", "--force", "origin", "tag", tag)
+    assert rollback.fetch_tags("classifier"), "it does what it says"
 
 
 def test_a_tag_that_another_has_pushed_meanwhile_is_told(released: Path) -> None:

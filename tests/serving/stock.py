@@ -61,6 +61,9 @@ class Stock:
     broken: bool = False
     slow: float = 0.0
     describes_itself: bool = True
+    pages: object = None  # what it says of itself instead
+    wait: int = 0  # seconds, as it says when it is busy
+    raw: bytes | None = b""  # in place of an answer; None: it hangs up
     keys: list[str | None] = field(default_factory=list)
     most: int = 0  # requests that were under way at once
     now: int = 0
@@ -82,10 +85,15 @@ def running(stock: Stock) -> Iterator[str]:
             raw = json.dumps(said).encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(raw)))
+            if stock.wait and code != 200:
+                self.send_header("Retry-After", str(stock.wait))
             self.end_headers()
             self.wfile.write(raw)
 
         def do_GET(self) -> None:
+            if stock.pages is not None:
+                self.say(stock.pages)
+                return
             pages = {"/v1/models": {"data": [{"id": "the-model"}]}}
             if stock.describes_itself:
                 pages["/openapi.json"] = {"paths": {path: {}, "/health": {}}}
@@ -104,6 +112,13 @@ def running(stock: Stock) -> Iterator[str]:
                 stock.now -= 1
             if turned_away or self.path != path:
                 self.say({"error": "later"}, 503 if turned_away else 404)
+            elif stock.raw is None:
+                self.close_connection = True
+            elif stock.raw:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(stock.raw)))
+                self.end_headers()
+                self.wfile.write(stock.raw)
             elif stock.broken:
                 self.say({"error": "no memory left"}, 500)
             else:

@@ -1,6 +1,7 @@
 """The test rows are sent to a server, and what it says is held against what was recorded."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,46 @@ def test_a_model_of_other_classes_is_named(
         pytest.raises(InputError, match=r"no answer for the classes \['negative'.*it knows"),
     ):
         measure(Server(url, 5), params, None, None, 2, None)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 17.0, -0.5])
+def test_what_is_no_probability_is_no_answer(
+    recorded: dict[str, Scores], params: Params, odd: float
+) -> None:
+    said = {text: {**scores, "neutral": odd} for text, scores in recorded.items()}
+    with running(Stock("tei", said)) as url, pytest.raises(InputError, match="no probabilities"):
+        measure(Server(url, 5), params, None, None, 2, None)
+
+
+@pytest.mark.parametrize("page", [[1], {"paths": [], "data": {}}, {"paths": 1, "data": [1]}, "no"])
+def test_pages_of_another_form_name_no_api_and_no_model(page: object) -> None:
+    with running(Stock("tei", {}, pages=page)) as url:
+        server = Server(url, 5)
+        assert server.find_model() == ""
+        with pytest.raises(InputError, match="name the API: --api"):
+            server.find_api(has_decision=True)
+
+
+def test_a_server_is_not_waited_for_longer_than_is_asked(
+    recorded: dict[str, Scores], params: Params
+) -> None:
+    stock = Stock("tei", recorded, busy=1, wait=3600)
+    started = time.monotonic()
+    with running(stock) as url:
+        found, _ = measure(Server(url, 0.5), params, None, None, 1, 3)
+    assert found.ok and time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [(None, "it hung up before it had answered"), (b"[" * 100_000, "no answer .* nested too deep")],
+)
+def test_answers_that_break_off_or_break_the_reader_are_one_sentence(
+    recorded: dict[str, Scores], params: Params, raw: bytes | None, message: str
+) -> None:
+    stock = Stock("tei", recorded, raw=raw)
+    with running(stock) as url, pytest.raises(InputError, match=message):
+        measure(Server(url, 5), params, None, None, 1, None)
 
 
 def test_no_server_and_no_address_and_no_predictions_are_said(

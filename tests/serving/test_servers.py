@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from reprotune.cli import main
 from reprotune.core.errors import InputError
 from reprotune.core.seals import CLASSIFIER, seal
-from reprotune.serving.servers import list_fitting, start
+from reprotune.serving.servers import list_fitting, require_free, start
 
 
 def put_model(folder: Path, name: str, kind: str) -> Path:
@@ -40,18 +41,27 @@ def test_the_form_of_a_model_says_who_can_serve_it(
     assert list(list_fitting(put_model(tmp_path, name, kind))) == fitting
 
 
-def test_the_first_that_is_installed_is_started_with_its_flags(tmp_path: Path) -> None:
+def test_the_first_that_is_installed_is_started_with_its_flags_on_a_port_that_is_free(
+    tmp_path: Path,
+) -> None:
     folder = put_model(tmp_path / "a model", "LlamaForSequenceClassification", "llama")
     program = tmp_path / "bin/vllm"
     program.parent.mkdir()
     program.write_text(f"#!{sys.executable}\nimport sys; print(sys.argv[1:])\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    command = [sys.executable, "-m", "reprotune", "serve", "--model", str(folder), "--port", "81"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"127.0.0.1, port {port}: address already in use"):
+            require_free("127.0.0.1", port)
+    command = [sys.executable, "-m", "reprotune", "serve", "--model", str(folder)]
+    command += ["--port", str(port)]
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"['serve', '{folder}', '--host', '127.0.0.1', '--port', '81']\n"
+    assert done.stdout == f"['serve', '{folder}', '--host', '127.0.0.1', '--port', '{port}']\n"
     (folder / "config.json").write_text("{}")
     with pytest.raises(SystemExit) as ended:
         main(["serve", "--model", str(folder)])
