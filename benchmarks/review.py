@@ -29,6 +29,9 @@ ANSWERS = 100
 LEFT = (150, 200, 300, 500)  # answers
 DRAWS, SAMPLED, ROWS = 1_000, 100, 600
 SIMULATED = [(0.99, 0.06), (0.95, 0.06), (0.9, 0.06), (0.85, 0.1), (0.7, 0.1), (0.85, 0.01)]
+PARTS = [(50, 168), (100, 168), (50, 900), (100, 900), (200, 900), (100, 5000), (200, 5000)]
+NOISES, ACCURACIES = (0.0, 0.01, 0.05, 0.2), (0.7, 0.85, 0.95)
+TAUGHT = 0.7  # share of the wrong labels that a model repeats, if it has learnt them
 Draw = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -115,6 +118,47 @@ def count_kept(name: str, truth: float, draw: Callable[[], Draw]) -> None:
     print(f"review: {name}: held {kept / DRAWS:.3f}, {width}: {share:.2f}, least {least:.2f}")
 
 
+def tabulate_kept() -> None:
+    """How often the interval holds the truth, whatever is sampled, wrong and learnt from the wrong.
+
+    Of several accuracies and ways to be wrong, the least and the most often.
+    """
+    chance = np.random.default_rng(19)
+    for sampled, rows in PARTS:
+        kept = [
+            [
+                hold(chance, (accuracy, noise, share), sampled, rows)
+                for accuracy in ACCURACIES
+                for share in ((1 - accuracy), TAUGHT)
+            ]
+            for noise in NOISES
+        ]
+        told = ", ".join(
+            f"{noise:.0%} {min(found):.3f} to {max(found):.3f}"
+            for noise, found in zip(NOISES, kept, strict=True)
+        )
+        print(f"review: {sampled} of {rows} rows, by the share of wrong labels: {told}")
+
+
+def hold(
+    chance: np.random.Generator, wrong: tuple[float, float, float], sampled: int, rows: int
+) -> float:
+    """The share of draws whose interval holds the truth.
+
+    ``wrong``: the accuracy, the share of wrong labels, and which share of these the model repeats.
+    """
+    accuracy, noise, share = wrong
+    repeated = min(noise * share, 1 - accuracy)
+    chances = [accuracy - noise + repeated, noise - repeated, repeated, 1 - accuracy - repeated]
+    held = 0
+    for _ in range(DRAWS):
+        kind = chance.choice(4, rows, p=chances)  # right by both, by the truth, by label, by none
+        right, by_label = kind < 2, kind % 2 == 0
+        _, (low, high), _ = estimate(right[:sampled], by_label[:sampled], by_label[sampled:], 0.95)
+        held += low <= accuracy <= high
+    return held / DRAWS
+
+
 def draw_real(chance: np.random.Generator, right: np.ndarray, by_label: np.ndarray) -> Draw:
     order = chance.permutation(len(right))
     sampled, rest = order[:SAMPLED], order[SAMPLED:]
@@ -129,6 +173,7 @@ def main() -> None:
     for accuracy, noise in SIMULATED:
         name = f"accuracy {accuracy}, wrong labels {noise}"
         count_kept(name, accuracy, lambda a=accuracy, n=noise: simulate(chance, a, n))
+    tabulate_kept()
     if paths.FINDINGS.exists() and load_params().download.kind == "builtin":
         compare_left()
     if paths.TEST.exists() and paths.PREDICTIONS.exists():

@@ -10,6 +10,7 @@ from reprotune.core.io import whole_folder
 from reprotune.core.params import Params
 from reprotune.core.runner import main
 from reprotune.data.decisions import read_answers
+from reprotune.data.ids import order_sample
 from reprotune.evaluation import figures, slices, truth
 from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling
@@ -66,7 +67,8 @@ def run(
     heard = records.read(said, records.Predictions)
     found = figures.evaluate(asked, heard, rows["reference_label"], subsets, classes, sampling)
     labelled = read_answers(Path(params.evaluate.sample), classes)
-    reviewed = truth.review(asked.by_predictor, labelled, sampling.confidence)
+    drawn = order_sample(rows["id"])
+    reviewed = truth.review(asked.by_predictor, labelled, drawn, sampling.confidence)
     worst = figures.find_mistakes(table, classes, params.evaluate.errors)
     cells.write(worst, errors, params.guard_cells, float_format="%.6f")
     with whole_folder(plots) as folder:

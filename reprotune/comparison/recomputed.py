@@ -15,6 +15,7 @@ from reprotune.comparison.evidence import PREDICTED, Evidence
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.data.decisions import read_answers
+from reprotune.data.ids import order_sample
 from reprotune.evaluation import figures, truth
 from reprotune.evaluation.limits import find_limits
 from reprotune.evaluation.metrics import Resampling, accuracy, score, score_subset
@@ -123,6 +124,7 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
         for name, known in made.baselines.items()
     }
     answers = read_said(evidence.revision, SAMPLE, partial(read_answers, classes=evidence.classes))
+    drawn = order_sample(predicted.test["id"])
     limits = find_limits(
         predicted,
         kinds,
@@ -138,7 +140,7 @@ def evaluate(evidence: Evidence) -> BaseModel | None:
             "limits": limits,
             "reviewed": found.reviewed
             if answers is None
-            else truth.review(predicted.by_predictor, answers, params.evaluate.confidence),
+            else truth.review(predicted.by_predictor, answers, drawn, params.evaluate.confidence),
         }
     )
 

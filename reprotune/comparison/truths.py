@@ -15,8 +15,9 @@ def tabulate_truth(base: Revision, head: Revision) -> list[Section]:
     old, new = (side.reviewed if side else None for side in sides)
     if new is None:
         return []
+    more = f", {new.missing} more have no answer" if new.missing else ""
     notes = [
-        f"{new.rows} test rows were labelled blind (`reprotune review --sample`): "
+        f"{new.rows} test rows were labelled blind (`reprotune review --sample`){more}: "
         f"{new.label_error:.1%} of their labels are wrong (interval {tell(new.interval)}). The "
         "accuracy is put right by them (prediction-powered inference). ¹ Of these rows."
     ]

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -14,6 +15,11 @@ QUOTES = re.compile("[\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb]")
 def digest(*parts: str) -> str:
     """16 hexadecimal digits of the BLAKE2b hash of the parts."""
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def order_sample(ids: Iterable[str]) -> list[str]:
+    """The order in which a blind sample draws rows: by chance, and a larger one holds a smaller."""
+    return sorted(ids, key=lambda row: digest("sample", row))
 
 
 def add_ids(examples: pd.DataFrame) -> pd.DataFrame:

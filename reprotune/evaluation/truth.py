@@ -2,10 +2,11 @@
 
 Prediction-powered inference (Angelopoulos et al. 2023), with the power tuned (PPI++, Angelopoulos,
 Duchi and Zrnic 2024): the accuracy against the labels, less what the sample says that the labels
-get wrong, as far as that is steadier than the sample alone.
+get wrong, as far as that is steadier than the sample alone. As for every accuracy here, it is that
+on all such texts, not on these: where every test row was answered, chance still is in the interval.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,16 @@ LEAST = 2  # answered rows from which anything is said
 
 
 def review(
-    predicted: Mapping[str, pd.DataFrame], answers: Mapping[str, str], confidence: float
+    predicted: Mapping[str, pd.DataFrame],
+    answers: Mapping[str, str],
+    drawn: Sequence[str],
+    confidence: float,
 ) -> Reviewed | None:
     """All of it; None before two rows are answered.
 
     ``predicted`` has id, label and predicted of the test rows for each predictor, ``answers`` the
-    true label of the sampled ones.
+    true label of the sampled ones, ``drawn`` the test rows in the order of drawing. Rows that have
+    left the test set count no more. Those without an answer are taken to be as the others are.
     """
     label = predicted[TUNED].set_index("id")["label"]
     chosen = [row for row in label.index if row in answers]
@@ -34,6 +39,7 @@ def review(
     wrong = sum(label[row] != answers[row] for row in chosen)
     return Reviewed(
         rows=len(chosen),
+        missing=max(map(drawn.index, chosen)) + 1 - len(chosen),
         label_error=wrong / len(chosen),
         interval=wilson(wrong, len(chosen), confidence),
         predictors={

@@ -119,9 +119,11 @@ def describe_truth(found: Reviewed) -> str:
     if tuned is None:
         return ""
     (low, high), (least, most) = tuned.interval, found.interval
+    more = f" ({found.missing} more have no answer)" if found.missing else ""
     return (
-        f"; by {found.rows} rows labelled blind {tuned.accuracy:.3f} ({low:.3f} to {high:.3f}) "
-        f"are right and {found.label_error:.1%} of the labels wrong ({least:.1%} to {most:.1%})"
+        f"; by {found.rows} rows labelled blind{more} {tuned.accuracy:.3f} "
+        f"({low:.3f} to {high:.3f}) are right and {found.label_error:.1%} of the labels wrong "
+        f"({least:.1%} to {most:.1%})"
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import logit
 
 from reprotune.data.decisions import NO_ANSWER, Entry, Opinions
-from reprotune.data.ids import digest
+from reprotune.data.ids import order_sample
 
 RANK = ("conflict", "label", "near_duplicate", "duplicate", "")  # as `audit` ranks its queue
 DOUBTED = ("conflict", "label")  # what the queue holds if nothing else is asked for
@@ -83,8 +83,8 @@ class Queue:
     @classmethod
     def of_sample(cls, rows: pd.DataFrame, count: int) -> "Queue":
         """So many rows in an order that chance decides, and nobody again; all of them are asked."""
-        order = rows["id"].map(lambda row: digest("sample", row)).sort_values().index[:count]
-        return cls.of_ranked(rows.loc[order])
+        drawn = order_sample(rows["id"])[:count]
+        return cls.of_ranked(rows.set_index("id").loc[drawn].reset_index())
 
     @classmethod
     def of_ranked(cls, rows: pd.DataFrame) -> "Queue":

@@ -18,6 +18,7 @@ class Reviewed(Figures):
     """The labels and every predictor, against what people said who saw the text alone."""
 
     rows: int  # sampled rows that were answered
+    missing: int = 0  # drawn before these, and without an answer: unsure, disputed, new in the test
     label_error: float  # share of them whose label is another
     interval: Interval  # of it, Wilson's
     predictors: dict[str, Powered]  # tuned, and each baseline

@@ -10,6 +10,7 @@ from reprotune.comparison.revision import read_revision
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
 from reprotune.data.decisions import read_answers
+from reprotune.data.ids import order_sample
 from reprotune.evaluation.truth import review
 from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
@@ -48,7 +49,8 @@ def sampled(repository: Path) -> None:
     SAMPLE.write_text(HEADER + "\n".join(lines) + "\n")
     baseline = tables.read(paths.BASELINE_PREDICTIONS)
     found = metrics.read(paths.EVALUATE_METRICS, metrics.Evaluation)
-    reviewed = review({"tuned": rows, "parrot": baseline}, read_answers(SAMPLE, CLASSES), 0.95)
+    answers, drawn = read_answers(SAMPLE, CLASSES), order_sample(rows["id"])
+    reviewed = review({"tuned": rows, "parrot": baseline}, answers, drawn, 0.95)
     metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"reviewed": reviewed}))
 
 

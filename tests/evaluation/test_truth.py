@@ -62,10 +62,26 @@ def test_every_predictor_and_the_labels_are_judged_by_the_answers() -> None:
     ids = [f"{n:016x}" for n in range(40)]
     rows = pd.DataFrame({"id": ids, "label": ["a", "b"] * 20, "predicted": ["a", "b"] * 20})
     answers = dict(zip(ids[:10], ["a", "b"] * 4 + ["b", ""], strict=True))
-    found = review({"tuned": rows, "majority": rows.assign(predicted="a")}, answers, 0.95)
-    assert found and (found.rows, found.label_error) == (10, 0.2)
+    both = {"tuned": rows, "majority": rows.assign(predicted="a")}
+    found = review(both, answers, ids, 0.95)
+    assert found and (found.rows, found.missing, found.label_error) == (10, 0, 0.2)
     tuned, majority = found.predictors["tuned"], found.predictors["majority"]
     assert (tuned.sample, tuned.sample_by_label) == (0.8, 1.0)
     assert (majority.sample, majority.sample_by_label) == (0.4, 0.5)
     assert tuned.accuracy < 1.0 and tuned.interval[0] < 0.8 < tuned.interval[1]
-    assert review({"tuned": rows}, {ids[0]: "a", "f" * 16: "b"}, 0.95) is None
+    assert review({"tuned": rows}, {ids[0]: "a", "f" * 16: "b"}, ids, 0.95) is None
+
+
+def test_rows_that_were_drawn_and_have_no_answer_are_counted() -> None:
+    ids = [f"{n:016x}" for n in range(40)]
+    rows = pd.DataFrame({"id": ids, "label": "a", "predicted": "a"})
+    answers = dict.fromkeys([ids[0], ids[2], ids[5], "f" * 16], "a")  # the last left the test set
+    found = review({"tuned": rows}, answers, ids, 0.95)
+    assert found and (found.rows, found.missing) == (3, 3)
+
+
+def test_of_a_whole_test_set_the_interval_is_that_of_every_accuracy() -> None:
+    right = np.arange(200) < 180
+    accuracy, interval, power = estimate(right, right, np.array([], bool), 0.95)
+    assert (accuracy, power) == (0.9, 0.0)
+    assert interval == pytest.approx(wilson(180, 200, 0.95))

@@ -39,12 +39,12 @@ def test_what_a_blind_sample_says_stands_beside_the_accuracy() -> None:
     tuned = Powered(accuracy=0.95, interval=(0.9, 0.98), power=0.8, sample=0.96,
                     sample_interval=(0.9, 0.98), sample_by_label=0.91)  # fmt: skip
     reviewed = Reviewed(
-        rows=100, label_error=0.06, interval=(0.03, 0.125), predictors={"tuned": tuned}
+        rows=97, missing=3, label_error=0.06, interval=(0.03, 0.125), predictors={"tuned": tuned}
     )
     told = describe_accuracy(figures.model_copy(update={"reviewed": reviewed}))
     assert (
-        "; by 100 rows labelled blind 0.950 (0.900 to 0.980) are right and 6.0% of the labels "
-        "wrong (3.0% to 12.5%)"
+        "; by 97 rows labelled blind (3 more have no answer) 0.950 (0.900 to 0.980) are right and "
+        "6.0% of the labels wrong (3.0% to 12.5%)"
     ) in told
     assert "blind" not in describe_accuracy(figures)
 
