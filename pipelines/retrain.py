@@ -22,7 +22,7 @@ from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
 from pipelines.server import serving
 from pipelines.trigger import WHY, Trigger, add_options, find_reason, find_rest, read_options
-from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
+from pipelines.workspace import clone, dvc, git, has_remote, home, push, require_identity, share
 from reprotune.comparison.report import code
 from reprotune.core import paths
 from reprotune.core.params import Params
@@ -199,6 +199,7 @@ def retrain(
             there = was_tried(folder, base, name, branch, promote)
             return Completed(name=NOTHING, message=f"nothing new since {there}")
         log("new: " + "; ".join(news))
+        require_identity(folder)
         if told := tell_moving(load_params(folder / paths.PARAMS)):
             log(told)
         run_stages(folder)

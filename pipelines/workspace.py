@@ -3,8 +3,14 @@
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from dvc.config import Config
+from dvc.config_schema import RelPath
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from prefect import get_run_logger
 
 from pipelines import commands
@@ -33,8 +39,17 @@ def dvc(folder: Path, *command: str) -> list[str]:
 
 def home(project: Path) -> str:
     """Where a project was cloned from: there its branches go. Its own folder, if nowhere."""
-    there = "origin" in git(project, "remote").split()
-    return git(project, "config", "remote.origin.url") if there else str(project)
+    if "origin" not in git(project, "remote").split():
+        return str(project)
+    address = git(project, "config", "remote.origin.url")
+    place = project / address  # which may be a path, and is meant from there
+    return str(place.resolve()) if place.is_dir() else address
+
+
+def require_identity(folder: Path) -> None:
+    """Raise FlowError if git does not know who commits here: before hours of work, not after."""
+    for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        git(folder, "var", name)
 
 
 def clone(source: str, revision: str, folder: Path) -> Path:
@@ -52,7 +67,22 @@ def clone(source: str, revision: str, folder: Path) -> Path:
 
 
 def has_remote(folder: Path) -> bool:
-    return bool(commands.ask([sys.executable, "-m", "dvc", "remote", "list"], folder))
+    """Whether data and models of a project are kept elsewhere, too.
+
+    Raises:
+        FlowError: DVC cannot read its configuration.
+    """
+    with explain_dvc():
+        return bool(Config(str(folder / ".dvc"))["remote"])
+
+
+@contextmanager
+def explain_dvc() -> Iterator[None]:
+    """Tell in one message what DVC refuses."""
+    try:
+        yield
+    except DvcException as error:
+        raise commands.FlowError(f"dvc: {error}; see dvc doctor") from None
 
 
 def push(folder: Path) -> None:
@@ -75,11 +105,28 @@ def push(folder: Path) -> None:
 
 
 def share(source: Path, folder: Path) -> None:
-    """Give a clone the remotes, the cache and the base models of a project on this machine."""
+    """Give a clone what a project has on this machine.
+
+    The remotes, of which a path is meant from the project, the cache, the base models, and who
+    commits there.
+
+    Raises:
+        FlowError: it is no project of DVC, or git fails.
+    """
+    for key in ("user.name", "user.email"):
+        if known := git(source, "config", "--default", "", "--get", key):
+            git(folder, "config", key, known)
     if (source / ".dvc/config.local").is_file():
         shutil.copy(source / ".dvc/config.local", folder / ".dvc/config.local")
-    cache = commands.ask([sys.executable, "-m", "dvc", "cache", "dir"], source)
-    dvc(folder, "cache", "dir", "--local", str((source / cache).resolve()))
+    with (
+        explain_dvc(),
+        Repo(str(source)) as repo,
+        Config(str(folder / ".dvc")).edit("local") as local,
+    ):
+        local["cache"]["dir"] = RelPath(repo.cache.local_cache_dir)  # DVC writes ASCII alone
+        for name, remote in repo.config["remote"].items():
+            if isinstance(remote["url"], RelPath):
+                local["remote"][name] = {**local["remote"].get(name, {}), "url": remote["url"]}
     tracked = set(git(folder, "ls-files", "--", paths.SOURCE_MODELS.as_posix()).splitlines())
     models = [file for file in (source / paths.SOURCE_MODELS).rglob("*") if file.is_file()]
     places = sorted(file.relative_to(source).as_posix() for file in models)

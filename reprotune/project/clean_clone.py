@@ -46,12 +46,22 @@ def share(root: Path, cache: Path, from_remote: bool) -> None:
             raise InputError("verify --pull: DVC has no remote; dvc remote add -d NAME URL")
         if not from_remote:
             remotes = {HERE: {"url": kept}}
+        for name, one in remotes.items():
+            one["url"] = name_in_ascii(str(one["url"]), cache.with_name(f"remote {name}"))
         with Config(str(root / ".dvc")).edit("local") as config:
             config["cache"]["dir"] = str(cache)
             config["remote"] = {name: {**one, "verify": True} for name, one in remotes.items()}
             config["core"]["remote"] = default if from_remote else HERE
     except DvcException as error:
         raise InputError(f"verify: dvc: {error}; see dvc doctor") from None
+
+
+def name_in_ascii(address: str, place: Path) -> str:
+    """An address that DVC can write into its configuration: of a folder, a link if it must be."""
+    if address.isascii() or not Path(address).is_dir():
+        return address
+    place.symlink_to(address)
+    return str(place)
 
 
 def fetch(root: Path, paths: Sequence[str], from_remote: bool) -> None:

@@ -3,9 +3,11 @@
 import json
 import random
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from dvc.config import Config
 
 from reprotune import cli
 from reprotune.comparison.revision import read_revision
@@ -13,6 +15,7 @@ from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
 from reprotune.core import paths
 from reprotune.core.seals import hash_file
 from reprotune.models.manifest import Manifest, PinnedFile
+from reprotune.project import clean_clone
 from reprotune.project.integrity import check_bytes, list_kept, read_folder
 from reprotune.tables import metrics
 from tests.commands import dvc
@@ -167,3 +170,16 @@ def test_what_drifts_is_named_with_the_first_stage_and_why(
     said = metrics.read(paths.VERIFIED, Statement)
     assert said.verdict == verdict
     assert json.loads(paths.VERIFIED.read_text())["machine"]
+
+
+def test_a_cache_whose_path_is_not_ascii_is_there_for_a_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, clone = tmp_path / "ü/.dvc/cache", tmp_path / "clone"
+    cache.mkdir(parents=True)
+    (clone / ".dvc").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "ü")
+    subprocess.run(["git", "init", "-q"], check=True)
+    clean_clone.share(clone, tmp_path / "cache", from_remote=False)
+    (remote,) = Config(str(clone / ".dvc"))["remote"].values()
+    assert Path(remote["url"]).resolve() == cache
