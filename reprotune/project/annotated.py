@@ -1,6 +1,6 @@
 """What people skipped or refused in a tool for labelling: its export has a label for these, too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ from reprotune.project.written import decode, write_rows
 if TYPE_CHECKING:
     from reprotune.project.wanted import Wanted
 
-MARKS = b'"_task_hash"', b'"was_cancelled"'  # of Prodigy and of Label Studio
+HASH = "_task_hash"  # of Prodigy
+MARKS = HASH.encode(), b"was_cancelled"  # of Prodigy and of Label Studio
 ANSWER, SKIPPED, REFUSED = "answer", "ignore", "reject"  # of Prodigy
+Fields = Mapping[str, Any]
 BLANK = ("label", "accept", ANSWER)  # what a row lacks then
 
 
@@ -42,27 +44,37 @@ def take_file(file: Path, folder: Path, is_asked: bool) -> Path:
     objects = [row for row in rows if isinstance(row, dict)]
     if len(objects) < len(rows):  # of which its reader says more
         return file
-    taken = list(map(drop_cancelled, blank_refused(objects, is_asked)))
+    taken = [drop_cancelled(row) for row in blank_refused(objects, is_asked)]
     return file if taken == objects else write_rows(folder / f"{file.stem}.jsonl", taken)
 
 
-def blank_refused(rows: Sequence[dict[str, Any]], is_asked: bool) -> list[dict[str, Any]]:
+def blank_refused(rows: Sequence[Fields], is_asked: bool) -> list[Fields]:
     """Prodigy's rows: the label of which was not accepted is none.
 
     Where all rows have one label, the answers say yes or no to it.
     """
     labels = {str(row.get("label")) for row in rows}
     is_choice = len(labels) > 1 or any("accept" in row for row in rows)
-    refused = {SKIPPED, REFUSED} if is_choice and not is_asked else {SKIPPED}
-    return [
-        {**row, **{name: None for name in BLANK if name in row}}
-        if "_task_hash" in row and row.get(ANSWER) in refused
-        else row
-        for row in rows
-    ]
+    return [blank(row, is_asked or not is_choice) for row in rows]
 
 
-def drop_cancelled(row: dict[str, Any]) -> dict[str, Any]:
+def take_row(row: Fields, label: str) -> Fields:
+    """A row whose label is in this column, if people said so."""
+    return drop_cancelled(blank(row, label == ANSWER))
+
+
+def blank(row: Fields, is_asked: bool) -> Fields:
+    """A row of Prodigy without what was not accepted; other rows as they are.
+
+    ``is_asked``: a refusal is an answer, too.
+    """
+    refused = {SKIPPED} if is_asked else {SKIPPED, REFUSED}
+    if HASH not in row or row.get(ANSWER) not in refused:
+        return row
+    return {**row, **{name: None for name in BLANK if name in row}}
+
+
+def drop_cancelled(row: Fields) -> Fields:
     """A task of Label Studio without what people skipped."""
     said = row.get("annotations")
     if not isinstance(said, list):

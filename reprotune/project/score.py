@@ -26,6 +26,7 @@ from reprotune.evaluation import baselines, figures
 from reprotune.evaluation.calibration import rescale
 from reprotune.evaluation.metrics import Resampling
 from reprotune.project import labelling, predict
+from reprotune.project.annotated import take_row
 from reprotune.project.asking import Scored
 from reprotune.project.incoming import Incoming, Row
 from reprotune.project.nested import ONES
@@ -74,7 +75,7 @@ def read_rows(wanted: Scored, params: Params) -> tuple[pd.DataFrame, labelling.R
     given, find_label = open_labelled(wanted.file, text, label, known.keys())
     if given.unread:
         say(f"not read: {describe_unread(given.unread)}", sys.stderr)
-    for row in given.read():
+    for row in (row._replace(values=take_row(row.values, label)) for row in given.read()):
         one, raw = labelling.find_text(row, text), find_label(row)
         if raw not in known:
             known |= match_spellings([raw], known)

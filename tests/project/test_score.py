@@ -92,6 +92,19 @@ def test_rows_without_a_text_or_a_class_are_left_out_and_said(
     assert "row 2: empty text; row 3: label 'sad' is no class" in shown.err
 
 
+def test_what_people_refused_in_a_tool_for_labelling_is_not_scored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kinds = {"up": "accept", "down": "accept", "flat": "reject", "none": "ignore"}
+    said = [
+        {"text": text, "label": "positive", "answer": answer, "_task_hash": 1}
+        for text, answer in kinds.items()
+    ]
+    Path("later.jsonl").write_text("\n".join(map(json.dumps, said)))
+    cli.main(["score", "later.jsonl", "--json"])
+    assert json.loads(capsys.readouterr().out)["rows_left_out"] == 2
+
+
 def test_another_spelling_of_a_label_is_that_label(capsys: pytest.CaptureFixture[str]) -> None:
     Path("later.csv").write_text("text,label\nup,Positive\ndown, POSITIVE \nflat,neutral\n")
     cli.main(["score", "later.csv", "--json"])
