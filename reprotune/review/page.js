@@ -20,16 +20,22 @@ function tell(message, isWrong) {
 function show(text, address) {
   const next = new DOMParser().parseFromString(text, "text/html");
   const isOpen = document.getElementById("guidelines")?.open;
-  const note = document.querySelector("[name=note]")?.value;
+  const written = [...document.querySelectorAll("[name=note], [name=typed]")];
   document.querySelector("main").replaceWith(next.querySelector("main"));
   if (isOpen !== undefined) document.getElementById("guidelines")?.toggleAttribute("open", isOpen);
   const message = next.getElementById("said").textContent;
   const isWrong = message.startsWith("Not written");
-  if (isWrong && note) document.querySelector("[name=note]").value = note;
+  let place = document.getElementById("row");
+  for (const { name, value } of isWrong ? written : []) {
+    const field = document.querySelector(`[name=${name}]`);
+    if (!field || !value) continue;
+    field.value = value;
+    if (name === "typed") place = field; // who goes on with the name of a class presses no keys
+  }
   tell(message, isWrong);
   history.replaceState(null, "", address);
   shownAt = performance.now();
-  document.getElementById("row").focus({ preventScroll: true });
+  place.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
 

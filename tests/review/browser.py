@@ -26,7 +26,7 @@ from reprotune.data.decisions import write_date
 from reprotune.review.command import open_session
 from reprotune.review.page import Page
 from reprotune.review.server import Server
-from reprotune.review.session import LABEL
+from reprotune.review.session import LABEL, Session
 from reprotune.tables import schemas
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -153,6 +153,17 @@ def browser(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
+def serve(session: Session, guidelines: Path) -> Iterator[Server]:
+    """The page of a session, while the test does something else."""
+    with Server(session, Page(guidelines)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
 def example(folder: Path) -> Iterator[Server]:
     """The page on this project's queue, of which Ann has answered some rows, each as it is."""
     guidelines, decisions = folder / "guidelines.md", folder / "decisions.csv"
@@ -165,12 +176,8 @@ def example(folder: Path) -> Iterator[Server]:
     for number, row in enumerate(session.queue.table["id"][:ANSWERED]):
         entry = session.write(row, f"{LABEL}{truth[row]}", "")
         session.take([entry._replace(date=write_date(start + number * PACE))])
-    with Server(session, Page(guidelines)) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with serve(session, guidelines) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ from reprotune.data.decisions import read_decisions, read_log
 from reprotune.data.ids import add_ids
 from reprotune.tables import schemas
 from tests.projects import ROOT
-from tests.review.browser import PROGRAM, Tab, browser
+from tests.review.browser import PROGRAM, Tab, browser, serve
+from tests.review.conftest import Start
 
 pytestmark = [
     pytest.mark.slow,  # a browser
@@ -168,6 +169,26 @@ def test_keyboards_of_other_letters_have_the_same_keys(port: int, command: Comma
         tab.press(key, place=place)
     assert [one.action in ("keep", "relabel") for one in read_log(FILE)] == [True] * 3 + [False]
     assert {one.label for one in read_log(FILE)[1:3]} - {""}, "the first two classes"
+
+
+def test_who_goes_on_typing_the_name_of_a_class_presses_no_keys(
+    port: int, start: Start, file: Path
+) -> None:
+    classes = ["bad", "good", *(f"topic {n}" for n in range(10, 50))]
+    with serve(start("ann", classes), file.with_name("guidelines.md")) as server:
+        tab = Tab(port)
+        tab.open(server.address)
+        tab.wait(READY)
+        for key in (".", *"topic 1", "Enter"):
+            tab.press(key)
+        tab.wait("said.textContent.startsWith('Not written: 10 classes begin with')")
+        tab.wait(READY)
+        for key in ("2", "Enter"):
+            tab.press(key)
+        tab.wait("said.textContent.startsWith('Written')")
+        tab.wait(READY)
+        assert tab.evaluate("document.activeElement.id") == "row"
+    assert [entry.label for entry in read_log(file)] == ["topic 12"]
 
 
 def test_a_tab_that_was_left_open_cannot_answer_for_another(port: int, command: Command) -> None:
