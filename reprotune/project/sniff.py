@@ -156,7 +156,7 @@ def look(way: Download, files: Sequence[Path], names: Names = ()) -> Look:
     check_share(bad, total, way.bad_rows)
     rows = pd.concat(good, ignore_index=True)
     kept = rows.assign(label=rows["raw"].map(labels)).dropna(subset="label")
-    check_classes(kept, learnable, absent, where)
+    check_classes(kept, learnable, absent, int((rows["raw"] == "").sum()), where)
     counts = rows["raw"].value_counts()
     left_out = {raw: int(counts.get(raw, 0)) for raw, name in labels.items() if name is None}
     return Look(kept.drop(columns="raw"), labels, left_out, bad)
@@ -223,12 +223,14 @@ def find_joint(names: Sequence[str]) -> list[str]:
 
 
 def check_classes(
-    kept: pd.DataFrame, learnable: pd.Series, absent: Collection[str], where: str
+    kept: pd.DataFrame, learnable: pd.Series, absent: Collection[str], empty: int, where: str
 ) -> None:
     """Raise InputError for rows of fewer than two classes, and for two kinds of them in one."""
     counts = kept["label"].value_counts()
     if len(counts) < 2:
         lacking = f", and not in both train and test: {sorted(absent)}" if absent else ""
+        if empty:
+            lacking += f", and {empty} rows have no label (as under the first of merged cells)"
         raise InputError(
             f"{where}: fewer than two classes have {FEWEST} different texts or more: "
             f"{learnable.to_dict()}{lacking}; are these the columns of the texts and labels?"
