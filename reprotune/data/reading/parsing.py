@@ -126,11 +126,11 @@ def fit_header(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]
 def fit_pairs(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]:
     """Rows without a header: a text and a label whose texts no quotation mark guards are two cells.
 
-    Where the first rows all have as many cells, these are columns.
+    Where the first rows all have as many cells, and more than two, these are columns.
     """
     top = list(islice(rows, TOP))
     widths = {len(row) for _, row in top if not isinstance(row, Broken)}
-    is_cut = dialect.is_pair and dialect.quote is None and len(widths) > 1
+    is_cut = dialect.is_pair and dialect.quote is None and (len(widths) > 1 or 2 in widths)
     shape = 2, int(dialect.sink or 0), dialect.delimiter
     for line, row in chain(top, rows):
         yield line, join_surplus(row, *shape) if is_cut and not isinstance(row, Broken) else row
