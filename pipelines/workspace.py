@@ -16,6 +16,7 @@ from prefect import get_run_logger
 from pipelines import commands
 from reprotune.core import paths
 
+ORIGIN = "origin"
 LOGIN = re.compile(r"(?<=://)[^/@\s]+@")  # a name and a password in an address
 
 
@@ -53,7 +54,11 @@ def require_identity(folder: Path) -> None:
 
 
 def clone(source: str, revision: str, folder: Path) -> Path:
-    """A clean clone at a revision (a commit or ``origin/BRANCH``); an old one is taken up again."""
+    """A clean clone at a revision (a commit or ``origin/BRANCH``); an old one is taken up again.
+
+    Raises:
+        FlowError: there is no such branch, or git fails.
+    """
     folder = folder.resolve()
     git(Path(), "init", "--quiet", str(folder))
     git(folder, "config", "remote.origin.url", source)
@@ -61,9 +66,20 @@ def clone(source: str, revision: str, folder: Path) -> Path:
     for left in (*folder.glob(".git/**/*.lock"), *folder.glob(".dvc/tmp/**/rwlock")):
         left.unlink()  # of a git or a DVC that was killed
     git(folder, "fetch", "--quiet", "--prune", "--prune-tags", "--tags", "--force", "origin")
+    if revision.startswith(f"{ORIGIN}/"):
+        require_branch(folder, revision.removeprefix(f"{ORIGIN}/"), source)
     git(folder, "checkout", "--quiet", "--force", "--detach", revision)
     git(folder, "clean", "--quiet", "-fd")
     return folder
+
+
+def require_branch(folder: Path, branch: str, source: str) -> None:
+    """Raise FlowError if a clone got no such branch from its source."""
+    there = git(folder, "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/remotes/{ORIGIN}")
+    if branch not in there.split():
+        known = ", ".join(there.split())
+        told = f"it has {known}; name one of them (branch)" if known else "commit and push first"
+        raise commands.FlowError(f"{LOGIN.sub('', source)}: no branch {branch}; {told}")
 
 
 def has_remote(folder: Path) -> bool:

@@ -129,6 +129,7 @@ def report(found: Served) -> Table:
         "rows": f"{found.rows}, {found.concurrency} at a time",
         "accuracy": f"{found.accuracy:.3f} (recorded: {found.recorded:.3f})",
         "agreement": f"{found.agreement:.1%}" + (f": {others} answers are others" if others else "")
+        + (", or it serves another version than this commit's" if not found.ok else "")
         + (f"; {found.ties} ties are equal" if found.ties else ""),
         "probabilities": "" if found.change is None
         else f"at most {found.change:.4f} from those of the export",

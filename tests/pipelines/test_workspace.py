@@ -54,6 +54,14 @@ def test_paths_of_a_project_are_meant_from_the_project(project: Path) -> None:
     assert home(project) == "git@host:team/project"
 
 
+def test_a_branch_that_is_not_there_is_told_with_those_that_are(project: Path) -> None:
+    with pytest.raises(FlowError, match=r"origin\.git: no branch trunk; it has main; name one"):
+        clone(home(project), "origin/trunk", project / ".reprotune/retrain")
+    git("init", "-q", "../empty")
+    with pytest.raises(FlowError, match="empty: no branch main; commit and push first"):
+        clone(str(project.parent / "empty"), "origin/main", project / ".reprotune/other")
+
+
 def test_who_commits_is_known_before_the_work_begins(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

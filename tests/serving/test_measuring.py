@@ -14,7 +14,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.serving.asking import KEY, Server
-from reprotune.serving.measuring import measure
+from reprotune.serving.measuring import measure, report
 from reprotune.tables import predictions
 from tests.serving.stock import Scores, Stock, running
 
@@ -82,6 +82,8 @@ def test_another_answer_fails_unless_it_is_a_tie(
         recorded[far] = dict(zip(CLASSES, [0.9, 0.06, 0.04], strict=True))
         tied, _ = measure(Server(url, 5), params, None, None, 1, 2)
     assert (tied.ok, tied.ties) == (False, 1)  # the first row is another one still
+    cells = [*report(tied).columns[1].cells]
+    assert any("1 answers are others, or it serves another version" in str(one) for one in cells)
     with running(Stock("tei", recorded | {near: said})) as url:
         tied, _ = measure(Server(url, 5), params, None, None, 1, 2)
         assert (tied.ok, tied.agreement, tied.ties, tied.rows) == (True, 1, 1, 2)
