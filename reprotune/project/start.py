@@ -20,7 +20,7 @@ from reprotune.project.trial import Pace, measure_pace
 from reprotune.project.wanted import Wanted
 
 FEW = 100  # texts a class: a judgement, with fewer frozen features are likely the better start
-BUSY = 0.2  # share of the processors taken by others, from which what was measured misleads
+BUSY = 0.2  # share of its time that a trial waited for a processor, from which it misleads
 LEAST = 0.01  # passes over the rows, however few minutes there are
 BUILTIN = (
     "\nThe built-in base model has met no text that a person wrote: it shows that the route works. "
@@ -85,10 +85,10 @@ def fit_training(params: Params, parts: Mapping[str, pd.DataFrame], minutes: flo
     said = describe_training(pace, len(train), epochs, fraction, pace.ready + checked * epochs)
     most = len(train) * EPOCHS[params.model.task]
     said += f"; the baselines take about {count_asked(params, parts) * pace.score / 60:.1f} minutes"
-    if pace.busy > BUSY:
+    if pace.held_up > BUSY:
         said += (
-            f"\nOther programs took {pace.busy:.0%} of the processors meanwhile: where they do not "
-            "run, init foretells less, and lets training read more in its minutes"
+            f"\nOther programs held it up for {pace.held_up:.0%} of that trial: without them init "
+            "foretells less, and lets training read more in its minutes"
         )
     return said + warn_of_few(pace, read, most, len(params.download.classes))
 

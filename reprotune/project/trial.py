@@ -1,13 +1,13 @@
 """A few steps of training and a few answers on this machine: what a run will cost here."""
 
-import os
 import time
+from contextlib import suppress
+from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import psutil
 
 from reprotune.core import paths
 from reprotune.core.params import Params
@@ -23,7 +23,7 @@ class Pace(NamedTuple):
     train: float  # for an example, forward and back
     score: float  # for a text
     ready: float = 0.0  # until the first example
-    busy: float = 0.0  # share of the processors that other programs took meanwhile
+    held_up: float = 0.0  # share of its time in which it waited for a processor
 
 
 def draw_batches(lengths: np.ndarray, batch: int) -> np.ndarray:
@@ -68,7 +68,7 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
             self.steps.append(time.perf_counter() - self.began)
 
     torch.set_num_threads(params.threads)
-    began, idle = time.perf_counter(), count_free()
+    began, before = time.perf_counter(), count_waiting()
     short = {"epochs": 2, "keep": "last", "patience": None}
     model, train = params.model, params.train.model_copy(update=short)
     folder = resolve(Place(model.kind, model.location, model.revision), paths.SOURCE_MODELS)
@@ -87,11 +87,18 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
     score_texts(tuned, encoder, sample["text"], params.predictions.batch_size, "scored")
     scored = time.perf_counter() - start
     warm = watch.steps[len(watch.steps) // 2 :]
-    free = (count_free() - idle) / (time.perf_counter() - began) / (os.cpu_count() or 1)
-    return Pace(fmean(warm) * len(warm) / len(sample), scored / len(sample), ready, 1 - free)
+    ran, waited = count_waiting() - before
+    held_up = float(waited / max(ran + waited, 1e-9))
+    return Pace(fmean(warm) * len(warm) / len(sample), scored / len(sample), ready, held_up)
 
 
-def count_free() -> float:
-    """Seconds so far in which a processor was idle, or this process's, since each began."""
-    idle, own = psutil.cpu_times(), psutil.Process().cpu_times()
-    return float(idle.idle + getattr(idle, "iowait", 0.0) + own.user + own.system)
+def count_waiting() -> np.ndarray:
+    """Seconds in which this process's threads ran, and waited for a processor; zeros but on Linux.
+
+    Others on the machine that leave it its share count for nothing.
+    """
+    spent = np.zeros(2)
+    for file in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread may have ended
+            spent += [int(one) / 1e9 for one in file.read_text().split()[:2]]
+    return spent
