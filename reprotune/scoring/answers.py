@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # predicting with an exported model needs no peft
 WORTH = 8  # tokens that all prompts share, from which they are computed once
 MASKLESS = {"rwkv"}  # types of model that attend to padding
 COUNTING = {"mpt"}  # that count the padding between a shared start and the rest as distance
+ROOM = 1 << 21  # scores of a vocabulary that are computed at once for a row: 0.5 GiB for 64 in fp32
+Tokens = tuple[int, ...]
 
 
 class Answers:
@@ -44,8 +46,13 @@ class Answers:
                 "batch; use another base model"
             )
         self.answers = list(encoder.targets.values())
-        self.goes_on = any(len(answer) > 1 for answer in self.answers)  # after the prompt's tokens
-        self.length = max(map(len, prompts), default=0) + max(map(len, self.answers))
+        stems = sorted({answer[:-1] for answer in self.answers if len(answer) > 1})
+        self.goes_on = bool(stems)  # after the prompt's tokens
+        self.chains = [Tree.of([stem]) for stem in stems]
+        most = ROOM // model.config.get_text_config().vocab_size
+        self.trees = plant(stems, most) if takes_trees(model) else self.chains
+        grown = max((len(tree.nodes) for tree in (*self.trees, *self.chains)), default=0)
+        self.length = max(map(len, prompts), default=0) + 1 + grown
         self.prefix: list[int] = []
         self.layers: list[Shared] = []
         shared = find_common_start(prompts)
@@ -76,41 +83,82 @@ class Answers:
         mask = torch.cat([start, known], dim=1)
         cache = Cache([layer.begin(len(rest)) for layer in self.layers]) if self.prefix else None
         first, cache = self.ask(ids, mask, cache, 1)
-        scores = np.zeros((len(prompts), len(self.answers)))
-        for stem in dict.fromkeys(answer[:-1] for answer in self.answers):
-            log_p = first
-            if stem:
-                more = torch.tensor([stem] * len(rest), device=self.device)
-                grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
-                if is_whole(cache, self.length):
-                    after, cache = self.ask(more, grown, cache, len(stem))
-                    cache.crop(-len(stem))
-                else:
-                    after, _ = self.ask(torch.cat([ids, more], dim=1), grown, None, len(stem))
-                log_p = torch.cat([first, after], dim=1)
+        scores = torch.stack([first[:, 0, answer[0]] for answer in self.answers], dim=1)
+        whole = is_whole(cache, self.length)
+        for tree in self.trees if whole else self.chains:
+            nodes = [node[-1] for node in tree.nodes]
+            more = torch.tensor([nodes] * len(rest), device=self.device)
+            grown = torch.cat([mask, torch.ones_like(more, dtype=torch.bool)], dim=1)
+            if whole:
+                after, cache = self.ask(more, grown, cache, len(nodes), tree.sees)
+                cache.crop(-len(nodes))
+            else:
+                after, _ = self.ask(torch.cat([ids, more], dim=1), grown, None, len(nodes))
             for column, answer in enumerate(self.answers):
-                if answer[:-1] == stem:
-                    steps = [log_p[:, step, token] for step, token in enumerate(answer)]
-                    scores[:, column] = torch.stack(steps).sum(0).cpu().numpy()
-        return scores
+                if answer[:-1] in tree.ends:
+                    for size in range(1, len(answer)):
+                        place = tree.nodes.index(answer[:size])
+                        scores[:, column] += after[:, place, answer[size]]
+        return scores.cpu().double().numpy()
 
     def ask(
-        self, ids: torch.Tensor, mask: torch.Tensor, cache: Cache | None, steps: int
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        cache: Cache | None,
+        steps: int,
+        sees: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Cache]:
         """Log-probabilities after the last ``steps`` positions, and what can be gone on from.
 
-        ``mask`` covers what the cache holds and ``ids``; padding is on the left of the latter.
+        ``mask`` covers what the cache holds and ``ids``; padding is on the left of the latter. Each
+        of ``ids`` sees those before it or, of a tree, those that ``sees`` says, shape (ids, ids).
         """
+        attended = mask.long()
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        if sees is not None:
+            sees = sees.to(self.device)
+            known = mask[:, : -len(sees)]
+            positions = known.sum(1, keepdim=True) - 1 + sees.sum(1)
+            shape = len(ids), 1, len(sees), -1
+            attended = torch.cat([known[:, None, None].expand(shape), sees.expand(shape)], dim=-1)
         out = self.model(
             input_ids=ids,
-            attention_mask=mask.long(),
+            attention_mask=attended,
             position_ids=positions,
             past_key_values=cache,
             use_cache=self.goes_on or cache is not None,
             logits_to_keep=last_positions(ids, steps),
         )
         return torch.log_softmax(out.logits.float(), -1), out.get("past_key_values")
+
+
+class Tree(NamedTuple):
+    """Tokens of answers that one pass computes for all, each after those before it alone."""
+
+    nodes: list[Tokens]  # beginnings of answers, of which each stands for its last token
+    ends: set[Tokens]  # the answers but for their last tokens
+    sees: torch.Tensor | None = None  # shape (nodes, nodes); None: a chain, in which each sees all
+
+    @classmethod
+    def of(cls, stems: Sequence[Tokens]) -> Self:
+        nodes = sorted({stem[:size] for stem in stems for size in range(1, len(stem) + 1)})
+        if len(stems) == 1:
+            return cls(nodes, {*stems})
+        sees = [[node[: len(one)] == one for one in nodes] for node in nodes]
+        return cls(nodes, {*stems}, torch.tensor(sees))
+
+
+def plant(stems: Sequence[Tokens], most: int) -> list[Tree]:
+    """As few trees as have at most ``most`` nodes, or one answer each; ``stems`` are sorted."""
+    trees: list[Tree] = []
+    for stem in stems:
+        grown = Tree.of([*sorted(trees[-1].ends), stem]) if trees else None
+        if grown and len(grown.nodes) <= most:
+            trees[-1] = grown
+        else:
+            trees.append(Tree.of([stem]))
+    return trees
 
 
 class Shared(DynamicLayer):
@@ -149,6 +197,12 @@ class Shared(DynamicLayer):
             whole[:, :, old:] = states
         self.keys, self.values = grown
         return self.keys, self.values
+
+
+def takes_trees(model: "PreTrainedModel | PeftModel") -> bool:
+    """Whether each token may say which others it attends to; ALiBi counts distances in a mask."""
+    config = model.config.get_text_config()
+    return config._attn_implementation == "sdpa" and not getattr(config, "alibi", False)
 
 
 def reads_earlier(model: "PreTrainedModel | PeftModel") -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import FalconConfig, FalconForCausalLM, PreTrainedModel
 
 from reprotune.core.errors import InputError
 from reprotune.models.loading import Precision, load_model
@@ -22,6 +22,12 @@ SPELT = {
     "one token": {"a": " positive", "b": " negative"},
     "many tokens": {"a": " positive indeed", "b": " rather bad, I should say", "c": " so"},
     "a shared start": {"a": " very positive", "b": " very negative"},
+    "begins another": {
+        "a": " rather",
+        "b": " rather bad",
+        "c": " rather bad, I should say",
+        "d": " so",
+    },
 }
 
 
@@ -32,7 +38,7 @@ def one_by_one(model: torch.nn.Module, encoder: PromptEncoder, text: str) -> lis
     """The definition: no batch, no padding, every logit computed."""
     result = []
     prompt = encoder.prompt(text)
-    for answer in encoder.answers.values():
+    for answer in encoder.targets.values():
         logits = model(torch.tensor([[*prompt, *answer]])).logits[0].log_softmax(-1)
         places = range(len(prompt) - 1, len(prompt) + len(answer) - 1)
         result.append(sum(float(logits[p, t]) for p, t in zip(places, answer, strict=True)))
@@ -101,6 +107,40 @@ def test_batch_size_order_and_what_prompts_share_change_no_score_and_no_predicti
     for scores in others.values():
         np.testing.assert_allclose(scores, expected, atol=1e-4)
         assert (scores.argmax(1) == expected.argmax(1)).all()
+
+
+@pytest.mark.parametrize(("made", "passes"), [(tiny.model, 2), (tiny.gpt2, 2), (tiny.mamba, 21)])
+def test_many_answers_of_several_tokens_take_one_pass_where_the_model_allows_it(
+    encoder: PromptEncoder, made: Callable[[], PreTrainedModel], passes: int
+) -> None:
+    encoder = replace(encoder, verbalizers={str(n): f" class {n}" for n in range(20)})
+    model, asked = made().eval(), []
+    model.register_forward_pre_hook(lambda *_: asked.append(1))
+    with torch.inference_mode():
+        prompts = [encoder.prompt(text) for text in ("Sales rose.", "Costs fell by a third.")]
+        answers.Answers(model, encoder, prompts).score(prompts)
+    assert len(asked) == passes
+
+
+def test_an_old_falcon_whose_mask_counts_distances_is_asked_answer_by_answer(
+    encoder: PromptEncoder,
+) -> None:
+    encoder = replace(encoder, verbalizers=SPELT["begins another"])
+    config = FalconConfig(vocab_size=len(encoder.tokenizer), hidden_size=64, num_hidden_layers=2,
+                          num_attention_heads=2, alibi=True)  # fmt: skip
+    model = FalconForCausalLM(config).eval()
+    with torch.inference_mode():
+        expected = [one_by_one(model, encoder, text) for text in ("x", "Costs fell by a third.")]
+    scores = score_texts(model, encoder, ["x", "Costs fell by a third."], 2, "test")
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+def test_trees_are_as_large_as_there_is_room_and_hold_each_answer_once() -> None:
+    stems = sorted((first, *range(length)) for first in range(7) for length in (1, 3))
+    trees = answers.plant(stems, 8)
+    assert sorted(stem for tree in trees for stem in tree.ends) == stems
+    assert max(len(tree.nodes) for tree in trees) == 8
+    assert [len(tree.ends) for tree in answers.plant(stems, 1)] == [1] * len(stems)
 
 
 @pytest.mark.parametrize(("prompts", "expected"), [
