@@ -26,6 +26,7 @@ def describe_changes(base: Revision, head: Revision) -> list[Section]:
     return [
         *compare_params(base, head),
         *compare_data(base, head),
+        *compare_baselines(base, head),
         *compare_pins(base, head),
         *compare_stages(base, head),
         *compare_costs(base, head),
@@ -39,6 +40,18 @@ def compare_params(base: Revision, head: Revision) -> list[Section]:
         if base.params.get(key, ...) != head.params.get(key, ...)
     ]
     return tabulate("Parameters", rows)
+
+
+def compare_baselines(base: Revision, head: Revision) -> list[Section]:
+    """The accuracies of baselines that are new, gone or others."""
+    sides = [side.read_figures(paths.BASELINE_METRICS, metrics.Baselines) for side in (base, head)]
+    told = [
+        {name: f"{found.accuracy:.3f}" for name, found in side.baselines.items()} if side else {}
+        for side in sides
+    ]
+    names = sorted({name for side in told for name in side})
+    rows = [[Data(name), *(side.get(name, "") for side in told)] for name in names]
+    return tabulate("Baselines, accuracy", [row for row in rows if row[1] != row[2]])
 
 
 def format_value(value: object) -> Data:

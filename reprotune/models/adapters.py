@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 import torch
 from peft import (
@@ -59,31 +59,35 @@ def prepare(model: PreTrainedModel, train: Train, encoder: Encoder) -> Tuned:
 def adapter_config(model: PreTrainedModel, train: Train, encoder: Encoder) -> PeftConfig | None:
     """peft's configuration, or None for the methods that train weights of the model itself."""
     common: dict[str, Any] = {"task_type": encoder.peft_task}
-    if train.method == "prompt_tuning":
-        return PromptTuningConfig(
-            num_virtual_tokens=train.prompt_tokens, prompt_tuning_init="SAMPLE_VOCAB", **common
-        )
-    common["modules_to_save"] = head_modules(model) if encoder.has_head else None
-    if train.method == "ia3":
-        look_up_modules(model, SCALED, "train.method ia3", "another method")
-        return IA3Config(**common)
-    if train.method not in ("lora", "dora"):
-        return None
-    targets: str | list[str] = train.lora.targets
-    if targets == "attention":
-        targets = list(
-            look_up_modules(model, ATTENTION, "train.lora.targets attention", "all-linear")
-        )
-    return LoraConfig(
-        r=train.lora.rank,
-        lora_alpha=train.lora.alpha,
-        lora_dropout=train.lora.dropout,
-        target_modules=targets,
-        use_dora=train.method == "dora",
-        use_rslora=train.lora.rank_stabilized,
-        bias="none",
-        **common,
-    )
+    if encoder.has_head:
+        common["modules_to_save"] = head_modules(model)
+    match train.method:
+        case "full" | "head":
+            return None
+        case "prompt_tuning":
+            return PromptTuningConfig(
+                num_virtual_tokens=train.prompt_tokens, prompt_tuning_init="SAMPLE_VOCAB", **common
+            )
+        case "ia3":
+            look_up_modules(model, SCALED, "train.method ia3", "another method")
+            return IA3Config(**common)
+        case "lora" | "dora":
+            targets: str | list[str] = train.lora.targets
+            if targets == "attention":
+                what = "train.lora.targets attention"
+                targets = list(look_up_modules(model, ATTENTION, what, "all-linear"))
+            return LoraConfig(
+                r=train.lora.rank,
+                lora_alpha=train.lora.alpha,
+                lora_dropout=train.lora.dropout,
+                target_modules=targets,
+                use_dora=train.method == "dora",
+                use_rslora=train.lora.rank_stabilized,
+                bias="none",
+                **common,
+            )
+        case _:
+            assert_never(train.method)
 
 
 def look_up_modules(

@@ -105,12 +105,25 @@ def check_dvc() -> Finding:
         return Finding(STOP, "dvc", f"{LOCK} is damaged; git checkout -- {LOCK}")
     try:
         require_readable()
+        require_valid()
     except InputError as error:
         return Finding(STOP, "dvc", str(error))
     if running := sorted(n for n in read_running() if psutil.pid_exists(n)):
         return Finding(STOP, "dvc", f"process {running[0]} holds {RWLOCK}; wait for it, or remove "
                        "the file if that is no dvc")  # fmt: skip
     return Finding(OK, "dvc", "repository and lock are whole, nothing else runs")
+
+
+def require_valid() -> None:
+    """Raise InputError if DVC refuses ``dvc.yaml``."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            repo.index.check_graph()
+    except DvcException as error:
+        raise InputError(f"{' '.join(str(error).split())}; dvc status says more") from None
 
 
 def check_data(params: Params) -> Finding:

@@ -15,8 +15,9 @@ DECIMALS = 6
 def table(rows: pd.DataFrame, probability: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Columns id, text, label, predicted, then one probability for each class.
 
-    ``rows`` has id, text and label; ``probability`` has shape (rows, classes).
+    ``rows`` has id, text and label; ``probability`` has shape (rows, classes), each row the sum 1.
     """
+    assert np.allclose(probability.sum(axis=1), 1, atol=1e-3)
     probability = probability.round(DECIMALS)  # first: noise in the last bits decides nothing
     frame = rows[["id", "text", "label"]].reset_index(drop=True)
     frame["predicted"] = np.array(classes)[probability.argmax(axis=1)]

@@ -433,6 +433,20 @@ def test_a_shallow_clone_is_told_what_to_fetch(
         cli.main(["compare", "main"])
 
 
+def test_a_baseline_that_is_new_or_another_is_shown(repository: Path) -> None:
+    known = metrics.Baselines.model_validate_json((ROOT / paths.BASELINE_METRICS).read_text())
+    metrics.write(paths.BASELINE_METRICS, known)
+    commit("baselines")
+    git("branch", "-f", "main")
+    found = known.baselines | {"naive_bayes": known.baselines["tfidf"]}
+    metrics.write(paths.BASELINE_METRICS, known.model_copy(update={"baselines": found}))
+    commit("one more")
+    _, text = compare()
+    section = text.split("Baselines, accuracy")[1]
+    assert re.search(r"naive\\?_bayes[` ]*\|  *\| 0\.672", section)
+    assert "zero" not in section.split("\n\n")[1]
+
+
 def test_texts_stay_texts(repository: Path) -> None:
     write_run(0.70, 9)
     _, text = compare()

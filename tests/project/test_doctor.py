@@ -52,6 +52,22 @@ def test_what_would_stop_a_run_ends_with_an_exit_code(project: Path) -> None:
     assert {what for what, level in levels().items() if level == "stop"} == {"model"}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "stages:\n  a: {cmd: x}\n  a: {cmd: y}\n",
+        "stages: [\n",
+        "stages:\n  a: {cmdd: x}\n",
+        "stages:\n  a: {cmd: x, outs: [b]}\n  c: {cmd: x, outs: [b]}\n",
+    ],
+)
+def test_a_pipeline_that_dvc_refuses_stops(project: Path, written: str) -> None:
+    (project / "dvc.yaml").write_text(written)
+    (found,) = (finding for finding in doctor.examine() if finding.what == "dvc")
+    assert found.level == "stop"
+    assert found.detail.endswith("dvc status says more")
+
+
 def test_wrong_parameters_are_told_once(project: Path) -> None:
     (project / "params.yaml").write_text("seed: 1\n")
     found = doctor.examine()
