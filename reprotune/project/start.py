@@ -43,7 +43,6 @@ def start(wanted: Wanted) -> None:
             f"\nTexts are those of column {way.text_column!r}, labels those of "
             f"{way.label_column!r}, by names and contents; if not: --text COLUMN --label COLUMN"
         )
-    if way.label_column is not None and None in (wanted.text, wanted.label):
         texts, labels = list_others(paths.SOURCE_DATA / way.files[0].location, way)
         told = " ".join(shlex.quote(str(name)) for name in (way.text_column, *texts))
         if texts and wanted.text is None:
