@@ -16,7 +16,7 @@ from reprotune.models.base import Base
 from reprotune.models.loading import WHOLE
 from reprotune.tables.classes import class_names
 from reprotune.training import tune
-from reprotune.training.kernels import fast_on_this_device
+from reprotune.training.kernels import fit_for_this_device
 
 ROUNDS = 3
 BATCHES = 6
@@ -42,12 +42,12 @@ def main() -> None:
     train = params.train.model_copy(update={"epochs": 2, "keep": "last", "patience": None} | rate)
     every = pd.read_parquet(paths.TRAIN)
     rows = every.sample(min(len(every), BATCHES * train.batch_size), random_state=1)
-    ways: dict[str, Any] = {"torch's": lambda model: nullcontext(), "ours": fast_on_this_device}
+    ways: dict[str, Any] = {"torch's": lambda model: nullcontext(), "ours": fit_for_this_device}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, way in ways.items():
             model, watch = opened.load(WHOLE if train.method == "full" else None), Stopwatch()
-            with patch.object(tune, "fast_on_this_device", way):
+            with patch.object(tune, "fit_for_this_device", way):
                 parts = rows, rows[:0]
                 tune.tune(model, opened.encoder, parts, train, opened.precision, watch=[watch])
             seconds[name].append(watch.seconds)

@@ -1,4 +1,4 @@
-"""The same instructions on every x86-64 CPU that has AVX2.
+"""The same instructions on every x86-64 CPU that has AVX2, and sums in one order on GPUs.
 
 Numeric libraries look at the processor when they are imported and take the best that it has:
 AVX512 adds in another order than AVX2, and MKL computes in another way on AMD than on Intel. They
@@ -25,14 +25,19 @@ MODELS = {  # torch, and in it MKL and oneDNN: the parameter model.strict
     "MKL_CBWR": "COMPATIBLE",  # "AVX2" gives other sums on AMD than on Intel
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
+GPUS = {  # in which cuBLAS adds up in one order, and flash attention's own package goes back in one
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "FLASH_ATTENTION_DETERMINISTIC": "1",
+}
 X86_64 = {"x86_64", "AMD64"}
 
 
 def fix_arithmetic() -> None:
     """Set the environment of the libraries, before anything imports them.
 
-    Elsewhere than on x86-64 nothing is set, for nothing of this is known there.
+    Elsewhere than on x86-64 nothing is set for processors: nothing of this is known there.
     """
+    os.environ.update(GPUS)
     strict = wants_strict()
     if platform.machine() not in X86_64:
         return

@@ -1,4 +1,4 @@
-"""Dropout and bf16 attention as a processor computes them fast; on a GPU torch's own stay."""
+"""What a training computes in another way than torch does unasked: faster, or in one order."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,15 +19,19 @@ TORCHS: dict[str, Callable[..., torch.Tensor]] = {
 
 
 @contextmanager
-def fast_on_this_device(model: torch.nn.Module) -> Iterator[None]:
+def fit_for_this_device(model: torch.nn.Module) -> Iterator[None]:
     """What a training of ``model`` runs in.
 
-    torch draws each value of a dropout's mask by itself, on one thread. Its attention in bfloat16
-    goes back through a small product for each head of each row, which oneDNN plans anew each time.
-    peft asks for the autocast of a GPU, finds none, and would turn each input into float32.
+    On a GPU torch's own kernels stay, of which those are taken that add up in one order.
+
+    On a processor torch draws each value of a dropout's mask by itself, on one thread. Its
+    attention in bfloat16 goes back through a small product for each head of each row, which oneDNN
+    plans anew each time. peft asks for the autocast of a GPU, finds none, and would turn each input
+    into float32.
     """
     if DEVICE != "cpu":
-        yield
+        with in_one_order():
+            yield
         return
     of_lora = any(isinstance(module, LoraLayer) for module in model.modules())  # others never do
     with disable_input_dtype_casting(model, of_lora):
@@ -36,6 +40,22 @@ def fast_on_this_device(model: torch.nn.Module) -> Iterator[None]:
             yield
         finally:
             replace(**TORCHS)
+
+
+@contextmanager
+def in_one_order() -> Iterator[None]:
+    """Two runs add up alike, where torch has a kernel for it; where not, torch warns.
+
+    ``core/arithmetic.py`` has set what cuBLAS needs for it.
+    """
+    settings: Any = torch.utils.deterministic
+    filling, settings.fill_uninitialized_memory = settings.fill_uninitialized_memory, False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+        settings.fill_uninitialized_memory = filling
 
 
 def replace(**functions: Any) -> None:

@@ -37,7 +37,7 @@ from reprotune.training.batches import Padding
 from reprotune.training.callbacks import CURVES, Best, Progress
 from reprotune.training.checkpoints import KEPT, Checkpoints, latest
 from reprotune.training.fitting import find_fitting
-from reprotune.training.kernels import fast_on_this_device
+from reprotune.training.kernels import fit_for_this_device
 from reprotune.training.rates import Stop, find_rate, restoring
 from reprotune.training.trainers import CausalTrainer, Weighted
 
@@ -208,7 +208,7 @@ def tune(
         progress = Progress()
         for callback in (progress, *best, *callbacks):
             trainer.add_callback(callback)
-        with telling(place), closing(progress), fast_on_this_device(tuned):
+        with telling(place), closing(progress), fit_for_this_device(tuned):
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         return trainer
 

@@ -14,7 +14,8 @@ from transformers import TrainerCallback
 from reprotune.core.params import Params
 from reprotune.models.loading import Precision, load_model
 from reprotune.models.prompts import PromptEncoder
-from reprotune.training.kernels import attend, drop, fast_on_this_device
+from reprotune.training import kernels
+from reprotune.training.kernels import attend, drop, fit_for_this_device
 from reprotune.training.tune import tune
 
 P = 0.05
@@ -22,7 +23,7 @@ WIDE = (64, 500)
 
 
 def fast() -> AbstractContextManager[None]:
-    return fast_on_this_device(torch.nn.Module())
+    return fit_for_this_device(torch.nn.Module())
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,17 @@ def test_attention_of_bfloat16_is_nearer_to_the_truth_and_so_are_its_gradients(
         assert attend(torch.float64)[1].equal(true[1]), "other formats are torch's"
         ours = errors(attend(torch.bfloat16))
     assert all(a < b < 0.1 for a, b in zip(ours, plain, strict=True)), (ours, plain)
+
+
+def test_on_a_gpu_torch_is_asked_for_sums_in_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "DEVICE", "cuda:0")
+    torchs = functional.dropout
+    with fast():
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled(), "not every kernel has one"
+        assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+        assert functional.dropout is torchs
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_scoring_is_left_alone() -> None:
