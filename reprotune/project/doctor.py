@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from rich.markup import escape
 from rich.table import Table
 
-from reprotune.core import paths
+from reprotune.core import paths, space
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
@@ -177,6 +177,8 @@ def check_disk(params: Params) -> Finding:
     need = 0.2 + 2 * 4 * count_parameters(params) / GIB  # the export, there and in the cache
     free = shutil.disk_usage(place).free / GIB
     detail = f"about {need:.1f} GiB are needed, {free:.1f} GiB are free at {place}"
+    if left := space.measure(paths.CHECKPOINTS):
+        detail += f"; {paths.CHECKPOINTS} has {space.show(left)} of runs that were cut off"
     return Finding(OK if free > need else STOP, "disk", detail)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reprotune import cli
+from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.project import capacity, doctor, memory, pins
 from tests.conftest import PARAMS
@@ -141,6 +142,16 @@ def test_a_model_that_does_not_fit_the_memory_stops(
         monkeypatch.setattr(module, "count_parameters", lambda _: 10**13)
     assert doctor.check_memory(params).level == "stop"
     assert doctor.check_disk(params).level == "stop"
+
+
+def test_what_trainings_that_were_cut_off_keep_on_the_disk_is_said(
+    project: Path, params: Params
+) -> None:
+    assert "cut off" not in doctor.check_disk(params).detail
+    left = paths.CHECKPOINTS / "0123abcd" / "checkpoint-10" / "optimizer.pt"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(3 << 20))
+    assert doctor.check_disk(params).detail.endswith("has 3 MiB of runs that were cut off")
 
 
 def test_a_slow_number_format_is_a_warning(
