@@ -40,7 +40,7 @@ def shrink(name: str, stage: dict[str, Any], folders: set[str]) -> dict[str, Any
     return {"cmd": command, "deps": ["fixed"], "params": ["rate"], **kinds}
 
 
-@pytest.mark.slow  # DVC runs eleven stages three times
+@pytest.mark.slow  # DVC runs every stage three times
 def test_parameters_that_were_run_before_bring_back_every_byte_and_run_no_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

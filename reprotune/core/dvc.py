@@ -5,14 +5,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import read_yaml
 
 FILE = Path("dvc.yaml")
 
 
+def read_stages(file: Path = FILE) -> dict[str, dict[str, Any]]:
+    """The stages of ``dvc.yaml`` by name, in its order.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    try:
+        tree = read_yaml(file)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; run this in the folder that holds it") from None
+    stages = tree.get("stages") if isinstance(tree, dict) else None
+    if not isinstance(stages, dict) or not all(isinstance(one, dict) for one in stages.values()):
+        raise InputError(f"{file}: there are no stages under `stages:`; git checkout -- {file}")
+    return stages
+
+
 def entries(stage: dict[str, Any], *keys: str) -> list[str]:
     """The paths or parameters under these keys of a stage, without their options."""
-    listed = [item for key in keys for item in stage.get(key, [])]
+    listed = [item for key in keys for item in stage.get(key) or []]
     return [next(iter(item)) if isinstance(item, dict) else item for item in listed]
 
 

@@ -13,7 +13,6 @@ from reprotune.comparison.lineage import SOURCES, find_breaks
 from reprotune.comparison.revision import WORKSPACE, Revision
 from reprotune.core import dvc
 from reprotune.core.errors import InputError
-from reprotune.core.yaml_file import read_yaml
 
 GONE = {"deleted", "not in cache"}  # of outputs: a clone without the cache has none
 
@@ -75,9 +74,8 @@ def explain_change(change: Changed | str, outputs: set[str]) -> list[str]:
 
 def list_outputs() -> set[str]:
     """The outputs of all stages."""
-    stages = read_yaml(dvc.FILE)["stages"]
     kinds = ("outs", "metrics", "plots")
-    return {path for stage in stages.values() for path in dvc.entries(stage, *kinds)}
+    return {path for stage in dvc.read_stages().values() for path in dvc.entries(stage, *kinds)}
 
 
 def is_elsewhere(folder: Path) -> bool:

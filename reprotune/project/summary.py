@@ -3,18 +3,21 @@
 from pathlib import Path
 
 from pydantic import BaseModel
+from rich.markup import escape
 from rich.table import Table
 
 from reprotune.comparison.records import RECORDS
-from reprotune.core import paths
+from reprotune.comparison.revision import flat
+from reprotune.core import dvc, paths
 from reprotune.core.costs import read_costs
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
 from reprotune.evaluation.worth import tell_uneven, tell_worth
 from reprotune.tables import metrics
 from reprotune.tables.limits import Limits
 from reprotune.tables.reviewed import Reviewed
 
-OPENED = {  # of each stage: what a person would open
+OPENED = {  # of each stage of the library: what a person would open
     "download": paths.RAW,
     "base_model": paths.BASE,
     "roles": paths.ROLES,
@@ -30,6 +33,8 @@ OPENED = {  # of each stage: what a person would open
     "export": paths.MERGED,
 }
 
+NOT_RUN = "not run yet"
+SHOWN = 4  # figures of a stage of one's own
 WEAK = 0.05  # the corrected p-value below which a slice is called weak
 
 
@@ -149,27 +154,58 @@ def describe_limits(limits: Limits) -> str:
 def read_finding(file: Path, kind: type[BaseModel]) -> str:
     """The line of a metrics file, or why there is none."""
     if not file.exists():
-        return "not run yet"
+        return NOT_RUN
     try:
         return describe_finding(metrics.read(file, kind))
     except InputError:
         return "of another version; dvc repro"
 
 
-def summarize(folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN) -> Table:
-    """One row a stage; stages without a cost in ``reports/run.json`` did not run this time."""
+def read_own(outputs: list[Path]) -> str:
+    """The first figures that a stage of one's own wrote as JSON, or why there are none."""
+    if not all(path.exists() for path in outputs):
+        return NOT_RUN
+    figures: dict[str, object] = {}
+    for path in outputs:
+        if path.suffix == ".json":
+            try:
+                found = parse_json(path.read_bytes())
+            except (OSError, ValueError):
+                return f"{path} is no JSON"
+            figures |= flat(found) if isinstance(found, dict) else {}
+    told = [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in figures.items()
+    ]
+    return ", ".join([*told[:SHOWN], *(["..."] if len(told) > SHOWN else [])])
+
+
+def summarize(
+    folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN, pipeline: Path = dvc.FILE
+) -> Table:
+    """One row a stage of ``dvc.yaml``, those of one's own below.
+
+    Stages without a cost in ``reports/run.json`` did not run this time.
+    """
     costs = read_costs(run)
+    stages = dvc.read_stages(pipeline)
     table = Table(title="reprotune", title_justify="left")
     for name in ("stage", "seconds", "MiB"):
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     table.add_column("result")
     table.add_column("look at", no_wrap=True)
-    for stage, output in OPENED.items():
+    for stage in sorted(stages, key=lambda name: name not in OPENED):
+        outputs = [Path(path) for path in dvc.entries(stages[stage], "outs", "metrics", "plots")]
+        if stage in OPENED:
+            kind = RECORDS[paths.DOWNLOAD_METRICS.with_stem(stage)]
+            found = read_finding(folder / f"{stage}.json", kind)
+        else:
+            found = read_own(outputs)
+        look_at = OPENED.get(stage) or next(iter(outputs), None)
         cost = costs.get(stage)
-        spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else ("unchanged", "")
-        kind = RECORDS[paths.DOWNLOAD_METRICS.with_stem(stage)]
-        found = read_finding(folder / f"{stage}.json", kind)
+        idle = "unchanged" if stage in OPENED and found != NOT_RUN else ""
+        spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else (idle, "")
         if cost and (took := cost.milliseconds):
             found += f", {took.p50:g} ms a text (95 % within {took.p95:g})"
-        table.add_row(stage, *spent, found, output.as_posix())
+        table.add_row(stage, *spent, escape(found), look_at.as_posix() if look_at else "")
     return table

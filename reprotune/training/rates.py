@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
+from typing import assert_never
 
 from accelerate import PartialState
 from accelerate.utils import extract_model_from_parallel
@@ -21,6 +22,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.core.params import Train
+from reprotune.core.params.model import Method
 from reprotune.core.printing import say
 from reprotune.core.space import telling
 from reprotune.models.adapters import Tuned
@@ -30,8 +32,6 @@ from reprotune.training.trainers import collect_trained, put_back
 
 MOST = 4  # trials
 ENTRIES = 5  # of the learning curve, which has about 30, in each: three more take half of a run
-USUAL = {"full": -8, "ia3": -4, "head": -4, "prompt_tuning": -3}  # halves of a power of ten
-OTHERWISE = -6
 RECORD, FILE = "losses", "trials.json"
 
 Attempt = Callable[[Train, Path], Trainer]  # settings, where checkpoints go: the finished trainer
@@ -101,7 +101,7 @@ def find_rate(train: Train, attempt: Attempt, folder: Path) -> tuple[list[Trial]
                 remember(known, folder)
         return known[rate]
 
-    search(USUAL.get(train.method, OTHERWISE), loss_at)
+    search(find_usual(train.method), loss_at)
     if min(known.values()) == math.inf:
         tried = ", ".join(f"{rate:g}" for rate in sorted(known))
         raise InputError(
@@ -111,6 +111,21 @@ def find_rate(train: Train, attempt: Attempt, folder: Path) -> tuple[list[Trial]
     losses = {rate: known[rate] if math.isfinite(known[rate]) else None for rate in rank(known)}
     trials = [Trial(learning_rate=rate, loss=loss) for rate, loss in losses.items()]
     return trials, locate(folder, trials[0].learning_rate)
+
+
+def find_usual(method: Method) -> int:
+    """The rate that is usual for a method, in halves of a power of ten."""
+    match method:
+        case "full":
+            return -8
+        case "lora" | "dora":
+            return -6
+        case "ia3" | "head":
+            return -4
+        case "prompt_tuning":
+            return -3
+        case _:
+            assert_never(method)
 
 
 def rank(known: Mapping[float, float]) -> list[float]:

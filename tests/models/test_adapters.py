@@ -31,7 +31,9 @@ METHODS = get_args(Train.model_fields["method"].annotation)
 TASKS = ("causal", "classification")
 QUANTIZATIONS = ("nf4", "int8", "none")
 CLASSES = list(headlines.CLASSES)
-RATES = {"ia3": 5e-2, "prompt_tuning": 5e-2, "head": 5e-2, "full": 2e-3}
+RATES: dict[str, float] = {
+    "lora": 5e-3, "dora": 5e-3, "full": 2e-3, "head": 5e-2, "prompt_tuning": 5e-2, "ia3": 5e-2
+}  # fmt: skip
 
 
 def refusal(method: str, task: str, quantization: str) -> str | None:
@@ -59,7 +61,7 @@ def values(method: str, task: str, quantization: str) -> dict[str, Any]:
         "model.quantization": quantization,
         "prompt.max_tokens": 128,
         "train.epochs": 4,
-        "train.learning_rate": RATES.get(method, 5e-3),
+        "train.learning_rate": RATES[method],
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from reprotune.core import dvc, paths
+from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project.summary import OPENED, describe_accuracy, describe_predictions, summarize
 from reprotune.tables import metrics
@@ -61,6 +62,36 @@ def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> N
     (tmp_path / "export.json").unlink()
     shown = show(tmp_path)
     assert shown.count("of another version; dvc repro") == shown.count("not run yet") == 1
+
+
+def test_a_stage_of_ones_own_has_a_row_and_one_that_was_taken_out_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    figures = '{"longest": 142, "mean": {"words": 7.25}}'
+    Path("dvc.yaml").write_text(
+        "stages:\n  own_lengths: {cmd: x, plots: [{own_lengths.json: {cache: false}}]}\n"
+        "  split: {cmd: x}\n  own_note: {cmd: x}\n"
+    )
+    rows = [line.split("│")[1:] for line in show(tmp_path).splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row[:-1]] for row in rows] == [
+        ["split", "", "", "not run yet", "reports/rows.csv"],
+        ["own_lengths", "", "", "not run yet", "own_lengths.json"],
+        ["own_note", "", "", "", ""],
+    ]
+    Path("own_lengths.json").write_text(figures)
+    assert "longest 142, mean.words 7.25" in show(tmp_path)
+
+
+@pytest.mark.parametrize("text", [None, "a: 1", "stages: [a]"])
+def test_a_pipeline_that_cannot_be_read_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("dvc.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"dvc\.yaml: (no such file|there are no stages)"):
+        summarize()
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,13 @@ class Lora(Section):
     rank_stabilized: bool
 
 
+Method = Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
+
+
 class Train(Section):
     """How the model is tuned."""
 
-    method: Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
+    method: Method
     seed: Seed
     fraction: Annotated[float, Field(gt=0, le=1)]
     class_weights: Literal["none", "balanced"]
