@@ -13,11 +13,12 @@ from reprotune.comparison.changes import (
 )
 from reprotune.comparison.forms import COLUMNS
 from reprotune.comparison.lineage import Lineage
-from reprotune.comparison.lock import Stage, read_pins
+from reprotune.comparison.lock import SHARED, Stage, read_pins, read_stages
 from reprotune.comparison.records import RECORDS
 from reprotune.comparison.report import code
-from reprotune.comparison.revision import Revision, git
+from reprotune.comparison.revision import Revision, flat, git
 from reprotune.core import paths
+from reprotune.core.io import parse_json
 from reprotune.tables import metrics
 
 NAMED = 4  # of a kind
@@ -40,17 +41,23 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
         for name in files
         if f"/{name}".rpartition("/")[2].startswith(CHECKS) or name.startswith(CHECKS)
     ]
-    data, made = files_of(files, DATA), filter(Lineage(head).find_makers, files)
-    known = {*code_files, *checks, *data, *made, *VALUES, *map(str, (*RECORDS, *COLUMNS))}
+    data, made = files_of(files, DATA), list(filter(Lineage(head).find_makers, files))
+    ours, own = set(map(str, (*RECORDS, *COLUMNS))), [read_own(side) for side in (base, head)]
+    known = {*code_files, *checks, *data, *made, *VALUES, *ours, *list_own_files(base, head)}
+    figures = [name for name in made if name not in ours and name.endswith(".json")]
     lines = {
         "The gate, of which the one before judges": ", ".join(
             list_values(*(pick(side.params, of_gate=True) for side in (base, head)))
         ),
         "Parameters": join(
             list_values(*(pick(side.params, of_gate=False) for side in (base, head)))
+            + list_values(*own)
         ),
         "Chosen by trials": join(list_values(read_chosen(base), read_chosen(head))),
         "Data": join([*count_rows(base, head), *map(code, data)]),
+        "Figures of other stages": join(
+            list_values(*(read_figures(side, figures) for side in (base, head)))
+        ),
         "Packages": join(list_packages(base, head)),
         "Checks, and what git and DVC ignore": join(list(map(code, checks)), MOST_CHECKS),
         "Code": join([code(name) for name in code_files]),
@@ -110,6 +117,33 @@ def read_locked(side: Revision) -> dict[str, str]:
 
 def pick(values: Mapping[str, object], *, of_gate: bool) -> dict[str, object]:
     return {name: value for name, value in values.items() if name.startswith(GATE) == of_gate}
+
+
+def list_own_files(*sides: Revision) -> set[str]:
+    """Files of parameters that are not the library's."""
+    stages = [stage for side in sides for stage in read_stages(side).values()]
+    return {file for stage in stages for file in stage.params} - {*SHARED}
+
+
+def read_own(side: Revision) -> dict[str, object]:
+    """The parameters that stages took from other files, as they ran."""
+    stages = read_stages(side).values()
+    values = {name: value for stage in stages for name, value in stage.values.items()}
+    names = tuple(f"{file}: " for file in list_own_files(side))
+    return {name: value for name, value in values.items() if name.startswith(names)}
+
+
+def read_figures(side: Revision, files: Sequence[str]) -> dict[str, object]:
+    """What stages that are not the library's wrote as JSON, by file and name."""
+    found: dict[str, object] = {}
+    for file in files:
+        try:
+            tree = parse_json(side.read_bytes(Path(file)) or b"{}")
+        except ValueError:
+            continue
+        values = flat(tree) if isinstance(tree, dict) else {}
+        found |= {f"{file}: {name}": value for name, value in values.items()}
+    return found
 
 
 def list_inputs(stage: Stage) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from reprotune.comparison.lock import File, Stage, read_stages
+from reprotune.comparison.lock import File, Stage, name_param, read_stages
 from reprotune.comparison.revision import Revision, flat
 from reprotune.comparison.tree import LINKED, Tree, is_under
 from reprotune.core import dvc, paths
@@ -219,7 +219,7 @@ def list_params(entry: Mapping[str, Any]) -> Iterator[str]:
     """The names of the parameters that ``dvc.yaml`` lists for a stage."""
     for item in entry.get("params", []):
         yield from (
-            (key for keys in item.values() for key in keys or [])
+            (name_param(file, key) for file, keys in item.items() for key in keys or [])
             if isinstance(item, dict)
             else [item]
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from reprotune.comparison.revision import Revision
+from reprotune.core import paths
 from reprotune.core.rooms import PINS, list_pinned
 
 LOCK = Path("dvc.lock")
@@ -15,6 +16,14 @@ class File(BaseModel):
     md5: str | None = None
     nfiles: int | None = None  # of a folder
     size: int | None = None  # bytes, of a folder those of all its files
+
+
+SHARED = (str(paths.PARAMS), str(PINS))  # in which no name stands twice
+
+
+def name_param(file: str, name: str) -> str:
+    """What a parameter is called; with its file, if that is one's own."""
+    return name if file in SHARED else f"{file}: {name}"
 
 
 class Stage(BaseModel):
@@ -32,8 +41,12 @@ class Stage(BaseModel):
 
     @property
     def values(self) -> dict[str, object]:
-        """The parameters of all files by name."""
-        return {name: value for file in self.params.values() for name, value in file.items()}
+        """The parameters of all files by name, those of one's own files with the file's."""
+        return {
+            name_param(file, name): value
+            for file, known in self.params.items()
+            for name, value in known.items()
+        }
 
 
 class Lock(BaseModel):

@@ -101,7 +101,8 @@ def alternatives(location: tuple[int | str, ...]) -> str:
     for part in location[:-1]:
         field = getattr(section, "model_fields", {}).get(part)
         section = field.annotation if field else None
+    own = "; your own stand in a file of their own" if len(location) == 1 else ""
     allowed = list(getattr(section, "model_fields", ()))
     if close := get_close_matches(str(location[-1]), allowed, n=1):
         return f"did you mean {close[0]}?"
-    return f"allowed are {', '.join(allowed)}" if allowed else "check its spelling"
+    return f"allowed are {', '.join(allowed)}{own}" if allowed else "check its spelling"

@@ -24,11 +24,12 @@ def new(
 def upgrade() -> None:
     """Take the files of the library installed here, keep yours.
 
-    The exit code is 1 if something conflicts: it is marked in the files, and yours is there.
+    The exit code is 1 if something conflicts, which is marked in the files with yours there, or if
+    the parameters or ``dvc.yaml`` have to be mended first.
     """
     from reprotune.scaffold.upgrade import upgrade
 
     found = upgrade()
     say(found.text)
-    if found.conflicts:
+    if not found.is_whole:
         sys.exit(1)

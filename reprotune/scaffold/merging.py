@@ -3,21 +3,23 @@
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from reprotune.core import paths
+from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import RENAMED, shorten
 from reprotune.core.yaml_file import load_yaml
 from reprotune.project.pins import LOCK
 from reprotune.project.profiles import EDITOR, WHOLE
 from reprotune.scaffold import files
+from reprotune.scaffold.collisions import find_collisions, take_out
 
 OWN = "README.md"  # yours once you have changed it
+TWICE = "you have a parameter of this name; yours stays, and now the library has one, too"
 
 
 class Outcome(StrEnum):
@@ -60,12 +62,57 @@ def merge(sides: Sides) -> Merged:
     if any(is_binary(one) for one in (base, sides.here, sides.new)):
         note = f"{place}: both changed it; yours stays"
         return Merged(Outcome.CONFLICT, sides.here, (note,))
-    special = {paths.PARAMS.as_posix(): merge_params, LOCK.as_posix(): merge_lock}
-    return special.get(place, merge_text)(sides)
+    if base is None:
+        note = f"{place}: you have a file of this name, and now the library, too; {theirs(place)}"
+        return Merged(Outcome.CONFLICT, sides.here, (note,))
+    special = {
+        dvc.FILE.as_posix(): merge_pipeline,
+        paths.PARAMS.as_posix(): merge_params,
+        LOCK.as_posix(): merge_lock,
+    }
+    return require_yaml(sides, special.get(place, merge_text)(sides))
 
 
 def shorten_bytes(content: bytes | None) -> bytes | None:
     return None if content is None else files.shorten(content)
+
+
+def theirs(place: str) -> str:
+    """Where the library's side of a conflict is, if yours is in the file."""
+    return f"yours stays; git show :3:./{place} has the library's"
+
+
+def require_yaml(sides: Sides, merged: Merged) -> Merged:
+    """A merged file, or yours if both changes together are no YAML, such as one key twice."""
+    place = sides.place
+    is_yaml = place.endswith((".yaml", ".yml")) and "<<<<<<< " not in (
+        merged.content or b""
+    ).decode("utf-8", "replace")
+    if not is_yaml:
+        return merged
+    try:
+        load_yaml(merged.content or b"", "both changes together")
+    except InputError as error:
+        note = f"{place}: {' '.join(str(error).split())}; {theirs(place)}"
+        return Merged(Outcome.CONFLICT, sides.here, (*merged.notes, note))
+    return merged
+
+
+def merge_pipeline(sides: Sides) -> Merged:
+    """Line by line; a stage that both added is yours, the library's a comment beside it."""
+    base, here, new = sides.base or b"", sides.here or b"", sides.new or b""
+    notes = []
+    for name, is_same in list(find_collisions(base, here, new, sides.place)):
+        new = take_out(new, name, leave_comment=not is_same)
+        if not is_same:
+            notes.append(
+                f"{sides.place}: you have a {name}, and now the library, too; yours stays, the "
+                "library's is there as a comment: call yours otherwise, and its files, then take "
+                "the # away"
+            )
+    merged = merge_text(replace(sides, new=new))
+    outcome = Outcome.CONFLICT if notes else merged.outcome
+    return Merged(outcome, merged.content, (*merged.notes, *notes))
 
 
 def is_binary(content: bytes | None) -> bool:
@@ -119,6 +166,9 @@ def merge_params(sides: Sides) -> Merged:
     if not isinstance(here, dict):
         raise InputError(f"{sides.place} holds no parameters; git checkout -- {sides.place}")
     changes, notes = merge_values(base, here, new)
+    added = flatten(here).keys() & flatten(new).keys() - flatten(base).keys()
+    both = sorted(name for name in added if flatten(here)[name] != flatten(new)[name])
+    notes += tuple(f"{name}: {TWICE}, {shorten(flatten(new)[name])}" for name in both)
     tree = load_yaml(sides.new or b"", sides.place, EDITOR)
     for name, value in changes.items():
         put(tree, name, value)
@@ -126,7 +176,8 @@ def merge_params(sides: Sides) -> Merged:
     EDITOR.dump(tree, buffer)
     lines = merge_text(sides, "--ours")  # keeps what you wrote beside the values
     kept = holds(lines.content, buffer.getvalue())
-    return Merged(Outcome.MERGED, lines.content if kept else buffer.getvalue(), notes)
+    outcome = Outcome.CONFLICT if both else Outcome.MERGED
+    return Merged(outcome, lines.content if kept else buffer.getvalue(), notes)
 
 
 def holds(content: bytes | None, wanted: bytes) -> bool:

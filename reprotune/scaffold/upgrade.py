@@ -15,6 +15,7 @@ from reprotune.core.params_file import load_params
 from reprotune.core.rooms import LIBRARY, PINS, find_other_rooms
 from reprotune.core.yaml_file import load_yaml
 from reprotune.project import pins
+from reprotune.project.doctor import require_valid
 from reprotune.project.staleness import find_stale
 from reprotune.scaffold import files
 from reprotune.scaffold.merging import Merged, Outcome, Sides, is_binary, merge
@@ -26,7 +27,7 @@ class Upgraded:
     """What an upgrade did."""
 
     text: str
-    conflicts: list[str]
+    is_whole: bool = True  # nothing conflicts, and nothing is to be mended
 
 
 def upgrade() -> Upgraded:
@@ -39,7 +40,7 @@ def upgrade() -> Upgraded:
     new = files.render()
     same = base == {place: files.shorten(content) for place, content in new.items()}
     if same and not find_other_rooms():
-        return Upgraded(f"this project is of {LIBRARY} {was}, the one that is installed", [])
+        return Upgraded(f"this project is of {LIBRARY} {was}, the one that is installed")
     require_clean()
     sides = [
         Sides(place, base.get(place), read(Path(place)), new.get(place))
@@ -54,7 +55,13 @@ def upgrade() -> Upgraded:
     copy_wheel(Path())
     conflicts = [place for place, found in merged.items() if found.outcome == Outcome.CONFLICT]
     mark([side for side in sides if side.place in conflicts])
-    return Upgraded("\n".join(tell(was, merged, conflicts)), conflicts)
+    told = "\n".join(tell(was, merged, conflicts))
+    if conflicts:
+        return Upgraded(told, is_whole=False)
+    try:
+        return Upgraded(f"{told}\n{tell_stale()}")
+    except InputError as error:
+        return Upgraded(f"{told}\nto be mended: {error}", is_whole=False)
 
 
 def require_clean() -> None:
@@ -126,14 +133,17 @@ def tell(was: str, merged: Mapping[str, Merged], conflicts: list[str]) -> Iterab
         yield f"conflicts: {', '.join(conflicts)}; solve each, git add it, and then: make repro"
         if pins.LOCK.as_posix() in conflicts:
             yield f"after {pins.LOCK}: python -m reprotune.project.pins"
-        return
-    try:
-        load_params()
-        stale = find_stale() if LOCK.is_file() else None
-    except InputError as error:
-        yield f"to be mended: {error}"
-        return
-    if stale is None:
-        yield "nothing was run here yet: make repro"
-    else:
-        yield f"will run: {', '.join(stale)} (make repro)" if stale else "no stage will run again"
+
+
+def tell_stale() -> str:
+    """Which stages will run.
+
+    Raises:
+        InputError: the parameters or the pipeline are not in order.
+    """
+    load_params()
+    require_valid()
+    if not LOCK.is_file():
+        return "nothing was run here yet: make repro"
+    stale = find_stale()
+    return f"will run: {', '.join(stale)} (make repro)" if stale else "no stage will run again"

@@ -1,11 +1,14 @@
 """A comparison reads people's decisions and answers as the stages do that take them up."""
 
+import json
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 
 from reprotune.comparison.changed import summarize_changes
 from reprotune.comparison.contradictions import find_contradiction
+from reprotune.comparison.lineage import find_breaks
 from reprotune.comparison.revision import read_revision
 from reprotune.comparison.verdict import compare_revisions
 from reprotune.core import paths
@@ -63,3 +66,30 @@ def test_figures_of_a_blind_sample_are_made_once_more() -> None:
     better = found.reviewed.model_copy(update={"label_error": 0.5})
     metrics.write(paths.EVALUATE_METRICS, found.model_copy(update={"reviewed": better}))
     assert "reviewed.label_error" in find_contradiction(here)
+
+
+def test_parameters_and_figures_of_ones_own_are_told_with_their_files(repository: Path) -> None:
+    entry = (
+        "cmd: x\n    deps: [note.txt]\n    params: [{own.yaml: [longest]}]\n    plots: [own.json]"
+    )
+    Path("dvc.yaml").write_text(f"stages:\n  own_lengths:\n    {entry}\n")
+    Path("note.txt").write_text("")
+    for longest in (1, 2):
+        Path("own.yaml").write_text(f"longest: {longest}\n")
+        Path("own.json").write_text(json.dumps({"too": {"long": 10 * longest}}))
+        noted = {
+            "cmd": "x",
+            "deps": [{"path": "note.txt", "md5": "d41d8cd98f00b204e9800998ecf8427e"}],
+            "params": {"own.yaml": {"longest": longest}},
+            "outs": [{"path": "own.json", "md5": md5(Path("own.json").read_bytes()).hexdigest()}],
+        }
+        Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"own_lengths": noted}}))
+        commit(str(longest))
+    head = read_revision("HEAD")
+    told = "\n".join(summarize_changes(read_revision("HEAD~1"), head))
+    assert "**Parameters**: `own.yaml: longest` `1` → `2`\n" in told
+    assert "**Figures of other stages**: `own.json: too.long` `10` → `20`\n" in told
+    assert "other files" not in told
+    assert find_breaks(head) == {}
+    Path("own.yaml").write_text("longest: 3\n")
+    assert find_breaks(read_revision("workspace")) == {"own_lengths": ["own.yaml: longest"]}

@@ -184,12 +184,12 @@ def test_a_wheel_is_enough_for_all_that_the_document_says(tmp_path: Path) -> Non
     made = files.render()
     assert base.keys() == made.keys()
     assert base == {place: files.shorten(content) for place, content in made.items()}
-    (project / "stages/lengths.py").write_text("mine")
+    (project / "stages/own_lengths.py").write_text("mine")
     change(project / "dvc.yaml", {"stages:\n": f"stages:\n{stage}\n"})
     change(project / "params.yaml", {"learning_rate: 1e-3": "learning_rate: 2e-3  # mine"})
     run("git add -A && git commit -qm mine", project)
     run(newer, project)
-    assert (project / "stages/lengths.py").read_text() == "mine"
+    assert (project / "stages/own_lengths.py").read_text() == "mine"
     assert stage in (project / "dvc.yaml").read_text("utf-8")
     assert (project / "stages/roles.py").read_text().startswith('"""Newer')
     params = (project / "params.yaml").read_text("utf-8")

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from reprotune import cli
 from reprotune.core import rooms
 from reprotune.core.params_file import load_params
-from reprotune.project.staleness import find_stale
+from reprotune.project.staleness import find_stale, read_status
 from reprotune.scaffold import files, merging
 from reprotune.scaffold.merging import Outcome, Sides, merge
 from tests.projects import change
@@ -21,15 +21,15 @@ OWN_STAGE = '''"""How long the test texts are."""
 import json
 from pathlib import Path
 
-Path("metrics/lengths.json").write_text(json.dumps({"longest": 3}))
+Path("metrics/own_lengths.json").write_text(json.dumps({"longest": 3}))
 '''
 OWN_ENTRY = """stages:
-  lengths:
-    cmd: python -m stages.lengths
-    deps: [stages/lengths.py]
+  own_lengths:
+    cmd: python -m stages.own_lengths
+    deps: [stages/own_lengths.py]
     params: [{pins.yaml: [reprotune.tables, tables]}]
     metrics:
-      - metrics/lengths.json: {cache: false}
+      - metrics/own_lengths.json: {cache: false}
 
 """
 Later = Callable[..., None]
@@ -80,7 +80,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
 def test_an_own_stage_and_parameters_survive_and_what_is_touched_runs(
     project: Path, later: Later, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("stages/lengths.py").write_text(OWN_STAGE)
+    Path("stages/own_lengths.py").write_text(OWN_STAGE)
     change(Path("dvc.yaml"), {"stages:\n": OWN_ENTRY})
     change(Path("params.yaml"), {"learning_rate: 1e-3": "learning_rate: 2e-3  # mine"})
     change(Path("requirements.lock"), {"dvc==": "aaa-mine==1\ndvc=="})
@@ -109,8 +109,8 @@ def test_an_own_stage_and_parameters_survive_and_what_is_touched_runs(
     assert (params.threads, params.train.learning_rate) == (4, 2e-3)
     assert "# mine" in Path("params.yaml").read_text()
     entries = YAML(typ="safe").load(Path("dvc.yaml").read_text())["stages"]
-    assert "lengths" in entries and "# newer" in Path("dvc.yaml").read_text()
-    assert Path("stages/lengths.py").read_text() == OWN_STAGE
+    assert "own_lengths" in entries and "# newer" in Path("dvc.yaml").read_text()
+    assert Path("stages/own_lengths.py").read_text() == OWN_STAGE
     lock = Path("requirements.lock").read_text()
     assert "aaa-mine==1\n" in lock and "dvclive==0+" in lock
     assert Path("README.md").read_text() == "mine"
@@ -175,6 +175,87 @@ def test_a_conflict_is_named_marked_and_loses_nothing(
     assert 'cron: "0 4 * * 1"' in Path("prefect.yaml").read_text()
 
 
+def test_a_stage_and_a_file_that_both_have_added_are_a_conflict_in_which_yours_stays_and_runs(
+    project: Path, later: Later, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = OWN_ENTRY.replace("stages:\n", "").replace("[stages/", "[params.yaml, stages/")
+    Path("stages/own_lengths.py").write_text(OWN_STAGE)
+    change(Path("dvc.yaml"), {"stages:\n": OWN_ENTRY})
+    commit()
+    later({
+        "stages/own_lengths.py": {"": "# theirs\n"},
+        "dvc.yaml": {"  train:\n": f"{theirs}  train:  # newer\n"},
+    })  # fmt: skip
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["upgrade"])
+    assert stopped.value.code == 1
+    said = capsys.readouterr().out
+    assert "dvc.yaml: you have a own_lengths, and now the library, too; yours stays" in said
+    assert "git show :3:./stages/own_lengths.py has the library's" in said
+    assert "conflicts: dvc.yaml, stages/own_lengths.py; solve each" in said
+    text = Path("dvc.yaml").read_text()
+    stages = YAML(typ="safe").load(text)["stages"]
+    assert stages["own_lengths"]["deps"] == ["stages/own_lengths.py"]
+    assert "  train:  # newer" in text
+    for line in theirs.strip().splitlines():
+        assert f"  # {line[2:] if line.startswith('  ') else line}" in text
+    assert Path("stages/own_lengths.py").read_text() == OWN_STAGE
+    assert git("show", ":3:stages/own_lengths.py") == "# theirs\n"
+    assert "UU dvc.yaml" in git("status", "--porcelain")
+    assert read_status()
+    uncommented = text.replace("  # own_lengths:", "  theirs:")
+    assert YAML(typ="safe").load(uncommented)
+
+
+def test_the_same_stage_on_both_sides_is_there_once(project: Path, later: Later) -> None:
+    Path("stages/own_lengths.py").write_text(OWN_STAGE)
+    change(Path("dvc.yaml"), {"stages:\n": OWN_ENTRY})
+    commit()
+    entry = OWN_ENTRY.replace("stages:\n", "")
+    later({
+        "dvc.yaml": {"  train:\n": f"{entry}  train:\n"},
+        "stages/own_lengths.py": {"": OWN_STAGE},
+    })  # fmt: skip
+    cli.main(["upgrade"])
+    assert Path("dvc.yaml").read_text().count("  own_lengths:\n") == 1
+
+
+def test_no_stage_of_the_library_is_called_as_one_of_ones_own() -> None:
+    tree = YAML(typ="safe").load(files.render()["dvc.yaml"])
+    assert not [name for name in tree["stages"] if name.startswith("own_")]
+
+
+def test_a_file_of_yaml_that_would_have_a_key_twice_stays_yours() -> None:
+    base = b"a: 1\n" + b"x: 0\ny: 0\nz: 0\n" + b"b: 1\n"
+    here, new = b"own: 1\n" + base, base + b"own: 2\n"
+    found = merge(Sides("sweeps/mine.yaml", base, here, new))
+    assert (found.outcome, found.content) == (Outcome.CONFLICT, here)
+    assert "git show :3:./sweeps/mine.yaml has the library's" in found.notes[-1]
+
+
+def test_a_parameter_that_both_have_added_is_a_conflict_in_which_yours_stays() -> None:
+    base = b"train:\n  epochs: 3\n"
+    found = merge(Sides("params.yaml", base, base + b"  own: 1\n", base + b"  own: 2\n"))
+    assert found.outcome == Outcome.CONFLICT
+    assert YAML(typ="safe").load(found.content) == {"train": {"epochs": 3, "own": 1}}
+    assert "train.own: you have a parameter of this name; yours stays" in found.notes[-1]
+
+
+def test_a_pipeline_that_dvc_refuses_after_an_upgrade_ends_with_1(
+    project: Path, later: Later, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = OWN_ENTRY.replace("own_lengths.json", "newer.json")
+    change(Path("dvc.yaml"), {"stages:\n": own})
+    commit()
+    theirs = own.replace("stages:\n", "").replace("own_lengths:", "newer:")
+    later({"dvc.yaml": {"  train:\n": f"{theirs}  train:\n"}})
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["upgrade"])
+    assert stopped.value.code == 1
+    assert "to be mended: output" in (said := capsys.readouterr().out), said
+    assert "newer.json" in said
+
+
 def test_nothing_to_take_is_said_and_changes_nothing(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,7 +293,7 @@ A, B, C = b"one\n", b"two\n", b"three\n"
         (A, B, B, Outcome.SAME, B),
         (A, B, C, Outcome.CONFLICT, None),
         (None, None, B, Outcome.TAKEN, B),
-        (None, C, B, Outcome.CONFLICT, None),
+        (None, C, B, Outcome.CONFLICT, C),
         (A, None, A, Outcome.KEPT, None),
         (A, None, B, Outcome.KEPT, None),
         (A, A, None, Outcome.TAKEN, None),
