@@ -255,14 +255,15 @@ def main() -> None:
     names = ("source", "branch", "incoming", "promote")
     asked = {name: getattr(arguments, name) for name in names}
     asked["trigger"] = read_options(parser, arguments)
+    place = Path(arguments.source) if Path(arguments.source).is_dir() else Path()
     if arguments.serve:
         one = ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
         )
-        with serving("retrain"):
+        with serving("retrain", place):
             retrain.serve(name="retrain", cron=arguments.cron, parameters=asked, global_limit=one)
         return
-    with serving("retrain"):
+    with serving("retrain", place):
         state = retrain(**asked, return_state=True)
     say(state.message)
     if not state.is_completed():

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -20,7 +21,9 @@ from prefect.settings import PREFECT_API_URL
 from pipelines.commands import FlowError, build_environment
 from pipelines.database import check_database
 from pipelines.logs import cut_repeated
+from reprotune.core import paths
 from reprotune.core.printing import end, fail
+from reprotune.core.space import explain_denied, is_denied
 from reprotune.core.supervision import SUPERVISED
 
 PATIENCE = 120  # seconds for a server to start: the machine may be busy
@@ -28,13 +31,14 @@ PATIENCE_AT_END = 10  # seconds for it to end
 
 
 @contextmanager
-def serving(flow: str) -> Iterator[None]:
-    """Have a server while a flow is at work; what ends it early ends in one message.
+def serving(flow: str, place: Path = Path()) -> Iterator[None]:
+    """Have a server while a flow is at work in a place; what ends it early ends in one message.
 
     Why it failed is for the caller to say, and so not for the log.
     """
     logging.getLogger("prefect.flow_runs").addFilter(cut_repeated)
     try:
+        require_writable(place / paths.WORK)
         if address := PREFECT_API_URL.value():
             require_answer(address)
             yield
@@ -52,6 +56,19 @@ def serving(flow: str) -> Iterator[None]:
         fail(f"{flow}: the server at {address} no longer answers ({error}); what is done is kept")
     except FlowError as error:
         fail(f"{flow}: {error}")
+
+
+def require_writable(folder: Path) -> None:
+    """Raise FlowError if a flow could write nothing in its folder: before the server starts."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        error.filename = str(folder.resolve())
+        if is_denied(error):
+            raise FlowError(explain_denied(error)) from None
+        raise
 
 
 def require_answer(address: str) -> None:

@@ -20,6 +20,7 @@ from reprotune.data.reading.files import read_files
 from reprotune.tables import schemas
 
 NEW = paths.WORK / "new.parquet"  # texts, for `reprotune drift`
+SKEW = timedelta(minutes=10)  # by which clocks may differ
 WHY = re.compile(r"^Why: (.*)$", re.MULTILINE)  # in the message of a retraining's commit
 
 
@@ -113,21 +114,16 @@ def ask_drift(folder: Path, texts: Sequence[str]) -> tuple[bool, str]:
 def find_rest(folder: Path, message: str, trigger: Trigger) -> datetime | None:
     """The end of the cool-down after the last retraining; None if it is over.
 
-    ``message`` is how the messages of retrainings begin.
+    ``message`` is how the messages of retrainings begin. One dated in days to come, by a clock that
+    was wrong, starts no rest: it would last until that day.
     """
-    command = [
-        "log",
-        "-1",
-        "--format=%cI",
-        f"--grep=^{message}",
-        "--remotes=origin/retrain",
-        "HEAD",
-    ]
-    listed = git(folder, *command)
-    if not listed:
-        return None
-    now = datetime.now(UTC)  # a commit may come from a clock that is ahead
-    end = min(datetime.fromisoformat(listed), now) + timedelta(days=trigger.cool_down)
+    listed = git(
+        folder, "log", "--format=%cI", f"--grep=^{message}", "--remotes=origin/retrain", "HEAD"
+    )
+    now = datetime.now(UTC)
+    dates = [datetime.fromisoformat(date) for date in listed.split()]
+    past = [min(date, now) for date in dates if date <= now + SKEW]
+    end = max(past) + timedelta(days=trigger.cool_down) if past else now
     return end if end > now else None
 
 

@@ -2,16 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from reprotune.comparison.revision import WORKSPACE, Revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.production import two_samples
+from reprotune.production.history import read_history, require_artifact
+from reprotune.production.keeping import find_output, hash_folder
 from reprotune.production.shares import Shares, estimate
 from reprotune.production.two_samples import Kinds
 from reprotune.project import predict
@@ -183,11 +187,11 @@ def find_shares(
 ) -> tuple[Shares | None, list[str]]:
     """The class shares of the new texts, near-duplicates once; or why they are unknown."""
     classes = class_names(params.download.labels)
-    if not model.is_dir() or not paths.PREDICTIONS.is_file():
+    test = read_answers(model) if model.is_dir() else None
+    if test is None:
         missing = paths.PREDICTIONS if model.is_dir() else model
         return None, [f"{missing} is not here, so the class shares are not estimated"]
     classifier = predict.load(model, key)
-    test = predictions.read(paths.PREDICTIONS)
     if classifier.classes != list(classes) or not set(test["label"]) <= {*classes}:
         return None, [f"{model} was made for other classes, so their shares are not estimated"]
     kinds = Kinds(params.roles.near_duplicate_threshold, params.text.units, params.seed)
@@ -204,6 +208,21 @@ def find_shares(
     found = estimate(confusion, old, counts, params.seed)
     told = [] if found else ["a class has no test row, so the class shares are not estimated"]
     return found, told
+
+
+def read_answers(model: Path) -> pd.DataFrame | None:
+    """What the model in a folder said of its test rows; None if that is not here.
+
+    After a rollback the folder is a version that the files of this commit do not tell of.
+    """
+    with suppress(InputError, FileNotFoundError):  # no repository, no model among the artifacts
+        name, path = require_artifact()
+        commits = [None, *(v.commit for v in reversed(read_history(name).versions.values()))]
+        held = hash_folder(model) if len(commits) > 1 else ""
+        for side in (Revision(commit or WORKSPACE, commit) for commit in commits):
+            if held and held == find_output(side, path):
+                return side.read_table(paths.PREDICTIONS)
+    return predictions.read(paths.PREDICTIONS) if paths.PREDICTIONS.is_file() else None
 
 
 def tabulate(shares: Shares, classes: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -45,14 +45,19 @@ def find_hash(name: str, commit: str, path: str) -> str:
     Raises:
         InputError: the commit is not here, or its lock knows no such folder.
     """
-    for stage in read_stages(Revision(name, commit)).values():
-        for out in stage.outs:
-            if out.path == path and str(out.md5).endswith(FOLDER):
-                return str(out.md5)
+    if found := find_output(Revision(name, commit), path):
+        return found
     raise InputError(
         f"{name}: the dvc.lock of its commit {commit[:10]} has no folder {path}, so no model of it "
         "is kept; choose another of reprotune versions"
     )
+
+
+def find_output(side: Revision, path: str) -> str | None:
+    """DVC's hash of a folder that a stage made, as the lock has it."""
+    outs = (out for stage in read_stages(side).values() for out in stage.outs)
+    hashes = (str(out.md5) for out in outs if out.path == path)
+    return next((known for known in hashes if known.endswith(FOLDER)), None)
 
 
 def find_held(history: History, folder: Path, path: str) -> list[str]:

@@ -3,11 +3,11 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -23,7 +23,8 @@ from reprotune.serving.apis import APIS, Answer, Api, Asked
 
 KEY = "REPROTUNE_API_KEY"  # variable of the environment, for servers that want one
 BUSY = (429, 502, 503, 504)
-ATTEMPTS = 5
+ATTEMPTS = 5  # more, at a busy server
+PAUSE = 0.2  # seconds before the first of them, each time twice as long
 BROKEN = ("Connection aborted", "Connection broken", "Connection reset")  # as requests says it
 OPENAPI = ("/openapi.json", "/api-doc/openapi.json")
 MODELS = ("/v1/models", "/models")
@@ -33,7 +34,7 @@ SHOWN = 300  # characters of an answer that is no answer
 @dataclass(frozen=True)
 class Timed:
     answer: Answer
-    seconds: float  # of the request that was answered
+    seconds: float  # of the request that was answered, to the last byte
 
 
 class Server:
@@ -51,8 +52,8 @@ class Server:
         if not hasattr(self.own, "session"):
             session = requests.Session()
             again = Retry(
-                ATTEMPTS, connect=2, read=1, backoff_factor=0.2, status_forcelist=BUSY,
-                allowed_methods=None, raise_on_status=False, retry_after_max=ceil(self.timeout),
+                ATTEMPTS, connect=2, read=1, backoff_factor=PAUSE, allowed_methods=None,
+                respect_retry_after_header=False,
             )  # fmt: skip
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=again))
@@ -61,6 +62,21 @@ class Server:
             self.own.session = session
         return cast(requests.Session, self.own.session)
 
+    def send(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> tuple[requests.Response, float]:
+        """The answer, of a busy server to the last of some attempts, and its seconds."""
+        asked = partial(self.session.request, method, self.url + path, json=body)
+        for pause in (PAUSE * 2**attempt for attempt in range(ATTEMPTS + 1)):
+            start = time.perf_counter()
+            answer = wait_for(partial(asked, timeout=self.timeout), self.timeout)
+            seconds = time.perf_counter() - start
+            if answer.status_code not in BUSY:
+                break
+            told = answer.headers.get("Retry-After", "")
+            time.sleep(min(float(told) if told.isdecimal() else pause, self.timeout))
+        return answer, seconds
+
     def get(self, path: str) -> dict[str, Any]:
         """The values of a page; none if there is no such page, or it has other JSON.
 
@@ -68,7 +84,7 @@ class Server:
             InputError: there is no server.
         """
         with explain(self.url):
-            answer = self.session.get(self.url + path, timeout=self.timeout)
+            answer, _ = self.send("GET", path)
             found = parse_json(answer.content) if answer.ok else None
             return found if isinstance(found, dict) else {}
 
@@ -108,9 +124,7 @@ class Server:
         with explain(self.url):
             named = {"model": asked.model} if asked.model else {}
             body: dict[str, Any] = {**named, **api.body(asked, text)}
-            start = time.perf_counter()
-            answer = self.session.post(self.url + api.path, json=body, timeout=self.timeout)
-            seconds = min(answer.elapsed.total_seconds(), time.perf_counter() - start)
+            answer, seconds = self.send("POST", api.path, body)
             if not answer.ok:
                 raise InputError(
                     f"{self.url}{api.path}: {answer.status_code} {answer.reason}: "
@@ -123,6 +137,27 @@ class Server:
                     f"{self.url}{api.path}: no answer for the classes {list(asked.classes)}: "
                     f"{error}: {answer.text[:SHOWN]}"
                 ) from None
+
+
+def wait_for(ask: Callable[[], requests.Response], seconds: float) -> requests.Response:
+    """A whole answer; the limit of ``requests`` is for a byte, of which a slow server sends many.
+
+    Raises:
+        Timeout: it is not there in time.
+    """
+    found: Future[requests.Response] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(ask())
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()  # left behind, if it is late
+    try:
+        return found.result(seconds)
+    except TimeoutError:
+        raise requests.Timeout from None
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class Wanted:
     ] = None
     model: Annotated[str | None, Option(help="As the server calls it.  [its first]")] = None
     concurrency: Annotated[int, Option(min=1, max=1024, help="Texts on their way at once.")] = 4
-    timeout: Annotated[float, Option(min=0.1, help="Seconds to wait for an answer.")] = 60.0
+    timeout: Annotated[float, Option(min=0.1, help="Seconds to wait for a whole answer.")] = 60.0
     limit: Annotated[int | None, Option(min=1, help="Only so many test rows.")] = None
     output: Annotated[Path | None, Option(help="CSV of every answer.")] = None
     as_json: AsJson = False

@@ -104,6 +104,11 @@ def test_after_a_retraining_there_is_a_rest(project: Path) -> None:
     assert find_rest(project, "Retrained on data", Trigger(cool_down=7)), "not merged yet"
     far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # of a clock that is ahead
     git("commit", "-qm", "Retrained on data abc", "--allow-empty", at=far)
+    assert find_rest(project, "Retrained on data", Trigger(cool_down=7)) == end, "not for ever"
+    git("update-ref", "-d", "refs/remotes/origin/retrain/abc")
+    assert find_rest(project, "Retrained on data", Trigger(cool_down=7)) is None
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    git("commit", "-qm", "Retrained on data abc", "--allow-empty", at=soon)
     end = find_rest(project, "Retrained on data", Trigger(cool_down=7))
     assert end and abs(end - datetime.now(UTC) - timedelta(days=7)) < timedelta(seconds=60)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from dvc.config import Config
 
+from pipelines import server
 from pipelines.commands import FlowError
 from pipelines.logs import cut_repeated
 from pipelines.workspace import clone, has_remote, home, require_identity, share
@@ -60,6 +61,16 @@ def test_a_branch_that_is_not_there_is_told_with_those_that_are(project: Path) -
     git("init", "-q", "../empty")
     with pytest.raises(FlowError, match="empty: no branch main; commit and push first"):
         clone(str(project.parent / "empty"), "origin/main", project / ".reprotune/other")
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="has a folder that nobody may write in")
+def test_a_folder_that_may_not_be_written_is_told_before_a_server_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "check_database", lambda _: pytest.fail("goes on"))
+    told = r"retrain: /sys/\.reprotune: .*work in a copy of your own"
+    with pytest.raises(SystemExit, match=told), server.serving("retrain", Path("/sys")):
+        pytest.fail("is at work")
 
 
 def test_who_commits_is_known_before_the_work_begins(

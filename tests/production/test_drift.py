@@ -16,9 +16,11 @@ from reprotune.core.params_file import load_params
 from reprotune.data.ids import add_ids
 from reprotune.production import drift, drift_page, two_samples
 from reprotune.production.drift import ALPHA, compare, find_detectable, look
+from reprotune.production.keeping import hash_folder
 from reprotune.production.shares import estimate, solve
 from reprotune.production.two_samples import Kinds, adjust, find_script, shuffle
 from reprotune.tables import predictions, schemas
+from tests.production.made import DAG, MERGED, export, git, register
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = Kinds(0.8, "words", 1)
@@ -187,6 +189,32 @@ def test_the_shares_of_the_classes_are_on_the_page_and_in_the_verdict(
     assert "classes" in found.causes and found.shares["negative"]["new"] > 0.95
     page = drift_page.draw_up(found)
     assert "Shares of the classes" in [section.title for section in page.sections]
+
+
+def test_after_a_rollback_the_answers_are_those_of_the_version_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    Path("dvc.yaml").write_text(DAG)
+    rows = add_ids(headlines.examples(rows=30, wrong=0, repeated=0, seed=4))
+    rows["label"] = rows["label"].astype("str")
+    paths.PREDICTIONS.parent.mkdir(parents=True)
+    for number, said in enumerate(([1, 0, 0], [0, 1, 0]), start=1):
+        export(f"the weights of {number}")
+        shutil.copytree(MERGED, f"v{number}")
+        lock = {"cmd": "true", "outs": [{"path": str(MERGED), "md5": hash_folder(MERGED)}]}
+        Path("dvc.lock").write_text(json.dumps({"stages": {"export": lock}}))
+        table = predictions.table(rows, np.array([said] * len(rows)), [*headlines.CLASSES])
+        predictions.write(table, paths.PREDICTIONS)
+        git("add", "-A")
+        git("commit", "-qm", "a run")
+        register(f"v0.0.{number}", number)
+    export("of no version")
+    told = [drift.read_answers(folder) for folder in (Path("v1"), Path("v2"), MERGED)]
+    assert [set(one["predicted"]) for one in told if one is not None] == [
+        {headlines.CLASSES[0]}, {headlines.CLASSES[1]}, {headlines.CLASSES[1]}
+    ]  # fmt: skip
 
 
 def test_without_examples_it_says_what_to_pull(

@@ -62,6 +62,7 @@ class Stock:
     slow: float = 0.0
     describes_itself: bool = True
     pages: object = None  # what it says of itself instead
+    drip: float = 0.0  # seconds between two bytes
     wait: int = 0  # seconds, as it says when it is busy
     raw: bytes | None = b""  # in place of an answer; None: it hangs up
     keys: list[str | None] = field(default_factory=list)
@@ -88,7 +89,10 @@ def running(stock: Stock) -> Iterator[str]:
             if stock.wait and code != 200:
                 self.send_header("Retry-After", str(stock.wait))
             self.end_headers()
-            self.wfile.write(raw)
+            step = 1 if stock.drip else len(raw) or 1
+            for start in range(0, len(raw), step):
+                self.wfile.write(raw[start : start + step])
+                time.sleep(stock.drip)
 
         def do_GET(self) -> None:
             if stock.pages is not None:
@@ -124,7 +128,13 @@ def running(stock: Stock) -> Iterator[str]:
             else:
                 self.say(answer(json.loads(raw), stock.scores.__getitem__))
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Quiet(http.server.ThreadingHTTPServer):
+        daemon_threads = True  # who drips is not waited for
+
+        def handle_error(self, *given: Any) -> None:
+            """Clients hang up."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -105,6 +105,7 @@ def test_a_busy_server_is_asked_again_and_a_key_is_handed_over(
     [
         (Stock("vllm", {}, broken=True), "500 Internal Server Error: .*no memory left"),
         (Stock("tei", {}, slow=1), "no answer in time"),
+        (Stock("tei", {}, drip=0.1), "no answer in time"),
         (Stock("tei", {}, describes_itself=False), r"openapi.json; name the API: --api systemone"),
     ],
 )
@@ -153,6 +154,15 @@ def test_a_server_is_not_waited_for_longer_than_is_asked(
     with running(stock) as url:
         found, _ = measure(Server(url, 0.5), params, None, None, 1, 3)
     assert found.ok and time.monotonic() - started < 5
+
+
+def test_the_seconds_of_an_answer_are_those_to_its_last_byte(
+    recorded: dict[str, Scores], params: Params
+) -> None:
+    said = {"negative": 0.5, "neutral": 0.3, "positive": 0.2}
+    with running(Stock("tei", dict.fromkeys(recorded, said), drip=0.002)) as url:
+        found, _ = measure(Server(url, 5), params, None, None, 1, 3)
+    assert found.latency["p50"] > 2 * len(json.dumps(said))
 
 
 @pytest.mark.parametrize(
