@@ -49,13 +49,25 @@ def find_model(folder: Path, commit: str, path: str) -> str | None:
 
 
 def register(folder: Path, commit: str) -> str:
-    """A new version of the model at a commit, assigned to production, as tags of GTO."""
+    """A new version of the model at a commit, assigned to production, as tags of GTO.
+
+    Raises:
+        FlowError: tags are damaged, or of a time to come.
+    """
     model = find_artifact(folder)
     if model is None:
         return "dvc.yaml names no model under artifacts: nothing to register"
+    if find_model(folder, commit, model[1]) is None:
+        return f"no stage makes {model[1]}: nothing to register"
     with explain_tags():
         gto.register(str(folder), model[0], commit)
         assigned = gto.assign(str(folder), model[0], PRODUCTION, ref=commit, skip_registration=True)
+    if find_in_use(folder) != commit:  # GTO goes by the dates
+        raise FlowError(
+            f"{model[0]}: what serves was tagged at a time that is still to come, so a new version "
+            "would not serve; mend this machine's clock, or delete that tag (git for-each-ref "
+            "--format='%(refname) %(taggerdate)' refs/tags)"
+        )
     return f"registered: {getattr(assigned, 'tag', None) or model[0]}"
 
 

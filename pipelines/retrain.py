@@ -22,7 +22,16 @@ from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
 from pipelines.server import serving
 from pipelines.trigger import WHY, Trigger, add_options, find_reason, find_rest, read_options
-from pipelines.workspace import clone, dvc, git, has_remote, home, push, require_identity, share
+from pipelines.workspace import (
+    clone,
+    copy_whole,
+    dvc,
+    git,
+    home,
+    publish,
+    require_identity,
+    share,
+)
 from reprotune.comparison.report import code
 from reprotune.core import paths
 from reprotune.core.params import Params
@@ -61,7 +70,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
                 continue
             if differs(incoming / place, folder / place):
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(incoming / place, folder / place)
+                copy_whole(incoming / place, folder / place)
             if (folder / f"{place}.dvc").is_file():
                 dvc(folder, "add", str(place))
             if git(folder, "status", "--porcelain", "--", str(place), f"{place}.dvc"):
@@ -129,14 +138,6 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
     where = f"{head}:{paths.EVALUATE_METRICS}"
     behind = find_unbeaten(parse(git(folder, "show", where), Evaluation, where).gain_over)
     return found["verdict"] in PASSES and not behind, str(found["sentence"])
-
-
-def publish(folder: Path, name: str) -> None:
-    """Push data and model, then the branch together with the tags of its commit."""
-    if has_remote(folder):
-        push(folder)
-    tags = git(folder, "tag", "--points-at", "HEAD").split()
-    git(folder, "push", "--quiet", "--atomic", "origin", f"+HEAD:refs/heads/{name}", *tags)
 
 
 def propose(folder: Path, name: str, branch: str, verdict: str, commit: str) -> str:
@@ -219,7 +220,9 @@ def retrain(
         there = f"branch {name}"
         if passed and promote == "at_once":
             there += f"; {register(folder, git(folder, 'rev-parse', 'HEAD'))}"
-        publish(folder, name)
+        if not publish(folder, name):
+            message = f"branch {name}, which another retraining has made meanwhile"
+            return Completed(name=NOTHING, message=message)
         if not passed:
             message = f"{verdict} Nothing is promoted; {there}"
             return Failed(name="GateClosed", message=message)

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipelines import commands
 from reprotune.core import paths
 
 ORIGIN = "origin"
+TRIES, PAUSE = 5, 1.0  # of a copy of a file that is being written; seconds between them
 LOGIN = re.compile(r"(?<=://)[^/@\s]+@")  # a name and a password in an address
 
 
@@ -118,6 +120,54 @@ def push(folder: Path) -> None:
             "in the cache and is not computed again"
         )
         raise commands.FlowError(LOGIN.sub("", told)) from None
+
+
+def publish(folder: Path, name: str) -> bool:
+    """Push data and model, then the branch together with the tags of its commit.
+
+    False if another retraining, elsewhere, has pushed the branch meanwhile; that one stays.
+
+    Raises:
+        FlowError: it cannot be pushed, or another has registered a version meanwhile.
+    """
+    if has_remote(folder):
+        push(folder)
+    head, *tags = (
+        git(folder, "rev-parse", "HEAD"),
+        *git(folder, "tag", "--points-at", "HEAD").split(),
+    )
+    try:
+        git(folder, "push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{name}", *tags)
+    except commands.FlowError:
+        there = git(folder, "ls-remote", "origin", f"refs/heads/{name}")
+        if there:
+            return there.startswith(head)
+        if tags and git(folder, "ls-remote", "origin", *(f"refs/tags/{tag}" for tag in tags)):
+            raise commands.FlowError(
+                f"another retraining has registered a version meanwhile: origin has {tags[0]}; run "
+                "this again, and the model is compared with that one"
+            ) from None
+        raise
+    return True
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file that nobody changes meanwhile.
+
+    Raises:
+        FlowError: somebody is writing it, each time.
+    """
+    for _ in range(TRIES):
+        before = source.stat()
+        shutil.copy(source, target)
+        after = source.stat()
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            return
+        time.sleep(PAUSE)
+    raise commands.FlowError(
+        f"{source}: somebody is writing it; run again when it is whole (a file that is written "
+        "elsewhere and then moved there is never half-read)"
+    )
 
 
 def share(source: Path, folder: Path) -> None:

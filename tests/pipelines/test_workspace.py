@@ -1,17 +1,29 @@
 """A clone in which a flow works has what its project has: its paths, and who commits."""
 
+import json
 import logging
 import os
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from dvc.config import Config
 
-from pipelines import server
+from pipelines import registry, server, workspace
 from pipelines.commands import FlowError
 from pipelines.logs import cut_repeated
-from pipelines.workspace import clone, has_remote, home, require_identity, share
-from tests.production.made import git
+from pipelines.workspace import (
+    clone,
+    copy_whole,
+    has_remote,
+    home,
+    publish,
+    require_identity,
+    share,
+)
+from tests.production import made
+from tests.production.made import DAG, git
 
 CONFIG = """[core]
     remote = store
@@ -105,3 +117,65 @@ def test_the_log_leaves_a_failure_to_the_message_that_follows(said: str, told: s
     record = logging.LogRecord("prefect.flow_runs", logging.INFO, "", 1, said, (), None)
     assert cut_repeated(record)
     assert record.getMessage() == (told or said)
+
+
+def test_of_two_retrainings_the_second_leaves_what_the_first_has_pushed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "push", lambda _: None)
+    folders = [clone(home(project), "origin/main", project.parent / name) for name in ("a", "b")]
+    for folder in folders:
+        git("-C", str(folder), "commit", "-qm", f"by {folder.name}", "--allow-empty")
+    first, second = folders
+    assert publish(first, "retrain/x") and not publish(second, "retrain/x")
+    assert publish(first, "retrain/x"), "its own, of which the answer was lost"
+    git("fetch", "-q", "origin")
+    assert git("log", "-1", "--format=%s", "origin/retrain/x") == "by a"
+    for folder in folders:
+        git("-C", str(folder), "tag", "-am", "x", "classifier@v0.0.1")
+    assert publish(first, "retrain/y")
+    with pytest.raises(FlowError, match=r"registered a version meanwhile: origin has classifier@"):
+        publish(second, "retrain/z")
+    assert "retrain/z" not in git("ls-remote", "origin"), "half of it"
+
+
+def test_a_file_that_is_being_written_is_copied_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target, copy = tmp_path / "own.csv", tmp_path / "copy.csv", shutil.copy
+    growing = ["text,label\ngood", "text,label\ngood,positive\n"]
+
+    def grow(one: Path, other: Path) -> None:
+        copy(one, other)
+        if growing:
+            source.write_text(growing.pop(0))
+
+    monkeypatch.setattr(workspace, "PAUSE", 0.0)
+    monkeypatch.setattr(workspace.shutil, "copy", grow)
+    source.write_text("text")
+    copy_whole(source, target)
+    assert target.read_text() == "text,label\ngood,positive\n" == source.read_text()
+    growing += ["a" * n for n in range(20)]
+    with pytest.raises(FlowError, match=r"own\.csv: somebody is writing it"):
+        copy_whole(source, target)
+
+
+def test_a_version_that_would_not_serve_for_a_tag_of_a_time_to_come_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    Path("dvc.yaml").write_text(DAG)
+    stage = {"cmd": "true", "outs": [{"path": "models/merged", "md5": "1.dir"}]}
+    for number, stages in enumerate(({}, {"export": stage}, {"export": stage})):
+        Path("dvc.lock").write_text(json.dumps({"stages": stages, "number": number}))
+        git("add", "-A")
+        git("commit", "-qm", "a run")
+        if number == 0:
+            told = registry.register(tmp_path, git("rev-parse", "HEAD"))
+            assert told == "no stage makes models/merged: nothing to register"
+            assert git("tag") == ""
+        elif number == 1:
+            made.register("v0.0.1", 1, datetime.now(UTC) + timedelta(days=99))
+    with pytest.raises(FlowError, match=r"classifier: .* at a time that is still to come"):
+        registry.register(tmp_path, git("rev-parse", "HEAD"))
