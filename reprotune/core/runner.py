@@ -10,7 +10,7 @@ from pathlib import Path
 from psutil import Process
 
 from reprotune.core import paths
-from reprotune.core.costs import COSTS, Cost, Latency, read_costs
+from reprotune.core.costs import COSTS, Cost, Latency, hash_figures, read_costs
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
@@ -50,7 +50,12 @@ def note_cost(
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(who).ru_maxrss for who in whose) // unit
-    costs[name] = Cost(seconds=round(seconds, 2), peak_mib=peak, milliseconds=latency)
+    costs[name] = Cost(
+        seconds=round(seconds, 2),
+        peak_mib=peak,
+        milliseconds=latency,
+        figures=hash_figures(name),
+    )
     try:
         with whole_file(path) as partial:
             partial.write_bytes(COSTS.dump_json(costs, indent=2, exclude_none=True) + b"\n")

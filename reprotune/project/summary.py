@@ -9,7 +9,7 @@ from rich.table import Table
 from reprotune.comparison.records import RECORDS
 from reprotune.comparison.revision import flat
 from reprotune.core import dvc, paths
-from reprotune.core.costs import read_costs
+from reprotune.core.costs import list_current
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.evaluation.worth import tell_uneven, tell_worth
@@ -187,7 +187,7 @@ def summarize(
 
     Stages without a cost in ``reports/run.json`` did not run this time.
     """
-    costs = read_costs(run)
+    costs = list_current(run, folder)
     stages = dvc.read_stages(pipeline)
     table = Table(title="reprotune", title_justify="left")
     for name in ("stage", "seconds", "MiB"):

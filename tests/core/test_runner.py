@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reprotune.core import paths
-from reprotune.core.costs import Latency, read_costs
+from reprotune.core.costs import Latency, list_current, read_costs
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file, whole_folder
 from reprotune.core.params import Params
@@ -68,6 +68,15 @@ def test_how_long_a_text_takes_is_noted_by_the_stage_that_asked(repository: Path
     assert read_costs(paths.RUN)["roles"].milliseconds == Latency(p50=12.5, p95=20.0)
     main(lambda params: None)
     assert "milliseconds" not in paths.RUN.read_text()
+
+
+def test_a_cost_is_that_of_the_figures_beside_it_and_of_no_other_branch(repository: Path) -> None:
+    paths.ROLES_METRICS.parent.mkdir(exist_ok=True)
+    paths.ROLES_METRICS.write_text("{}")
+    main(lambda params: None)
+    assert set(list_current()) == {"roles"}
+    paths.ROLES_METRICS.write_text('{"of": "another branch"}')
+    assert list_current() == {}
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"a": 1}', "\xff", "[" * 5000])
