@@ -56,7 +56,8 @@ def flip(file: Path, draw: random.Random) -> bytes:
 
 def count_found(folder: Path, flips: int, draw: random.Random) -> int:
     """How many flipped bits in files under a folder are found, each under its name and no other."""
-    files = sorted({k.path for k in list_kept() if folder.resolve() in k.path.resolve().parents})
+    kept = [one.path for _, files in list_kept() for one in files]
+    files = sorted({path for path in kept if folder.resolve() in path.resolve().parents})
     found = 0
     for _ in range(flips):
         file = draw.choice(files)

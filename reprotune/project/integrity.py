@@ -5,6 +5,7 @@ DVC takes a file for unchanged whose size and time are; here each one is read, a
 
 import hashlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from reprotune.sources import hub
 
 OBJECT = "remove it, then dvc pull; without a remote, dvc repro --force"
 SAVED = "fetch or save it again (of the Hub: remove it), then dvc repro base_model"
+SHOWN = 3  # outputs that are not here
 FOLDER = ".dir"  # what the hash of a list of files ends with
 
 
@@ -41,31 +43,43 @@ class Kept(NamedTuple):
 def check_bytes() -> Check:
     """Read DVC's cache, what was checked out of it, and the base model.
 
-    What is not there is passed over: a clone has no cache, and ``dvc status`` names what lacks.
+    What is not here is counted: a clone has no cache, and ``dvc status`` names what lacks.
 
     Raises:
-        InputError: DVC cannot read the pipeline, or ``base.json`` is damaged.
+        InputError: DVC cannot read the pipeline, ``base.json`` is damaged, or nothing is here.
     """
-    kept = list(dict.fromkeys(list_kept()))
+    found = dict(list_kept())
+    kept = list(dict.fromkeys(chain.from_iterable(found.values())))
+    if not kept:
+        raise InputError(
+            f"nothing was read: none of the {len(found)} outputs of dvc.lock is here; dvc pull "
+            "fetches them, dvc repro makes them"
+        )
     damaged = {str(file.path): [file.remedy] for file in kept if not file.is_whole}
     told = f"{len(kept)} files were read, and each byte is what was noted of it"
+    if absent := [path for path, files in found.items() if not files]:
+        named = ", ".join(absent[:SHOWN]) + ", ..." * (len(absent) > SHOWN)
+        told += f"; {len(absent)} of {len(found)} outputs are not here: {named}"
     if damaged:
         lines = [f"  {path}: {remedy}" for path, (remedy,) in damaged.items()]
         told = "\n".join([f"{len(damaged)} of {len(kept)} files are damaged or changed:", *lines])
     return Check({"damaged": damaged}, told)
 
 
-def list_kept() -> Iterator[Kept]:
-    """What the lock and the ``.dvc`` files name, in the cache and beside it, and the base model."""
+def list_kept() -> Iterator[tuple[str, list[Kept]]]:
+    """What the lock and the ``.dvc`` files name, in the cache and beside it, and the base model.
+
+    Of an output that is not here no file.
+    """
     try:
         with Repo() as repo:
             for out in repo.index.outs:
                 if out.use_cache and out.hash_info and out.hash_name == "md5":
-                    yield from list_output(out)
+                    yield str(out), list(list_output(out))
     except DvcException as error:
         raise InputError(f"dvc: {error}; see dvc doctor and git diff dvc.lock") from None
     if (paths.BASE / MANIFEST).is_file():
-        yield from list_base(Manifest.read(paths.BASE))
+        yield MANIFEST, list(list_base(Manifest.read(paths.BASE)))
 
 
 def list_output(out: Output) -> Iterator[Kept]:
