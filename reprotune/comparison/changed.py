@@ -7,6 +7,7 @@ from pathlib import Path
 from reprotune.comparison import statistics
 from reprotune.comparison.changes import (
     count_decisions,
+    diff_files,
     format_value,
     list_reruns,
     list_unfounded,
@@ -15,19 +16,23 @@ from reprotune.comparison.forms import COLUMNS
 from reprotune.comparison.lineage import Lineage
 from reprotune.comparison.lock import SHARED, Stage, read_pins, read_stages
 from reprotune.comparison.records import RECORDS
-from reprotune.comparison.report import code
+from reprotune.comparison.report import code, join
 from reprotune.comparison.revision import Revision, flat, git
 from reprotune.core import paths
 from reprotune.core.io import parse_json
 from reprotune.tables import metrics
 
-NAMED = 4  # of a kind
 MOST_CHECKS = 12
 UNFOUNDED = "Other outputs of the same inputs (another machine, or no run at all)"
+IDLE = "Other parameters, the same bytes (without effect, or not run)"
 GATE = "compare."  # parameters by which a change is judged: those before it
 CODE = (".py", ".sh", ".toml", "Makefile", "dvc.yaml")
 DATA = ("data/", "models/")
-CHECKS = (".ci/", ".dvc/", ".dvcignore", ".git", "Jenkinsfile", "azure-pipelines", "bitbucket-")
+CHECKS = (
+    ".ci/", ".dvc/", ".dvcignore", ".git", "Jenkinsfile", "azure-pipelines", "bitbucket-",
+    "reprotune/comparison/", "reprotune/core/", "reprotune/project/",
+    "reports/comparison", "reports/run.json", "reports/verified.json",
+)  # fmt: skip
 REQUIREMENTS = Path("requirements.lock")
 VALUES = ("params.yaml", "pins.yaml", str(REQUIREMENTS), "dvc.lock")  # told by their values
 
@@ -36,18 +41,14 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
     """Parameters, data, packages, code and the stages that ran: a line each, if there is any."""
     files = list_files(base, head)
     code_files = [name for name in files if name.endswith(CODE)]
-    checks = [
-        name
-        for name in files
-        if f"/{name}".rpartition("/")[2].startswith(CHECKS) or name.startswith(CHECKS)
-    ]
+    checks = [*filter(is_check, files)]
     data, made = files_of(files, DATA), list(filter(Lineage(head).find_makers, files))
     ours, own = set(map(str, (*RECORDS, *COLUMNS))), [read_own(side) for side in (base, head)]
     known = {*code_files, *checks, *data, *made, *VALUES, *ours, *list_own_files(base, head)}
     figures = [name for name in made if name not in ours and name.endswith(".json")]
     lines = {
-        "The gate, of which the one before judges": ", ".join(
-            list_values(*(pick(side.params, of_gate=True) for side in (base, head)))
+        "The gate, of which the one before judges": join(
+            list_values(*(pick(side.params, of_gate=True) for side in (base, head))), MOST_CHECKS
         ),
         "Parameters": join(
             list_values(*(pick(side.params, of_gate=False) for side in (base, head)))
@@ -62,14 +63,22 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
         "Checks, and what git and DVC ignore": join(list(map(code, checks)), MOST_CHECKS),
         "Code": join([code(name) for name in code_files]),
         "Stages depend no more on": join(list_dropped(base, head, list_inputs)),
+        "Stages depend now on": join(list_dropped(head, base, list_inputs)),
         "Stages make no more": join(list_dropped(base, head, list_outputs)),
         "Stages that are no more": join(list_gone(base, head)),
+        "Stages that DVC never runs (frozen)": join(list_frozen(base, head)),
         "Commands": join(list_commands(base, head)),
         UNFOUNDED: join([code(name) for name in list_unfounded(base, head)]),
+        IDLE: join(list_idle(base, head)),
         "Documents and other files": join([code(name) for name in files if name not in known]),
         "Stages that ran": join([code(name) for name in list_reruns(base, head)]) or "none",
     }
     return [f"**{name}**: {told}" for name, told in lines.items() if told]
+
+
+def is_check(path: str) -> bool:
+    """Whether a file decides on what is looked at, wherever the file lies or by its folder."""
+    return path.rpartition("/")[2].startswith(CHECKS) or path.lstrip("/").startswith(CHECKS)
 
 
 def list_dropped(base: Revision, head: Revision, listed: Callable[[Stage], set[str]]) -> list[str]:
@@ -84,7 +93,31 @@ def list_dropped(base: Revision, head: Revision, listed: Callable[[Stage], set[s
 
 
 def list_gone(base: Revision, head: Revision) -> list[str]:
-    return [code(name) for name in sorted(Lineage(base).listed.keys() - Lineage(head).listed)]
+    """Stages that have no such name any more, or are made from a template now."""
+    old, new = Lineage(base), Lineage(head)
+    gone = (old.listed.keys() - new.listed) | (old.single.keys() - new.single)
+    return [code(name) for name in sorted(gone)]
+
+
+def list_frozen(base: Revision, head: Revision) -> list[str]:
+    """Stages that are so now and were not before."""
+    old, new = (
+        {name for name, entry in Lineage(side).listed.items() if entry.get("frozen")}
+        for side in (base, head)
+    )
+    return [code(name) for name in sorted(new - old)]
+
+
+def list_idle(base: Revision, head: Revision) -> list[str]:
+    """Stages that are noted with other values of their parameters, and with the same outputs."""
+    old, new = Lineage(base).noted, Lineage(head).noted
+    found = []
+    for name in old.keys() & new.keys():
+        was, now = (side[name].params.get(str(paths.PARAMS), {}) for side in (old, new))
+        is_other = any(was[key] != now[key] for key in was.keys() & now.keys())
+        if is_other and not diff_files(old[name].outs, new[name].outs):
+            found.append(code(name))
+    return sorted(found)
 
 
 def list_commands(base: Revision, head: Revision) -> list[str]:
@@ -159,11 +192,6 @@ def list_outputs(stage: Stage) -> set[str]:
     return {out.path for out in stage.outs}
 
 
-def join(told: Sequence[str], most: int = NAMED) -> str:
-    more = [f"{len(told) - most} more"] if len(told) > most else []
-    return ", ".join([*told[:most], *more])
-
-
 def list_values(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """Names whose value changed, with both values."""
 
@@ -202,11 +230,19 @@ def files_of(files: Sequence[str], folders: tuple[str, ...]) -> list[str]:
 
 
 def list_files(base: Revision, head: Revision) -> list[str]:
-    """The files that differ, by git; in the workspace those that git does not know, too."""
+    """The files that differ, by git; in the workspace those that git does not know, too.
+
+    What was renamed is there with both names; of what is not under this folder what decides on
+    checks, with a slash before it.
+    """
     if base.commit is None:
         return []
-    asked = ["diff", "--name-only", "--relative", "-z", base.commit]
+    asked = ["diff", "--name-only", "--no-renames", "--ignore-submodules=none", "-z", base.commit]
     found = git(*asked, *([head.commit] if head.commit else []), "--").split("\0")
+    here = git("rev-parse", "--show-prefix").strip()
+    inside = [name.removeprefix(here) for name in found if name.startswith(here)]
+    outside = [f"/{name}" for name in found if not name.startswith(here)]
+    found = [*inside, *filter(is_check, outside)]
     if head.commit is None:
         found += git("ls-files", "--others", "--exclude-standard", "-z").split("\0")
     return sorted(filter(None, found))

@@ -9,11 +9,12 @@ import pandas as pd
 
 from reprotune.comparison import statistics
 from reprotune.comparison.answers import list_decisions
-from reprotune.comparison.lock import File, Stage, read_pins, read_stages
+from reprotune.comparison.lineage import Lineage
+from reprotune.comparison.lock import File, Stage, read_pins
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
-from reprotune.core.costs import read_costs
+from reprotune.core.costs import list_current
 from reprotune.tables import metrics
 
 ABSENT = "absent"
@@ -184,7 +185,7 @@ def compare_stages(base: Revision, head: Revision) -> list[Section]:
 
 def list_reruns(base: Revision, head: Revision) -> dict[str, tuple[str, str]]:
     """The stages whose record in the lock changed: whether their outputs did, and why they ran."""
-    old, new = read_stages(base), read_stages(head)
+    old, new = Lineage(base).noted, Lineage(head).noted
     found: dict[str, tuple[str, str]] = {}
     for name, now in new.items():
         was = old.get(name)
@@ -202,15 +203,23 @@ def list_reasons(old: Stage, new: Stage) -> list[str]:
 
 
 def list_unfounded(base: Revision, head: Revision) -> dict[str, list[str]]:
-    """The stages whose outputs are others and nothing that they rest on, with these outputs."""
-    new = read_stages(head)
+    """The stages whose outputs are others and nothing that they rest on, with these outputs.
+
+    A stage is known by what it makes: it may have another name.
+    """
+    new = Lineage(head)
     return {
         name: outputs
-        for name, was in read_stages(base).items()
-        if (now := new.get(name))
-        and (outputs := diff_files(was.outs, now.outs))
-        and not list_reasons(was, now)
+        for name, was in Lineage(base).noted.items()
+        if (outputs := [out.path for out in was.outs if is_unfounded(was, out, new)])
     }
+
+
+def is_unfounded(was: Stage, out: File, new: Lineage) -> bool:
+    """Whether an output is another, by a stage that rests on the same as the one that made it."""
+    if out.path not in new.makers or new.made[out.path] == out.md5:
+        return False
+    return not list_reasons(was, new.noted[new.makers[out.path]])
 
 
 def diff_command(old: Stage, new: Stage) -> list[str]:
@@ -236,7 +245,8 @@ def compare_costs(base: Revision, head: Revision) -> list[Section]:
     sizes = [export.bytes for export in exports if export is not None]
     if len(sizes) == len(exports):
         rows.append(["size of the export, MB", *(f"{size / 1e6:.1f}" for size in sizes)])
-    costs = read_costs().values() if head.commit is None else []
+    made = Lineage(head).noted
+    costs = [] if head.commit else [one for name, one in list_current().items() if name in made]
     if costs:
         seconds, peak = sum(cost.seconds for cost in costs), max(cost.peak_mib for cost in costs)
         rows.append([f"seconds of {len(costs)} stages, on this machine", "", f"{seconds:.0f}"])

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from reprotune.comparison import recomputed
 from reprotune.comparison.evidence import Evidence
 from reprotune.comparison.forms import list_leaves
+from reprotune.comparison.leftovers import name_leftovers
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.written import (
@@ -48,16 +49,17 @@ def find_damage(revision: Revision) -> str:
     """What no code can have written: a table that is none, or predictions against themselves."""
     evidence, path = Evidence(revision), paths.PREDICTIONS
     try:
-        table = evidence.tables.get(path)
+        left, table = name_leftovers(revision), evidence.tables.get(path)
         if table is None:
-            return ""
+            return next(left, "")
         found = check_probabilities(path, table, list(table.columns[4:]))
-        return next(chain(found, check_rows(path, table, evidence)), "")
+        return next(chain(left, found, check_rows(path, table, evidence)), "")
     except InputError as error:
         return code(str(error))
 
 
 def list_contradictions(evidence: Evidence) -> Iterator[str]:
+    yield from name_leftovers(evidence.revision)
     yield from check_forms(evidence)
     if evidence.rows is None and paths.PREDICTIONS in evidence.tables:
         yield f"{paths.PREDICTIONS} rests on {paths.ROWS}, which is not there"

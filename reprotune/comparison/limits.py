@@ -1,6 +1,7 @@
 """What a change did to kinds of test rows, and to edited texts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from reprotune.evaluation.slices import list_masks
 from reprotune.tables.metrics import Evaluation
 
 KEY = ["id", "edit", "text"]  # the same edit of the same text
+ASKED = "predictions.edited_rows"
+GENERAL = "predictions.forgetting_text"  # the file
 HEADERS = ("", "before", "after", "change", "interval", "p", "p corrected")
 
 
@@ -70,11 +73,17 @@ def find_brittle(base: Revision, head: Revision, gate: Gate) -> str:
     if gate.flipped is None or asked is None or asked.empty:
         return ""
     pairs = pair_flips(base, head)
-    if pairs is None and "predictions.edited_rows" not in head.params:  # an earlier version
+    if pairs is None and ASKED not in head.params:  # an earlier version
         return ""
+    was, now = (side.params.get(ASKED) for side in (base, head))
+    if isinstance(was, int) and isinstance(now, int) and now < was:
+        return (
+            f"edits of {now} test rows are asked in place of {was} (`{ASKED}`), so that "
+            "`compare.gate.flipped` cannot be judged"
+        )
     if pairs is None or pairs.empty:
         return (
-            f"no text of {paths.EDITED} was asked on both sides (`predictions.edited_rows`), so "
+            f"no text of {paths.EDITED} was asked on both sides (`{ASKED}`), so "
             "that `compare.gate.flipped` cannot be judged"
         )
     change = compare_flips(pairs, gate)
@@ -105,6 +114,14 @@ def find_more_doubted(base: Revision, head: Revision, gate: Gate) -> str:
     )
 
 
+def find_gone(pairs: Pairs, gate: Gate) -> str:
+    """Why the gate closes, if a class whose recall it guards is none any more; else empty."""
+    gone = [code(name) for name in gate.classes if name in pairs.others["before"]]
+    return f"{', '.join(gone)}, guarded by `compare.gate.classes`, is no class any more" * bool(
+        gone
+    )
+
+
 def find_forgotten(base: Revision, head: Revision, gate: Gate) -> str:
     """Why the gate closes, if tuning raises the loss on general text by more; else empty."""
     was, now = measure_forgetting(base), measure_forgetting(head)
@@ -115,12 +132,20 @@ def find_forgotten(base: Revision, head: Revision, gate: Gate) -> str:
             f"there is no loss on general text in {paths.EVALUATE_METRICS}, so that "
             "`compare.gate.forgotten` cannot be judged"
         )
+    if read_general(base) != read_general(head):
+        return "the general text is another, so that `compare.gate.forgotten` cannot be judged"
     if now - was <= gate.forgotten:
         return ""
     return (
         f"tuning raises the loss on general text by {now:.2f} nats, before by {was:.2f} "
         f"({gate.forgotten:g} are let through)"
     )
+
+
+def read_general(side: Revision) -> bytes | None:
+    """The text on which forgetting is measured; None if git does not have it."""
+    where = side.params.get(GENERAL)
+    return side.read_bytes(Path(where)) if isinstance(where, str) else None
 
 
 def measure_forgetting(side: Revision) -> float | None:

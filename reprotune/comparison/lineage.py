@@ -60,9 +60,18 @@ class Lineage:
         if name not in self.told:
             return move(stage, str(self.listed[name.split("@", maxsplit=1)[0]].get("wdir", ".")))
         deps, outs = self.list_entries(name, "deps"), self.list_entries(name, *KINDS)
+        listed = {*list_params(self.told[name])}
         kept = {
             "deps": [dep for dep in stage.deps if dep.path in deps],
             "outs": [out for out in stage.outs if out.path in outs],
+            "params": {
+                file: {
+                    key: value
+                    for key, value in known.items()
+                    if {name_param(file, key), file} & listed
+                }
+                for file, known in stage.params.items()
+            },
         }
         return stage.model_copy(update=kept)
 
@@ -97,6 +106,10 @@ class Lineage:
                 if out == path or is_under(out, path) or is_under(path, out)
             }
         )
+
+    def list_disputed(self, stage: str) -> list[str]:
+        """The outputs of a stage that another says it makes, too: DVC runs no such pipeline."""
+        return [out.path for out in self.noted[stage].outs if self.makers[out.path] != stage]
 
     def resolve(self, text: object) -> str:
         """A value of ``dvc.yaml`` with the parameters that it names put in."""
@@ -169,14 +182,17 @@ def explain_stage(lineage: Lineage, name: str) -> list[str]:
         told = entry.get("cmd")
         lines = [*map(lineage.resolve, told if isinstance(told, list) else [told])]
         listed = [*lineage.list_entries(name, "deps", *KINDS), *list_params(entry)]
-        noted = {*(file.path for file in (*stage.deps, *stage.outs)), *stage.values}
+        noted = {*(file.path for file in (*stage.deps, *stage.outs)), *stage.values, *stage.params}
         reasons += [] if stage.lines == lines else ["its command"]
         reasons += [one for one in listed if one not in noted]
+        reasons += [f"{one} is made by another stage, too" for one in lineage.list_disputed(name)]
     reasons += [dep.path for dep in stage.deps if has_changed(lineage, dep)]
     kept = list_uncached(entry or {})
     for out in stage.outs:
         now = lineage.tree.hash(out.path, {})
-        if now not in (None, out.md5):
+        if out.md5 is None and is_inside(out.path):
+            reasons.append(f"{out.path} has no hash in the lock")
+        elif now not in (None, out.md5):
             reasons.append(f"{out.path} is not what the stage made")
         elif out.path in kept and not lineage.tree.count(out.path):
             reasons.append(f"{out.path} is not in git")
@@ -185,7 +201,7 @@ def explain_stage(lineage: Lineage, name: str) -> list[str]:
 
 def has_changed(lineage: Lineage, dep: File) -> bool:
     """Whether a dependency that no stage makes is another, or gone."""
-    if lineage.find_makers(dep.path) or "://" in dep.path or dep.path.startswith(("/", "..")):
+    if lineage.find_makers(dep.path) or not is_inside(dep.path):
         return False
     count = lineage.tree.count(dep.path)
     if dep.path in SOURCES and (
@@ -193,6 +209,11 @@ def has_changed(lineage: Lineage, dep: File) -> bool:
     ):
         return False  # some of its files are elsewhere
     return not count or is_other(lineage, dep)
+
+
+def is_inside(path: str) -> bool:
+    """Whether a file is of this project, and not anywhere else."""
+    return not ("://" in path or path.startswith(("/", "..")))
 
 
 def compare_params(lineage: Lineage, stage: Stage) -> Iterator[str]:
@@ -216,13 +237,13 @@ def differ(now: object, noted: object, name: str) -> Iterator[str]:
 
 
 def list_params(entry: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the parameters that ``dvc.yaml`` lists for a stage."""
+    """The names of the parameters that ``dvc.yaml`` lists for a stage, or of a file of them."""
     for item in entry.get("params", []):
-        yield from (
-            (name_param(file, key) for file, keys in item.items() for key in keys or [])
-            if isinstance(item, dict)
-            else [item]
-        )
+        if isinstance(item, dict):
+            for file, keys in item.items():
+                yield from [name_param(file, key) for key in keys or []] or [file]
+        else:
+            yield item
 
 
 def list_uncached(entry: Mapping[str, Any]) -> set[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from reprotune.comparison import statistics
-from reprotune.comparison.report import code, show_name
+from reprotune.comparison.report import code, join, show_name
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 
@@ -42,10 +42,11 @@ class Pairs:
     @property
     def sentence(self) -> str:
         """What became of the classes; empty if they are the same."""
-        told = [f"{code(was)} is now called {code(now)}" for was, now in self.renamed.items()]
+        others = [f"{code(was)} is now called {code(now)}" for was, now in self.renamed.items()]
+        told = [join(others)] if others else []
         for side, word in (("after", "new"), ("before", "gone")):
             if names := self.others[side]:
-                told.append(f"{word}: {', '.join(map(code, names[:5]))}, whose rows do not count")
+                told.append(f"{word}: {join([*map(code, names)])}, whose rows do not count")
         return f"Classes: {'; '.join(told)}." if told else ""
 
 

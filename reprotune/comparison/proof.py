@@ -6,13 +6,15 @@ from pathlib import Path
 
 from reprotune.comparison.contradictions import find_contradiction, find_damage
 from reprotune.comparison.lineage import find_breaks
-from reprotune.comparison.lock import read_pins
-from reprotune.comparison.report import Section, code
+from reprotune.comparison.lock import LOCK, read_pins
+from reprotune.comparison.report import Section, code, join
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.statement import tell_rebuild
-from reprotune.comparison.succession import find_breach, name_missing
+from reprotune.comparison.succession import find_breach, name_missing, name_returned
 from reprotune.comparison.tree import Tree, hash_content, is_under
-from reprotune.core.rooms import find_room, hash_room
+from reprotune.core import dvc, paths
+from reprotune.core.errors import InputError
+from reprotune.core.rooms import PINS, find_room, hash_room
 
 CODE = ("reprotune/evaluation", "reprotune/robustness", "reprotune/tables")  # makes the figures
 NOT_SEEN = (
@@ -39,7 +41,7 @@ class Proof:
     def findings(self) -> list[tuple[str, str]]:
         """The stage, if it is one that differs from its record, and what was found."""
         told = [
-            (f"stage {code(name)}", ", ".join(map(code, why))) for name, why in self.stale.items()
+            (f"stage {code(name)}", join([*map(code, why)])) for name, why in self.stale.items()
         ]
         return [*told, *([("", self.contradiction)] if self.contradiction else [])]
 
@@ -60,6 +62,16 @@ def examine(revision: Revision) -> Proof:
     return Proof(revision, breaks, find_damage(revision), found)
 
 
+def find_unreadable(revision: Revision) -> str:
+    """Which of the files that say what a run is cannot be read; empty if all can."""
+    for path in (paths.PARAMS, dvc.FILE, LOCK, PINS):
+        try:
+            revision.read_yaml(path)
+        except InputError as error:
+            return code(str(error))
+    return ""
+
+
 def follow(proof: Proof, base: Proof) -> Proof:
     """The proof of a run that is to follow another: what git held of that, it still holds.
 
@@ -72,6 +84,13 @@ def follow(proof: Proof, base: Proof) -> Proof:
     if not (found or base.findings):
         found = find_breach(base.revision, proof.revision)
     return replace(proof, contradiction=found)
+
+
+def look_back(base: Proof, head: Revision) -> Proof:
+    """The proof of an old side, with what the new one takes back: what git had before it."""
+    if base.findings:
+        return base
+    return replace(base, contradiction=next(name_returned(base.revision, head), ""))
 
 
 def is_own_code(revision: Revision) -> bool:

@@ -14,6 +14,7 @@ from reprotune.comparison.plots import render_svg
 MOST_CHARACTERS = 65_000  # a comment on GitHub may have 65,536
 MARK = "<!-- reprotune -->"  # by which the comment is found again
 SHOWN = 200  # characters of a text
+NAMED = 4  # of a kind, in a line
 INVISIBLE = "Cf"  # Unicode's category of marks that have no shape, such as those of direction
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")  # of code, as Markdown has it
 STYLE = """
@@ -118,6 +119,12 @@ def code(text: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{edge}{text}{edge}{fence}"
+
+
+def join(told: Sequence[str], most: int = NAMED) -> str:
+    """The first of a list, and how many more there are."""
+    more = [f"{len(told) - most} more"] if len(told) > most else []
+    return ", ".join([*told[:most], *more])
 
 
 def show_name(name: str) -> str:

@@ -15,6 +15,7 @@ from reprotune.core.yaml_file import load_yaml
 from reprotune.tables import metrics
 
 WORKSPACE = "workspace"
+KINDS = ("heads", "tags")  # of names that git may have twice
 
 
 def git(*command: str, given: bytes | None = None) -> str:
@@ -23,7 +24,7 @@ def git(*command: str, given: bytes | None = None) -> str:
     Raises:
         InputError: git fails; its own message.
     """
-    return run(*command, given=given).decode()
+    return run(*command, given=given).decode(errors="replace")
 
 
 def run(*command: str, folder: Path | None = None, given: bytes | None = None) -> bytes:
@@ -143,6 +144,10 @@ def read_revision(name: str) -> Revision:
         return Revision(name, None)
     experiments = git("for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
     named = [reference for reference in experiments if reference.split("/")[-1] == name]
+    if all(succeeds("show-ref", "--verify", "-q", f"refs/{kind}/{name}") for kind in KINDS):
+        raise InputError(
+            f"{name!r} is a branch and a tag; name refs/heads/{name}, or refs/tags/..."
+        )
     for candidate in (name, f"origin/{name}", *named):
         if succeeds("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"):
             commit = git("rev-parse", f"{candidate}^{{commit}}").strip()
@@ -161,10 +166,11 @@ def find_base() -> str:
     Raises:
         InputError: there is none; what to fetch.
     """
-    for main in ("main", "master", "origin/main", "origin/master"):
-        if succeeds("rev-parse", "--verify", "--quiet", main):
-            if succeeds("merge-base", main, "HEAD"):
-                return git("merge-base", main, "HEAD").strip()
+    for main in ("main", "master"):  # here or at the origin, whichever is further: not tags
+        places = (f"refs/heads/{main}", f"refs/remotes/origin/{main}")
+        if known := [one for one in places if succeeds("rev-parse", "--verify", "--quiet", one)]:
+            if succeeds("merge-base", "HEAD", *known):
+                return git("merge-base", "HEAD", *known).strip()
             fetch = "git fetch --unshallow origin" if is_shallow() else "git fetch origin"
             raise InputError(f"HEAD and {main} have no common commit here; {fetch}")
     raise InputError(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reprotune.comparison import overlays, plots, statistics
 from reprotune.comparison.pairing import Pairs
-from reprotune.comparison.report import Data, Section, show_name
+from reprotune.comparison.report import Data, Section, code, join, show_name
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.statistics import Change
 from reprotune.core import paths
@@ -16,6 +16,7 @@ from reprotune.core.params import Gate
 from reprotune.tables.classes import is_uneven
 
 LIST = 10  # texts of a kind
+MOST = 5  # classes in the headline
 PRIMARY = {"accuracy": "accuracy", "macro_f1": "macro-F1"}  # compare.gate.metric: its figure
 
 
@@ -147,3 +148,15 @@ def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:
         Section("Pictures", pictures=front),
         Section("More pictures", pictures=folded, is_folded=True),
     ]
+
+
+def name_lost(recalls: Sequence[Change], gate: Gate) -> str:
+    """The classes whose recall fell significantly, gated or not, the largest fall first."""
+    lost = [c for c in recalls if c.corrected < 1 - gate.confidence and c.difference < 0]
+    lost.sort(key=lambda change: change.difference)
+    told = [
+        f"{code(change.name)} {change.base:.3f} → {change.head:.3f} "
+        f"(p {format_p_value(change.corrected)})"
+        for change in lost
+    ]
+    return join(told, MOST)

@@ -5,7 +5,8 @@ from hashlib import sha256
 
 from pydantic import BaseModel
 
-from reprotune.comparison.lock import LOCK
+from reprotune.comparison.lineage import Lineage
+from reprotune.comparison.lock import LOCK, Stage
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
@@ -52,11 +53,22 @@ class Statement(BaseModel):
         return f"{told}. First {self.reason}\n{listed}"
 
 
+def is_whole(said: Statement, stages: dict[str, Stage]) -> bool:
+    """Whether a statement tells of every output that it is about, and its verdict is of these."""
+    about = [stages.get(name, Stage()) for name in said.sampled] or [*stages.values()]
+    worst = max(said.outputs.values(), key=list(Outcome).index, default=None)
+    return {out.path for one in about for out in one.outs} == {*said.outputs} and (
+        worst == said.verdict
+    )
+
+
 def tell_rebuild(revision: Revision) -> str:
     """What the statement beside a run says of it; empty if there is none, or of another run."""
     said, lock = revision.read_figures(paths.VERIFIED, Statement), revision.read_bytes(LOCK)
     if said is None or lock is None or said.lock != sha256(lock).hexdigest():
         return ""
+    if not is_whole(said, Lineage(revision).noted):
+        return f"{paths.VERIFIED} is not whole, and so no statement of `reprotune verify`."
     scope = f" ({code(said.scope)})" if said.scope else ""
     why = f" First {code(said.reason)}." if said.reason else ""
     return (

@@ -6,10 +6,12 @@ from pathlib import Path
 from reprotune.comparison.changes import list_unfounded
 from reprotune.comparison.contradictions import is_close
 from reprotune.comparison.forms import COLUMNS
-from reprotune.comparison.lineage import Lineage, list_uncached
+from reprotune.comparison.lineage import SOURCES, Lineage, list_uncached
 from reprotune.comparison.records import RECORDS
 from reprotune.comparison.report import code
+from reprotune.comparison.returning import tell_first
 from reprotune.comparison.revision import Revision
+from reprotune.comparison.tree import is_under
 from reprotune.core import dvc, paths
 
 
@@ -46,7 +48,11 @@ def name_retold(base: Revision, head: Revision) -> Iterator[str]:
     if base.predictions is None or head.predictions is None:
         return
     both = base.predictions.merge(head.predictions, on="id", suffixes=("_base", "_head"))
-    for name in both.loc[both["text_base"] != both["text_head"], "id"]:
+    retold = both.loc[both["text_base"] != both["text_head"], "id"]
+    path = str(paths.PREDICTIONS)
+    if len(retold) and tell_first(base, head, Lineage(base).makers.get(path, ""), [path]):
+        return
+    for name in retold:
         yield (
             f"{paths.PREDICTIONS}, row {code(str(name))}: it has another text than in "
             f"{code(base.label)}"
@@ -54,18 +60,55 @@ def name_retold(base: Revision, head: Revision) -> Iterator[str]:
 
 
 def name_unfounded(base: Revision, head: Revision) -> Iterator[str]:
-    """Another answer to the same question, by a stage all of whose outputs git has.
+    """Another answer to the same question, by a stage whose outputs in the cache are the same.
 
     No clean clone has a reason to run it again, and another machine moves its figures by noise.
-    The rows are no figures: no machine moves them.
+    Where it moves weights or data, it may move figures by more; but no row.
     """
     lineage = Lineage(base)
     for name, outputs in list_unfounded(base, head).items():
-        kept = list_uncached(lineage.told.get(name, {}))
-        is_kept = {out.path for out in lineage.noted[name].outs} <= kept
+        if tell_first(base, head, name, outputs):
+            continue
+        is_kept = list_uncached(lineage.told.get(name, {})).issuperset(outputs)
         for path in outputs if is_kept else {str(paths.ROWS)}.intersection(outputs):
-            if Path(path).suffix and not is_close(base, head, Path(path)):
-                yield f"{code(name)} rests on the same as in {code(base.label)}; {path} is another"
+            for file in list_figures(Path(path)):
+                if not is_close(base, head, file):
+                    told = f"{code(name)} rests on the same as in {code(base.label)}"
+                    yield f"{told}; {file} is another"
 
 
-CHECKS = (name_unmade, name_retold, name_unfounded)
+def name_returned(base: Revision, head: Revision) -> Iterator[str]:
+    """What a base answers otherwise than the first run did that rests on the same, as head does."""
+    for name, outputs in list_unfounded(base, head).items():
+        if first := tell_first(base, head, name, outputs):
+            told = f"{code(name)} rests on the same as in {code(first)}"
+            yield f"{told}; {outputs[0]} is another, and the new side has that of then"
+
+
+def list_figures(output: Path) -> list[Path]:
+    """An output, or its tables; but for the data of pictures, which follow from predictions."""
+    if output.suffix:
+        return [output]
+    return [file for file in COLUMNS if output in file.parents and file not in paths.PLOTTED]
+
+
+def name_unread(base: Revision, head: Revision) -> Iterator[str]:
+    """A source whose files in git are others, while its stage noted the hash of before.
+
+    Some of its files may be elsewhere, so that the hash itself cannot be held against git.
+    """
+    old, new = Lineage(base), Lineage(head)
+    for name, stage in new.noted.items():
+        known = {dep.path: dep.md5 for dep in old.noted[name].deps} if name in old.noted else {}
+        for path in SOURCES & {dep.path for dep in stage.deps if dep.md5 == known.get(dep.path)}:
+            if list_held(old, path) != list_held(new, path):
+                yield f"{path} is another than in {code(base.label)}, and {code(name)} did not run"
+
+
+def list_held(lineage: Lineage, folder: str) -> set[tuple[str, str | None]]:
+    """The files of a folder that git holds, with their hashes."""
+    files = lineage.tree.hashes.items()
+    return {(path, md5) for path, md5 in files if is_under(path, folder) and "/.git" not in path}
+
+
+CHECKS = (name_unmade, name_retold, name_unread, name_unfounded)

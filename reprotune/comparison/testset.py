@@ -115,6 +115,15 @@ def find_lever(shift: Shift, gate: Gate) -> str:
     )
 
 
+def tell_replaced(base: Revision, head: Revision) -> str:
+    """What became of the former test rows, where too few are left to compare; else empty."""
+    if base.predictions is None or head.predictions is None or head.predictions.empty:
+        return ""
+    was, now = set(base.predictions["id"]), set(head.predictions["id"])
+    gone = len(was - now)
+    return f"; {gone} of {len(was)} former test rows are none any more" if gone else ""
+
+
 def list_test_labels(shift: Shift) -> list[Section]:
     """The changed labels of test rows, those that follow the former model first."""
     table = shift.relabelled

@@ -18,15 +18,20 @@ class Tree:
     """What git holds of a revision under this folder, and what the pointers of DVC say beside it.
 
     A hash is None where git does not have the content of a large file, LINKED where it has none
-    of what the code may be: links, submodules, and code in Git LFS.
+    of what the code may be: links, submodules, and what lies among code and not in git.
     """
 
     def __init__(self, revision: Revision, under: Collection[str]) -> None:
         self.revision = revision
         hashes = hash_commit(revision.commit, under) if revision.commit else hash_workspace(under)
         self.hashes: dict[str, str | None] = dict(hashes)
-        for path in [path for path in self.hashes if path.endswith(".dvc")]:
-            self.hashes |= read_pointer(revision, Path(path))
+        held = list(self.hashes)
+        folders = {str(folder) for path in held for folder in Path(path).parents}
+        for path in [path for path in held if path.endswith(".dvc")]:
+            known = read_pointer(revision, Path(path))
+            self.hashes |= {
+                name: md5 for name, md5 in known.items() if name not in {*self.hashes, *folders}
+            }  # what git holds itself, no pointer says
         self.unseen = [] if revision.commit else list_unseen(self.hashes)
 
     def hash(self, path: str, made: dict[str, str | None]) -> str | None:
@@ -41,7 +46,7 @@ class Tree:
         if LINKED in inside.values():
             return LINKED
         if not all(inside.values()) or any(str(md5).endswith(".dir") for md5 in inside.values()):
-            return None
+            return LINKED if any(file.endswith(".py") for file in inside) else None
         unseen = (one for one in self.unseen if one not in known)
         if not inside or any(is_under(one, path) or is_under(path, one) for one in unseen):
             return None

@@ -3,31 +3,38 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pydantic import ValidationError
-
 from reprotune.comparison import sections, statistics, testset
 from reprotune.comparison.changed import summarize_changes
 from reprotune.comparison.changes import describe_changes, list_reruns
+from reprotune.comparison.gate import decide, read_gate
 from reprotune.comparison.limits import (
     compare_slices,
     find_brittle,
     find_forgotten,
+    find_gone,
     find_more_doubted,
     tabulate_limits,
 )
 from reprotune.comparison.pairing import Pairs, find_obstacle, pair_rows
-from reprotune.comparison.proof import Proof, examine, follow, tell_evidence, tell_other_code
+from reprotune.comparison.proof import (
+    Proof,
+    examine,
+    find_unreadable,
+    follow,
+    look_back,
+    tell_evidence,
+    tell_other_code,
+)
 from reprotune.comparison.report import Report, Section, Verdict, code
 from reprotune.comparison.revision import WORKSPACE, Revision, find_base, read_revision
-from reprotune.comparison.sections import describe, format_p_value, name_side
+from reprotune.comparison.sections import name_side
 from reprotune.comparison.sensitivity import POWER, find_detectable
 from reprotune.comparison.statistics import Change
 from reprotune.comparison.truths import tabulate_truth
 from reprotune.comparison.versions import Best, find_best, tell_best
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.params import Compare, Gate
-from reprotune.core.params_file import explain
+from reprotune.core.params import Gate
 from reprotune.evaluation.worth import tell_worth
 from reprotune.tables.metrics import Evaluation
 
@@ -42,7 +49,6 @@ WORDS = {
     Verdict.UNPROVEN: "Unproven",
 }
 PASSES = (Verdict.BETTER, Verdict.SAME)
-MOST_NAMED = 5  # classes in the headline
 EXIT_CODES = {
     Verdict.BETTER: 0,
     Verdict.SAME: 0,
@@ -112,8 +118,12 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     Several on a side must differ in their training seed alone: then the spread of seeds counts as
     noise. What is no accuracy is of the first of each side.
     """
+    for run in heads:
+        if told := find_unreadable(run):
+            return refuse(bases, heads, Proof(run, {}, told))
     proofs, old = ([examine(run) for run in side] for side in (heads, bases))
     proofs = [follow(proof, old[0]) for proof in proofs]
+    old = [look_back(old[0], heads[0]), *old[1:]]
     found = judge_readable(bases, heads, gate, seed)
     verdict, text = found.verdict, found.report.verdict
     if findings := [finding for proof in proofs for finding in proof.findings]:
@@ -128,6 +138,13 @@ def compare(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, se
     parts = [evidence, *parts] if evidence.rows else [*parts, evidence]
     report = replace(found.report, kind=verdict, verdict=text, sections=parts)
     return replace(found, verdict=verdict, report=report, proofs=proofs)
+
+
+def refuse(bases: Sequence[Revision], heads: Sequence[Revision], proof: Proof) -> Result:
+    """What is said where nothing can be compared, for a file of the new side cannot be read."""
+    verdict, title = Verdict.UNPROVEN, f"{name_side(bases)} → {name_side(heads)}"
+    report = Report(title, verdict, f"**{WORDS[verdict]}**: {proof.contradiction}.")
+    return Result(verdict, report, bases, heads, proofs=[proof])
 
 
 def judge_readable(
@@ -148,10 +165,13 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     title = f"{name_side(bases)} → {name_side(heads)}"
     if reason := find_obstacle(bases, heads):
         known = describe_changes(base, head) if head.predictions is not None else []
+        reason += testset.tell_replaced(base, head)
         text = f"**{WORDS[Verdict.NONE]}**: {reason}."
         report = Report(title, Verdict.NONE, text, known, summarize_changes(base, head))
         return Result(Verdict.NONE, report, bases, heads)
     pairs = pair_rows(bases, heads)
+    guarded = [pairs.renamed.get(name, name) for name in gate.classes]
+    gate = gate.model_copy(update={"classes": guarded})
     changes, recalls = measure(pairs, gate, seed)
     primary = statistics.measure_primary(pairs.bases, pairs.heads, pairs.classes, gate, seed)
     shift = testset.measure_shift(base, head, pairs)
@@ -167,7 +187,8 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         why = f"against the best version so far, {code(best.version.name)}: {held[1]}; {why}"
     sliced = compare_slices(pairs, head, gate, seed)
     others = (find(base, head, gate) for find in (find_more_doubted, find_brittle, find_forgotten))
-    for reason in filter(None, (testset.find_lever(shift, gate), *others)):
+    found = (testset.find_lever(shift, gate), find_gone(pairs, gate), *others)
+    for reason in filter(None, found):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
     told = [f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have.", pairs.sentence]
@@ -176,17 +197,17 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
             f"A loss of {100 * detectable:.1f} points would have been found in "
             f"{100 * POWER:.0f} of 100 cases."
         )
-    if lost := name_lost(recalls, gate):
+    if lost := sections.name_lost(recalls, gate):
         told.append(f"Recall fell: {lost}.")
-    if lost := name_lost(sliced, gate):
+    if lost := sections.name_lost(sliced, gate):
         told.append(f"Accuracy fell on {lost}.")
     told += [shift.sentence, testset.tell_leaks(base, head), tell_head(head)]
     text = " ".join(filter(None, told))
-    found = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
+    parts = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
     limits = [] if is_same else tabulate_limits(sliced, base, head, gate, seed)
     pictures = [] if is_same else sections.draw_both(base, head, pairs)
     parts = [
-        *found, *tabulate_truth(base, head), *limits, *pictures, *describe_changes(base, head)
+        *parts, *tabulate_truth(base, head), *limits, *pictures, *describe_changes(base, head)
     ]  # fmt: skip
     report = Report(title, verdict, text, parts, summarize_changes(base, head))
     return Result(verdict, report, bases, heads, rows, changes, recalls, sliced, detectable)
@@ -240,61 +261,3 @@ def measure(pairs: Pairs, gate: Gate, seed: int) -> tuple[list[Change], list[Cha
     if len(pairs.bases) + len(pairs.heads) > 2:
         changes[0] = statistics.compare_over_seeds(pairs.bases, pairs.heads, gate.confidence)
     return changes, recalls
-
-
-def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verdict, str]:
-    """The verdict rests on one figure, named beforehand, and on the classes that may not drop."""
-    alpha = 1 - gate.confidence
-    gated = statistics.correct([c for c in recalls if c.name in gate.classes])
-    for change in gated:
-        if change.corrected < alpha and change.difference < -gate.tolerance:
-            return Verdict.WORSE, f"recall of {code(change.name)} {describe(change, gate)}"
-    why = f"{primary.name} {describe(primary, gate)}"
-    if gate.margin is not None:
-        return decide_by_margin(primary, gate.margin, alpha, why)
-    if primary.p_value >= alpha:
-        return Verdict.SAME, why
-    if primary.difference > 0:
-        return Verdict.BETTER, why
-    if primary.difference < -gate.tolerance:
-        return Verdict.WORSE, why
-    return Verdict.SAME, f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
-
-
-def decide_by_margin(primary: Change, margin: float, alpha: float, why: str) -> tuple[Verdict, str]:
-    """What passes has to rule a loss of the margin out."""
-    significant = primary.p_value < alpha
-    told = f"{why}; a loss of {100 * margin:g} points (`compare.gate.margin`)"
-    if primary.interval[0] > -margin:
-        better = significant and primary.difference > 0
-        return Verdict.BETTER if better else Verdict.SAME, f"{told} is ruled out"
-    worse = significant and primary.difference < 0
-    return Verdict.WORSE if worse else Verdict.INCONCLUSIVE, f"{told} is not ruled out"
-
-
-def name_lost(recalls: Sequence[Change], gate: Gate) -> str:
-    """The classes whose recall fell significantly, gated or not, the largest fall first."""
-    lost = [c for c in recalls if c.corrected < 1 - gate.confidence and c.difference < 0]
-    lost.sort(key=lambda change: change.difference)
-    told = [
-        f"{code(change.name)} {change.base:.3f} → {change.head:.3f} "
-        f"(p {format_p_value(change.corrected)})"
-        for change in lost[:MOST_NAMED]
-    ]
-    more = [f"{len(lost) - MOST_NAMED} more"] if len(lost) > MOST_NAMED else []
-    return ", ".join([*told, *more])
-
-
-def read_gate(head: Revision, base: Revision) -> tuple[Gate, int]:
-    """The gate and the seed: of the base, so that no change can open its own gate."""
-    for revision in (base, head, Revision(WORKSPACE, None)):
-        tree = revision.read_yaml(paths.PARAMS)
-        if "compare" in tree:
-            try:
-                return Compare.model_validate(tree["compare"]).gate, int(str(tree["seed"]))
-            except (ValidationError, KeyError) as error:
-                told = (
-                    explain(error) if isinstance(error, ValidationError) else f"{error} is missing"
-                )
-                raise InputError(f"{paths.PARAMS} of {revision.name}: compare: {told}") from None
-    raise InputError(f"no {paths.PARAMS} has compare.gate; see profiles/builtin.yaml")

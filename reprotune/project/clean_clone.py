@@ -1,6 +1,7 @@
 """A commit in a clone of its own, and DVC at work in it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dvc.config import Config
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from reprotune.comparison.leftovers import COMPILED, LEFT
 from reprotune.comparison.revision import git
 from reprotune.core.errors import InputError
 from reprotune.core.supervision import PARENT, SUPERVISED
@@ -26,10 +28,20 @@ def clone(target: Path, from_remote: bool) -> Path:
     """
     git("clone", "-q", git("rev-parse", "--show-toplevel").strip(), str(target))
     root = target / git("rev-parse", "--show-prefix").strip()
+    remove_leftovers(root)
     share(root, target.parent / "cache", from_remote)
     sources = sorted(str(file.relative_to(root)) for file in root.rglob("*.dvc") if file.is_file())
     fetch(root, sources, from_remote)
     return root
+
+
+def remove_leftovers(root: Path) -> None:
+    """Take what a run leaves out of a clone, if git holds it: a rebuild goes on from nothing."""
+    for place in [*(root / left for left in LEFT), *root.rglob(COMPILED)]:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def share(root: Path, cache: Path, from_remote: bool) -> None:

@@ -16,7 +16,7 @@ from reprotune.comparison.lineage import Lineage, find_breaks
 from reprotune.comparison.lock import LOCK, Stage, read_stages
 from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.statement import Outcome, Statement
-from reprotune.core import dvc, paths
+from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.printing import say
 from reprotune.core.rooms import PINS, list_pinned
@@ -139,13 +139,13 @@ def compare_outputs(
 
     With ``only``, those of these stages.
     """
-    noted, made = read_stages(was), read_stages(now)
-    listed = was.read_yaml(dvc.FILE).get("stages")
-    for name in listed if isinstance(listed, dict) else {}:
+    lineage, made = Lineage(was), Lineage(now).noted
+    order = list(lineage.listed)
+    for name in sorted(lineage.noted, key=lambda name: order.index(name.split("@")[0])):
         if only and name not in only:
             continue
         hashes = {out.path: out.md5 for out in made.get(name, Stage()).outs}
-        for out in noted.get(name, Stage()).outs:
+        for out in lineage.noted[name].outs:
             same = out.md5 is not None and out.md5 == hashes.get(out.path)
             yield out.path, Outcome.IDENTICAL if same else compare_figures(was, now, Path(out.path))
 

@@ -141,3 +141,23 @@ def test_the_gate_names_what_was_forgotten(repository: Path) -> None:
     write_forgetting(8.75)
     result = compare_revisions("HEAD")
     assert result.exit_code and "tuning raises the loss on general text by 4.95" in result.sentence
+
+
+def test_a_gate_is_not_opened_by_asking_fewer_edited_texts(repository: Path) -> None:
+    write_edited(10)
+    commit("before")
+    text = paths.PARAMS.read_text()
+    paths.PARAMS.write_text(text.replace("edited_rows: 100", "edited_rows: 2"))
+    told = "edits of 2 test rows are asked in place of 100 (`predictions.edited_rows`)"
+    assert told in compare_revisions("HEAD").sentence
+
+
+def test_a_gate_is_not_opened_by_an_easier_general_text(repository: Path, params: Params) -> None:
+    gate = params.compare.gate.model_copy(update={"forgotten": 1.0})
+    Path("data").mkdir()
+    Path(params.predictions.forgetting_text).write_text("hard")
+    write_forgetting(4.3)
+    commit("before")
+    Path(params.predictions.forgetting_text).write_text("easy")
+    found = find_forgotten(read_revision("HEAD"), Revision(WORKSPACE, None), gate)
+    assert found == "the general text is another, so that `compare.gate.forgotten` cannot be judged"

@@ -313,6 +313,34 @@ def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
     assert ended == 1 and "**Worse**: recall of `neutral`" in text
 
 
+@pytest.mark.parametrize("new", ["other", ""])
+def test_a_guarded_class_is_so_under_its_new_name_and_may_not_go(
+    repository: Path, new: str
+) -> None:
+    gate = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": ["neutral"]}
+    git("checkout", "-q", "main")
+    write_run(0.80, compare__gate=gate)
+    commit("gate")
+    table = predictions(900, 0.80, 1)
+    neutral = table["label"] == "neutral"
+    table.loc[neutral & (table.index % 4 == 0), "predicted"] = "positive"
+    table.loc[~neutral, "predicted"] = table["label"]
+    names = {"negative": "negative", "neutral": new or "positive", "positive": "positive"}
+    names |= {} if new else {"zero": "zero"}
+    classes = list(dict.fromkeys(names.values()))
+    write_run(
+        0.80,
+        compare__gate=gate | {"classes": [new] if new else []},
+        download__labels=names,
+        prompt__verbalizers={name: name for name in classes},
+    )
+    table = table[["id", "text"]].assign(**{c: table[c].map(names) for c in ("label", "predicted")})
+    write_predictions(say(table, classes))
+    ended, text = compare("HEAD")
+    told = f"recall of `{new}`" if new else "`neutral`, guarded by `compare.gate.classes`, is no"
+    assert ended == 1 and f"**Worse**: {told}" in text, text[:600]
+
+
 @pytest.mark.parametrize("gated", [False, True])
 def test_a_class_that_falls_is_named_beside_another_that_rises(
     repository: Path, gated: bool

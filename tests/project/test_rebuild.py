@@ -13,7 +13,14 @@ from reprotune.comparison.revision import read_revision
 from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.project.rebuild import Rebuilt, choose_stages, compare_figures, tell_left_out
+from reprotune.project.clean_clone import clone
+from reprotune.project.rebuild import (
+    Rebuilt,
+    choose_stages,
+    compare_figures,
+    compare_outputs,
+    tell_left_out,
+)
 from reprotune.tables import metrics
 from tests.commands import dvc
 from tests.project.test_staleness import origin, run
@@ -210,3 +217,26 @@ def test_a_package_that_is_not_the_recorded_one_is_the_reason_of_a_drift(project
     with pytest.raises(SystemExit, match=reason):
         cli.main(["verify"])
     assert json.loads(paths.VERIFIED.read_text())["outputs"]["data/made.txt"] == "drifted"
+
+
+def test_a_clone_goes_on_from_nothing_that_a_run_left(project: Path, tmp_path: Path) -> None:
+    left = [Path(".reprotune/checkpoints/1/sealed.json"), Path("stages/__pycache__/x.pyc")]
+    for file in (*left, Path("stages/kept.py")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+    run("git", "add", "-f", *map(str, left), "stages/kept.py")
+    run("git", "commit", "-qm", "left")
+    root = clone(tmp_path / "rebuilt" / "clone", False)
+    assert (root / "stages/kept.py").is_file()
+    assert not any((root / file).exists() for file in left)
+
+
+def test_stages_from_a_template_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text("stages: {one: {matrix: {a: [1]}, cmd: x, outs: [made]}}")
+    lock = {"stages": {"one@1": {"cmd": "x", "outs": [{"path": "made", "md5": "1"}]}}}
+    Path("dvc.lock").write_text(json.dumps(lock))
+    here = Rebuilt("rebuilt", None, tmp_path)
+    assert dict(compare_outputs(here, here, [])) == {"made": Outcome.IDENTICAL}

@@ -13,6 +13,7 @@ from reprotune import cli
 from reprotune.comparison.revision import read_revision
 from reprotune.comparison.statement import Outcome, Statement, tell_rebuild
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.seals import hash_file
 from reprotune.models.manifest import Manifest, PinnedFile
 from reprotune.project import clean_clone
@@ -59,7 +60,7 @@ def flip(file: Path, draw: random.Random) -> bytes:
 def test_one_flipped_bit_is_found_wherever_it_is(project: Path) -> None:
     assert check_bytes().ok
     draw = random.Random(1)
-    files = [kept.path for kept in list_kept()]
+    files = [kept.path for _, found in list_kept() for kept in found]
     assert {"models/source/tiny", "data"} <= {
         str(Path(file).resolve().parent.relative_to(project)) for file in files
     }, "copies and base"
@@ -69,6 +70,13 @@ def test_one_flipped_bit_is_found_wherever_it_is(project: Path) -> None:
         found = check_bytes()
         assert list(found.wrong["damaged"]) == [str(file)]
         file.write_bytes(before)
+
+
+def test_what_is_not_here_is_counted(project: Path) -> None:
+    Path("data/made.txt").unlink()
+    shutil.rmtree(".dvc/cache")
+    told = check_bytes().sentence
+    assert told.startswith("2 files were read") and told.endswith("are not here: data/made.txt")
 
 
 def test_a_damaged_list_of_a_folder_says_nothing_of_the_files_of_the_folder(project: Path) -> None:
@@ -96,12 +104,13 @@ def test_a_damaged_file_is_named_with_what_mends_it(project: Path) -> None:
         cli.main(["verify", "--cache"])
 
 
-def test_a_clone_without_cache_has_nothing_damaged(
+def test_where_nothing_is_kept_nothing_is_said_to_be_whole(
     origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("git", "clone", "-q", str(origin), str(tmp_path / "clone"))
     monkeypatch.chdir(tmp_path / "clone")
-    assert check_bytes().ok
+    with pytest.raises(InputError, match=r"nothing was read: none of the 2 outputs"):
+        check_bytes()
 
 
 def commit(message: str) -> None:
