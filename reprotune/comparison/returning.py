@@ -6,6 +6,7 @@ from reprotune.comparison.changes import list_reasons
 from reprotune.comparison.lineage import Lineage
 from reprotune.comparison.lock import LOCK, Stage
 from reprotune.comparison.revision import Revision, git
+from reprotune.core.errors import InputError
 
 
 def tell_first(base: Revision, head: Revision, name: str, outputs: Sequence[str]) -> str:
@@ -19,7 +20,10 @@ def tell_first(base: Revision, head: Revision, name: str, outputs: Sequence[str]
     wanted, label, found = pick(now, outputs), "", None
     for commit in list_runs(base):
         then = Revision(commit, commit)
-        record = Lineage(then).noted.get(name)
+        try:
+            record = Lineage(then).noted.get(name)
+        except InputError:  # a conflict that was committed
+            break
         if record is None or list_reasons(record, now) or not pick(record, outputs):
             break
         label, found = then.label, pick(record, outputs)

@@ -73,16 +73,19 @@ def name_unfounded(base: Revision, head: Revision) -> Iterator[str]:
         for path in outputs if is_kept else {str(paths.ROWS)}.intersection(outputs):
             for file in list_figures(Path(path)):
                 if not is_close(base, head, file):
-                    told = f"{code(name)} rests on the same as in {code(base.label)}"
-                    yield f"{told}; {file} is another"
+                    yield f"{tell_same(name, base.label)}, but another {file}"
 
 
 def name_returned(base: Revision, head: Revision) -> Iterator[str]:
     """What a base answers otherwise than the first run did that rests on the same, as head does."""
     for name, outputs in list_unfounded(base, head).items():
         if first := tell_first(base, head, name, outputs):
-            told = f"{code(name)} rests on the same as in {code(first)}"
-            yield f"{told}; {outputs[0]} is another, and the new side has that of then"
+            told = f"{tell_same(name, first)}, but another {outputs[0]}"
+            yield f"{told}; the new side has that of then"
+
+
+def tell_same(stage: str, label: str) -> str:
+    return f"{code(stage)} has the same code, parameters and inputs as in {code(label)}"
 
 
 def list_figures(output: Path) -> list[Path]:

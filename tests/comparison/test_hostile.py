@@ -24,6 +24,7 @@ from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
 from tests.comparison.runs import write_figures
 from tests.comparison.test_proof import (
+    SAME,
     edit,
     file,
     md5,
@@ -114,7 +115,7 @@ def test_what_a_lock_alone_names_is_no_reason_for_another_answer(
     write_lock(repository)
     commit("better")
     found = find_breach(read_revision("main"), read_revision("HEAD"))
-    assert found == "`predict` rests on the same as in `main`; metrics/predicted.json is another"
+    assert found == f"`predict` {SAME} `main`, but another metrics/predicted.json"
 
 
 def curve(middle: float) -> str:
@@ -137,7 +138,7 @@ def test_figures_of_the_same_weights_are_the_same_curves_included(
     write_lock(repository)
     commit("a nicer one")
     found = find_breach(read_revision("main"), read_revision("HEAD"))
-    assert found.endswith(f"rests on the same as in `main`; {paths.TRAIN_CURVE} is another")
+    assert found == f"`train` {SAME} `main`, but another {paths.TRAIN_CURVE}"
     repository["train"]["outs"][0]["md5"] = repository["predict"]["deps"][0]["md5"] = FOLDER
     write_lock(repository)
     commit("of other weights")
@@ -298,7 +299,7 @@ def test_a_forgery_that_was_merged_can_be_reverted_and_not_merged_again(
     reverted = git("rev-parse", "HEAD")
     result = compare_revisions(forged, reverted)
     assert result.verdict != Verdict.UNPROVEN
-    told = f"`predict` rests on the same as in `{honest[:7]}`; {paths.PREDICTIONS} is another"
+    told = f"`predict` {SAME} `{honest[:7]}`, but another {paths.PREDICTIONS}"
     assert told in markdown(result.report), "said of the old side"
     git("revert", "--no-edit", reverted)
     assert compare_revisions(reverted, "HEAD").verdict == Verdict.UNPROVEN

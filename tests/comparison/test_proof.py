@@ -23,6 +23,7 @@ from tests.comparison.runs import write_figures
 from tests.comparison.test_verdict import commit, git, write_run
 
 HERE = Revision(WORKSPACE, None)
+SAME = "has the same code, parameters and inputs as in"
 DAG = """
 vars: []
 stages:
@@ -247,7 +248,7 @@ def test_another_answer_to_the_same_question_is_unproven_but_for_noise(
     git("branch", "-f", "main")
     write_answer(repository, figure)
     result = compare_revisions("main", "HEAD")
-    found = "`predict` rests on the same as in `main`; metrics/predicted.json is another"
+    found = f"`predict` {SAME} `main`, but another metrics/predicted.json"
     assert (found in result.sentence) != is_noise
     assert (result.verdict == Verdict.UNPROVEN) != is_noise
     told = "**Other outputs of the same inputs (another machine, or no run at all)**: `predict`"
@@ -268,7 +269,7 @@ def test_no_machine_moves_a_row(repository: dict[str, Any]) -> None:
     write_lock(repository)
     commit("one row less")
     breach = find_breach(read_revision("main"), read_revision("HEAD"))
-    assert breach == "`split` rests on the same as in `main`; reports/rows.csv is another"
+    assert breach == f"`split` {SAME} `main`, but another reports/rows.csv"
 
 
 def test_what_an_unproven_run_answered_binds_nobody(repository: dict[str, Any]) -> None:
