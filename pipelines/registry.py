@@ -11,7 +11,7 @@ from prefect import get_run_logger
 from pydantic import ValidationError
 
 from pipelines.commands import FlowError
-from pipelines.workspace import git
+from pipelines.workspace import fetch, git
 from reprotune.comparison.lock import Lock
 from reprotune.core.yaml_file import load_yaml
 from reprotune.production.history import PRODUCTION, find_artifact
@@ -87,4 +87,11 @@ def register_merged(folder: Path, passed: str) -> None:
     if stands and not any(tag.startswith(f"{model[0]}#{PRODUCTION}") for tag in tags):
         get_run_logger().info(register(folder, commit))
         new = git(folder, "tag", "--points-at", commit).split()
-        git(folder, "push", "--quiet", "--atomic", "origin", *new)
+        if not new:  # no stage makes a model
+            return
+        try:
+            git(folder, "push", "--quiet", "--atomic", "origin", *new)
+        except FlowError:
+            fetch(folder)  # another may have done it meanwhile
+            if find_in_use(folder) != commit:
+                raise

@@ -67,12 +67,17 @@ def clone(source: str, revision: str, folder: Path) -> Path:
     git(folder, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
     for left in (*folder.glob(".git/**/*.lock"), *folder.glob(".dvc/tmp/**/rwlock")):
         left.unlink()  # of a git or a DVC that was killed
-    git(folder, "fetch", "--quiet", "--prune", "--prune-tags", "--tags", "--force", "origin")
+    fetch(folder)
     if revision.startswith(f"{ORIGIN}/"):
         require_branch(folder, revision.removeprefix(f"{ORIGIN}/"), source)
     git(folder, "checkout", "--quiet", "--force", "--detach", revision)
     git(folder, "clean", "--quiet", "-fd")
     return folder
+
+
+def fetch(folder: Path) -> None:
+    """Have the branches and tags of a clone's origin, and no others."""
+    git(folder, "fetch", "--quiet", "--prune", "--prune-tags", "--tags", "--force", ORIGIN)
 
 
 def require_branch(folder: Path, branch: str, source: str) -> None:

@@ -179,3 +179,21 @@ def test_a_version_that_would_not_serve_for_a_tag_of_a_time_to_come_is_refused(
             made.register("v0.0.1", 1, datetime.now(UTC) + timedelta(days=99))
     with pytest.raises(FlowError, match=r"classifier: .* at a time that is still to come"):
         registry.register(tmp_path, git("rev-parse", "HEAD"))
+
+
+def test_of_two_that_register_what_was_merged_the_second_finds_it_done(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "get_run_logger", lambda: logging.getLogger("test"))
+    Path("dvc.yaml").write_text(DAG)
+    stage = {"cmd": "true", "outs": [{"path": "models/merged", "md5": "1.dir"}]}
+    Path("dvc.lock").write_text(json.dumps({"stages": {"export": stage}}))
+    git("add", "-A")
+    git("commit", "-qm", "Retrained\n\nGate: passed")
+    git("push", "-q", "origin", "main")
+    folders = [clone(home(project), "origin/main", project.parent / name) for name in ("a", "b")]
+    for second, folder in enumerate(folders, start=1_700_000_000):
+        monkeypatch.setenv("GIT_COMMITTER_DATE", f"@{second} +0000")
+        registry.register_merged(folder, "Gate: passed")
+    first, second = (git("-C", str(one), "show-ref", "--tags", "--dereference") for one in folders)
+    assert first == second and "classifier#production#1" in first
