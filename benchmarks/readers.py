@@ -16,7 +16,7 @@ from typing import Any
 from reprotune.core.yaml_file import read_yaml
 from reprotune.data.reading.bad_rows import Broken, find_fault
 from reprotune.data.reading.charset import guess_encoding
-from reprotune.data.reading.formats import DELIMITED, TABLES
+from reprotune.data.reading.kinds import DELIMITED, TABLES
 from reprotune.data.reading.labels import fold
 from reprotune.data.reading.parsing import parse_rows
 from reprotune.project.dialects import SAMPLE, Sought, choose

@@ -1,6 +1,7 @@
 """Seconds and memory of what reads all rows, by the number of rows: `ROWS=10000,100000` of them.
 
-Texts are words by Zipf's law, labels by chance; what predicts them is a tiny model. This process
+Texts are `LENGTH` words by Zipf's law, labels by chance; what predicts them is a tiny model, and
+`OF=predict` measures nothing but that. This process
 imports nothing large: its memory would count as that of what it starts.
 """
 
@@ -23,7 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = "10000,100000,1000000"
 STAGES = "download base_model roles features folds audit curate split baseline".split()
-WORDS, LENGTH, CLASSES = 20_000, 20, 4
+WORDS, LENGTH, CLASSES = 20_000, int(os.environ.get("LENGTH", "20")), 4
 COMMAND = [sys.executable, "-m", "reprotune"]
 EXPORT = "from pathlib import Path; from tests import tiny; tiny.export(Path('tiny'))"
 
@@ -113,9 +114,10 @@ def measure(count: int) -> None:
         print(f"| {count:,} | {name} | {figures} |", flush=True)
 
     rows = begin(count)
-    tell("`init`", run([*COMMAND, "init", str(rows), "--minutes", "0"]))
-    for stage in STAGES:
-        tell(f"`{stage}`", run([sys.executable, "-m", f"stages.{stage}"]))
+    if os.environ.get("OF") != "predict":
+        tell("`init`", run([*COMMAND, "init", str(rows), "--minutes", "0"]))
+        for stage in STAGES:
+            tell(f"`{stage}`", run([sys.executable, "-m", f"stages.{stage}"]))
     cost, is_same = predict(rows)
     tell("`predict`, killed and resumed: " + ("the same" if is_same else "OTHER BYTES"), cost)
 

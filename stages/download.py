@@ -9,7 +9,7 @@ import pandas as pd
 from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.core.params import Download, Params
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.core.runner import main
 from reprotune.data import expectations
 from reprotune.data.ids import add_ids
@@ -45,11 +45,12 @@ def list_oddities(found: Reading, bad_rows: Path) -> Iterator[str]:
     """What a person should know of the rows, a line each."""
     if found.bad:
         counts = bad.describe(bad.count_kinds(found.bad))
-        yield f"{len(found.bad)} bad rows are left out ({counts}); see {bad_rows}"
+        yield f"{count_of(len(found.bad), 'bad row')} left out ({counts}); see {bad_rows}"
     if found.partial:
-        yield f"{found.partial} rows have some of the text columns empty; the others are their text"
+        told = count_of(found.partial, "row")
+        yield f"{told} with some of the text columns empty: the others are the text"
     for raw, rows in found.respelt.items():
-        yield f"label {raw!a} ({rows} rows) is read as another spelling of a known one"
+        yield f"label {raw!a} ({count_of(rows, 'row')}) is read as another spelling of a known one"
 
 
 def run(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from reprotune.core import paths
 from reprotune.core.params import Params, Roles
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.core.runner import main
 from reprotune.data.assignment import assign, count_leaks, group_ids, rank_by_hash
 from reprotune.data.duplicates import near_duplicate_groups
@@ -27,10 +27,12 @@ def list_notes(rows: pd.DataFrame, roles: Roles) -> Iterator[str]:
     """What a person should know of the roles, a line each."""
     held = ((rows["split"] == "train") & (rows["role"] == "validation")).sum()
     if roles.strategy == "published" and held:
-        yield f"{held} rows of the training part are validation, of which the files have none"
+        told = count_of(held, "row")
+        yield f"{told} of the training part: validation, of which the files have none"
     spare = (rows["role"] == "spare").sum()
     if roles.strategy == "growing" and spare:
-        yield f"{spare} rows are nearly test or validation rows, and stay out of training"
+        told = count_of(spare, "row")
+        yield f"{told} out of training: nearly the same as test or validation rows"
 
 
 def run(

@@ -340,13 +340,13 @@ CASES = [
         "a line break without quotes",
         "download",
         source("line_break.csv"),
-        rf"line_break\.csv: {BROKEN}line 5 has 1 columns, the first has 2: Dalola won an order$",
+        rf"line_break\.csv: {BROKEN}line 5 has 1 column, the first has 2: Dalola won an order$",
     ),
     case(
         "a broken line of sentence@label",
         "download",
         source("line_break.txt", AT_SIGN),
-        rf"line_break\.txt: {BROKEN}line 4 has 1 columns, the first has 2",
+        rf"line_break\.txt: {BROKEN}line 4 has 1 column, the first has 2",
     ),
     case(
         "two columns of one name",

@@ -12,15 +12,20 @@ from reprotune.core.space import explain_anywhere, explain_denied, is_denied, is
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code of what Ctrl-C ended
 
-# C0 but tab and line feed, DEL, C1, and what turns the direction of a text.
-ORDERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+# C0 but tab and line feed, DEL, C1, and what turns the direction of letters; the marks in texts
+# from right to left (U+061C, U+200E, U+200F) turn none.
+ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def plain(text: object) -> str:
     r"""A text whose control characters are spelled out, as JSON does: ``\u001b`` for escape."""
     return ORDERS.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def count_of(count: int, name: str) -> str:
+    """So many of something, in words: 1 row, 2 bad rows, 2 classes."""
+    end = "es" if name.endswith("ss") else "s"
+    return f"{count} {name}" if count == 1 else f"{count} {name}{end}"
 
 
 def say(text: object, file: IO[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 
 
 def balance(
@@ -32,4 +33,4 @@ def balance(
 def tell_unused(spare: pd.Series) -> str:
     """How many rows are in no part, by the labels of these rows; empty if there are none."""
     counts = ", ".join(f"{name} {count}" for name, count in spare.value_counts().items())
-    return f"{len(spare)} rows are in no part ({counts})" if counts else ""
+    return f"{count_of(len(spare), 'row')} in no part ({counts})" if counts else ""

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reprotune.data.reading.formats import OBJECTS, parse_lines, parse_list
+from reprotune.data.reading.formats import parse_lines, parse_list
+from reprotune.data.reading.kinds import OBJECTS
 from reprotune.project.written import decode, write_rows
 
 if TYPE_CHECKING:

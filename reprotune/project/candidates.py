@@ -11,15 +11,8 @@ from reprotune.core.params import Download
 from reprotune.data.reading.bad_rows import Broken, count_allowed
 from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.files import read_table
-from reprotune.data.reading.formats import (
-    DELIMITED,
-    SHEETS,
-    TABLES,
-    fill_columns,
-    parse_sheets,
-    tell_kind,
-    unpack,
-)
+from reprotune.data.reading.formats import fill_columns, unpack
+from reprotune.data.reading.kinds import DELIMITED, SHEETS, TABLES, tell_kind
 from reprotune.data.reading.parsing import (
     PREFACE,
     Dialect,
@@ -27,6 +20,7 @@ from reprotune.data.reading.parsing import (
     name_columns,
     parse_rows,
 )
+from reprotune.data.reading.workbooks import parse_sheets
 from reprotune.project.dialects import (
     DELIMITERS,
     SAMPLE,
@@ -148,9 +142,9 @@ def parse(lines: Sequence[str], sought: Sought, dialect: Dialect) -> Iterator[pd
         return
     allowed = count_allowed(trial.rows, sought.share)
     if trial.misfits > allowed:
-        bare = [dialect._replace(quote=None, sink=name) for name in trial.columns if name]
-        pairs = [dialect._replace(quote=None, sink=n, header=False, is_pair=True) for n in (0, 1)]
-        tried = [judge(sought, one) for one in (*bare, *pairs)]
+        ways = [dialect._replace(sink=name) for name in trial.columns if name]
+        ways += [dialect._replace(sink=n, header=False, is_pair=True) for n in (0, 1)]
+        tried = [judge(sought, way._replace(quote=mark)) for mark in (None, '"') for way in ways]
         fitting = [one.dialect for one in tried if one and one.misfits <= allowed]
         yield from sorted((tabulate(lines, one) for one in fitting), key=count_values)
     yield tabulate(lines, trial.dialect)

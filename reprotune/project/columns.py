@@ -13,10 +13,7 @@ from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
 from reprotune.core.printing import plain
 from reprotune.data.reading.files import read_table
-from reprotune.data.reading.formats import (
-    LINES,
-    tell_kind,
-)
+from reprotune.data.reading.kinds import LINES, tell_kind
 from reprotune.project.candidates import list_tables, take_rows
 from reprotune.project.likely import (
     LABEL_NAMES,

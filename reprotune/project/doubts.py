@@ -2,7 +2,8 @@
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,12 +43,19 @@ class Doubts:
     def add(self, part: Sequence[Text], rows: Sequence[Mapping[str, object]]) -> str:
         """Take up what a part has; returns it as ``take`` reads it."""
         found = heapq.nsmallest(self.most, self.look(part, rows))
-        self.found += found
+        self.keep(found)
         return json.dumps(found)
 
     def take(self, found: str) -> None:
         """Take up what was found before the process was stopped."""
-        self.found += map(Doubt._make, json.loads(found))
+        self.keep(map(Doubt._make, json.loads(found)))
+
+    def keep(self, more: Iterable[Doubt]) -> None:
+        """The most doubtful of all until now, each text once."""
+        best: dict[str, Doubt] = {}
+        for one in sorted([*self.found, *more]):
+            best.setdefault(one.text, one)
+        self.found = list(islice(best.values(), self.most))
 
     def look(self, part: Sequence[Text], rows: Sequence[Mapping[str, object]]) -> Iterator[Doubt]:
         for one, row in zip(part, rows, strict=True):
@@ -63,15 +71,16 @@ class Doubts:
     def name(self, value: object) -> str:
         """The class of a raw label; empty if there is none, or it is none of the model's."""
         raw = spell(value)
-        if raw and raw not in self.known:
-            self.known |= match_spellings([raw], self.known) or {raw: None}
         name = self.known.get(raw)
+        if raw and raw not in self.known:
+            found = match_spellings([raw], self.known)
+            self.known |= found
+            name = found.get(raw)
         return name if name in self.classes else ""
 
     def save(self, file: Path) -> None:
         """Write them, each text once, the most doubtful first."""
-        table = pd.DataFrame(sorted(self.found), columns=Doubt._fields)
-        table = table.drop_duplicates("text").head(self.most)
+        table = pd.DataFrame(self.found, columns=Doubt._fields)
         cells.write(table[["text", "label", "predicted", "score"]], file, self.guarded)
 
 

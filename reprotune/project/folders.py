@@ -11,7 +11,7 @@ from typing import IO, cast
 
 from reprotune.core.errors import InputError
 from reprotune.data.reading.archives import LARGEST, check_names, check_size
-from reprotune.data.reading.formats import LINES, tell_kind
+from reprotune.data.reading.kinds import LINES, tell_kind
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -139,7 +139,9 @@ def choose_files(folder: Path) -> dict[str, list[Path]]:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
         raise InputError(
             f"{folder}: has the files {names}{more}, and it is not clear which are meant; name "
-            "those that you want: FILE ... --test FILE --validation FILE (unpack an archive first)"
+            "those that you want: FILE ... --test FILE --validation FILE or, of one file a class, "
+            f"FILE ... --classes {' '.join(file.stem for file in files[:2])} ... (unpack an "
+            "archive first)"
         )
     return parts
 

@@ -4,9 +4,7 @@ The copy is what a run depends on: a database or a folder of thousands of files 
 """
 
 import re
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +13,13 @@ import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.printing import count_of
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.formats import take_row
 from reprotune.project import sheets, spaced
 from reprotune.project.annotated import drop_refused
+from reprotune.project.databases import freeze_query, refuse_duckdb
 from reprotune.project.folders import (
     ARCHIVES,
     SPLITS,
@@ -78,7 +78,7 @@ def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
 def expand(path: Path) -> list[Path]:
     """The files that a pattern in quotation marks stands for, in the order of their names."""
     name = str(path)
-    if path.exists() or not any(mark in name for mark in GLOB):
+    if path.exists() or ":/" in name or not any(mark in name for mark in GLOB):
         return [path]
     top = Path(path.anchor)
     found = sorted(file for file in top.glob(str(path.relative_to(top))) if file.is_file())
@@ -177,39 +177,6 @@ def write_texts(source: Path, path: Path) -> Path:
     ))  # fmt: skip
 
 
-def freeze_query(wanted: "Wanted", folder: Path) -> "Wanted":
-    """The rows of an SQLite file that a query asks for; nothing is written to it.
-
-    Raises:
-        InputError: there is no query, or it cannot be answered.
-    """
-    (source,) = wanted.files
-    try:
-        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as base:
-            if not wanted.query:
-                tables = base.execute("SELECT name FROM sqlite_master WHERE type != 'index'")
-                names = [name for (name,) in tables]
-                raise InputError(
-                    f"{source}: is a database with {names}; say which rows: --query 'SELECT ...'"
-                )
-            cursor = base.execute(wanted.query)
-            if cursor.description is None:
-                raise InputError(f"--query {wanted.query!r}: has no rows; it is no SELECT")
-            columns = [column[0] for column in cursor.description]
-            path = folder / f"{source.stem}.jsonl"
-            write_rows(path, (dict(zip(columns, row, strict=True)) for row in cursor))
-    except sqlite3.Error as error:
-        raise InputError(f"--query {wanted.query!r}: {source} says {error}") from None
-    return replace(wanted, files=[path])
-
-
-def refuse_duckdb(wanted: "Wanted", folder: Path) -> "Wanted":
-    raise InputError(
-        f"{wanted.files[0]}: is a DuckDB file; write the rows into a file first: "
-        f"duckdb {wanted.files[0]} -c \"COPY (SELECT ...) TO 'rows.parquet'\""
-    )
-
-
 def freeze_archive(wanted: "Wanted", folder: Path) -> "Wanted":
     """The files of an archive, as those of a folder."""
     (source,) = wanted.files
@@ -279,7 +246,9 @@ def freeze_lines(wanted: "Wanted", folder: Path) -> "Wanted":
         re.split(r"\r\n|\n|\r", decode(file.read_bytes()).rstrip()) for file in (source, beside)
     )
     if len(texts) != len(labels):
-        raise InputError(f"{source} has {len(texts)} lines, and {beside} has {len(labels)}")
+        raise InputError(
+            f"{source} has {count_of(len(texts), 'line')}, and {beside} has {len(labels)}"
+        )
     path = folder / f"{source.stem}.jsonl"
     pairs = zip(texts, labels, strict=True)
     write_rows(path, ({"text": text, "label": label} for text, label in pairs))

@@ -4,6 +4,8 @@ import re
 
 import pandas as pd
 
+from reprotune.core.printing import count_of
+
 BEYOND = re.compile("[^\\x00-\\x7f]{2,}")
 LEADS = "ÂÃâ"  # of signs and letters of Western Europe; groß“ has others by chance
 FEW = 0.01  # share of the texts: so many are in files from the web
@@ -16,8 +18,8 @@ def describe_garbled(texts: pd.Series) -> str:
         return ""
     wrong = found.iloc[0]
     return (
-        f"{len(found)} texts hold UTF-8 that was read in another encoding, such as {wrong} for "
-        f"{read_again(wrong)}: save the file from its source once more, as UTF-8"
+        f"{count_of(len(found), 'text')} with UTF-8 that was read in another encoding, such as "
+        f"{wrong} for {read_again(wrong)}: save the file from its source once more, as UTF-8"
     )
 
 

@@ -17,28 +17,20 @@ import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
 from reprotune.data.reading.bad_rows import Broken
-from reprotune.data.reading.formats import (
-    ARROW,
-    DELIMITED,
-    SHEETS,
-    TABLES,
-    check_kind,
-    find_table,
-    parse_list,
-    parse_sheets,
-    tell_kind,
-)
+from reprotune.data.reading.formats import parse_list
+from reprotune.data.reading.kinds import ARROW, DELIMITED, SHEETS, TABLES, check_kind, tell_kind
+from reprotune.data.reading.objects import parse_objects
 from reprotune.data.reading.parsing import (
     Cells,
     Dialect,
     Numbered,
     find_misfit,
     name_columns,
-    parse_objects,
     parse_rows,
 )
+from reprotune.data.reading.workbooks import find_table, parse_sheets
 from reprotune.project.dialects import SAMPLE, Sought, choose, list_delimiters
-from reprotune.project.opening import Source
+from reprotune.project.opening import Source, check_there
 from reprotune.project.sheets import list_others
 
 BATCH = 1000  # rows of a columnar file that are read at once
@@ -92,9 +84,8 @@ def look_through(path: Path, texts: Sequence[str], label: str | None = None) -> 
     Raises:
         InputError: there is no such file, or it is of another kind, or lacks a column.
     """
+    check_there(path)
     kind, packing = tell_kind(path.name)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     needed, source = Needed(texts, label), Source(path, kind, packing)
     try:
         check_kind(source.read_start(), str(path))
@@ -176,7 +167,7 @@ def look_at_objects(source: Source, needed: Needed) -> Incoming:
     """JSON: the columns are those of any row, each of the type that all rows agree on."""
     encoding = source.find_encoding()
     listed = None
-    if source.kind == ".json":  # which is a list, or is read by lines
+    if source.kind == ".json" and not holds_lines(source.read_lines(encoding)):
         listed = parse_list("".join(source.read_lines(encoding)))
 
     def read() -> Iterator[Row]:
@@ -196,6 +187,12 @@ def look_at_objects(source: Source, needed: Needed) -> Incoming:
     check_columns(source.path, found.columns, needed.names)
     schema = pa.schema([(name, choose_type(some)) for name, some in types.items()])
     return replace(found, schema=schema)
+
+
+def holds_lines(lines: Iterable[str]) -> bool:
+    """Whether each line of a file of JSON is an object: then no more of it is held at a time."""
+    top = [row for _, row in parse_objects(islice(filter(str.strip, lines), 2))]
+    return len(top) > 1 and not any(isinstance(row, Broken) for row in top)
 
 
 def find_type(value: object) -> type:

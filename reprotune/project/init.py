@@ -23,6 +23,7 @@ from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.names import find_names
 from reprotune.project.naming import Names, naming
 from reprotune.project.nested import exchange, join_classes
+from reprotune.project.opening import check_there
 from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sheets import list_unread
 from reprotune.project.sniff import Look, find_way, look
@@ -57,7 +58,8 @@ def init(
         for path in paths_:
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
-        sheets = [sheet for path in paths_ for sheet in list_unread(path, way)]
+        books = dict.fromkeys([*wanted.files, *paths_])  # what was made of one is no workbook
+        sheets = [sheet for path in books for sheet in list_unread(path, way)]
         seen = replace(
             seen, unlabelled=[Path(names.tell(str(file))).name for file in bare], unread=sheets
         )
@@ -116,8 +118,7 @@ def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
     parts = [(file, "train" if test else None) for file in files]
     parts += [(file, "validation") for file in validation] + [(file, "test") for file in test]
     for file, _ in parts:
-        if not file.is_file():
-            raise InputError(f"{file}: no such file")
+        check_there(file)
     names = sorted(file.name for file, _ in parts)
     if len(set(names)) < len(names):
         raise InputError(f"two files have the same name: {names}; rename one")

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
-from reprotune.core.printing import pour
+from reprotune.core.printing import count_of, pour
 from reprotune.data.reading.bad_rows import find_fault
 from reprotune.data.reading.cleaning import clean
 from reprotune.data.reading.columns import lacks_part, take_text
@@ -66,7 +66,9 @@ class Report:
             f"{self.count} of {self.rows} rows have no answer: {'; '.join(self.first)}{more}"
             if self.count
             else "",
-            f"{self.partial} rows have some of the text columns empty" if self.partial else "",
+            f"{count_of(self.partial, 'row')} with some of the text columns empty"
+            if self.partial
+            else "",
         ]
         return "\n".join(filter(None, told))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from reprotune.core.printing import count_of
 from reprotune.data.reading.labels import EMOJI, fold, tidy
 
 RARE = 0.5  # of the rows of the other label, at most
@@ -43,7 +44,7 @@ def describe_alike(counts: Mapping[str, int]) -> str:
     """Said of such labels, with how they become one."""
     pairs = list(find_alike(counts))
     shown = "; ".join(
-        f"{rare!r} ({counts[rare]} rows) and {common!r} ({counts[common]})"
+        f"{rare!r} ({count_of(counts[rare], 'row')}) and {common!r} ({counts[common]})"
         for rare, common in pairs[:SHOWN]
     )
     more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""

@@ -11,11 +11,31 @@ from typing import Any
 
 import pyarrow as pa
 
+from reprotune.core.errors import InputError
 from reprotune.data.reading.charset import find_mark, find_wide, guess_encoding
-from reprotune.data.reading.formats import START, unpack
+from reprotune.data.reading.formats import unpack
+from reprotune.data.reading.kinds import START
 
 BLOCK = 1 << 20  # bytes that are read at once
+STANDARD = ("-", "/dev/stdin")
+ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/")  # of which a path has one slash
 ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are no character, as Python hands them on
+
+
+def check_there(file: Path) -> None:
+    """Raise InputError if there is no such file here, for what it may be instead."""
+    if file.is_file():
+        return
+    if file.is_dir():
+        raise InputError(f"{file}: is a folder: name one file in it")
+    if str(file) in STANDARD:
+        raise InputError(f"{file}: is no file that stays: write standard input to one first")
+    if ADDRESS.match(str(file)):
+        raise InputError(
+            f"{file}: is not on this machine: fetch the file first or, to have each run of the "
+            "pipeline fetch its examples, see download.kind: url"
+        )
+    raise InputError(f"{file}: no such file")
 
 
 @dataclass(frozen=True)

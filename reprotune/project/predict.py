@@ -18,7 +18,7 @@ from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.core.progress import show_progress
-from reprotune.data.reading.formats import PACKED, READABLE
+from reprotune.data.reading.kinds import PACKED, READABLE
 from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.asking import Wanted
 from reprotune.project.doubts import Doubts, check_place

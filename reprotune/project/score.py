@@ -17,7 +17,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import round_figures
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.data.duplicates import near_duplicate_groups
 from reprotune.data.ids import add_ids
 from reprotune.data.reading.columns import as_object, find_cell
@@ -207,8 +207,8 @@ def describe(found: records.Evaluation) -> str:
     test, clean = found.test, found.without_leaked
     low, high = test.interval.accuracy if test.interval else (0.0, 1.0)
     lines = [
-        f"{test.rows} rows: accuracy {test.accuracy:.3f} ({low:.3f} to {high:.3f}), macro-F1 "
-        f"{test.macro_f1:.3f}, balanced accuracy {test.balanced_accuracy:.3f}",
+        f"{count_of(test.rows, 'row')}: accuracy {test.accuracy:.3f} ({low:.3f} to {high:.3f}), "
+        f"macro-F1 {test.macro_f1:.3f}, balanced accuracy {test.balanced_accuracy:.3f}",
     ]
     for name, gain in found.gain_over.items():
         low, high = gain.interval
@@ -217,7 +217,7 @@ def describe(found: records.Evaluation) -> str:
         )
     if clean.rows < test.rows:
         lines.append(
-            f"{test.rows - clean.rows} rows are nearly the same as a training row; without them "
-            f"accuracy {clean.accuracy:.3f}"
+            f"{count_of(test.rows - clean.rows, 'row')} nearly the same as a training row; without "
+            f"them accuracy {clean.accuracy:.3f}"
         )
     return "\n".join(lines)

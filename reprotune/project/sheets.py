@@ -1,5 +1,6 @@
 """Workbooks of several sheets: parts, classes, or sheets that are not read."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,19 +8,18 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
-from reprotune.data.reading.formats import (
-    SHEETS,
-    fill_columns,
-    find_table,
-    list_columns,
-    parse_sheets,
-    tell_kind,
-    unpack,
-)
+from reprotune.core.printing import count_of
+from reprotune.data.reading.formats import fill_columns, list_columns, unpack
+from reprotune.data.reading.kinds import SHEETS, tell_kind
 from reprotune.data.reading.parsing import Dialect, Numbered
+from reprotune.data.reading.workbooks import find_table, parse_sheets
 from reprotune.project.columns import find_labels, find_texts
 from reprotune.project.folders import find_part
 
+ABOUT = {
+    *("readme", "read me", "notes", "note", "about", "info", "information", "instructions"),
+    *("guidelines", "legend", "codebook", "license", "licence", "changelog"),
+}  # names of sheets without rows to learn from
 SHEET = "sheet"  # column of the names of sheets that are classes
 
 
@@ -35,9 +35,21 @@ def read_sheets(file: Path) -> Mapping[str, Sequence[Numbered]]:
     return {name: rows for name, rows in sheets.items() if rows}
 
 
+def drop_notes(sheets: Mapping[str, Sequence[Numbered]]) -> dict[str, Sequence[Numbered]]:
+    """The sheets of one table: without those called so, and those with other columns.
+
+    All of them if fewer than two have the same columns, and no name tells.
+    """
+    kept = {name: rows for name, rows in sheets.items() if name.strip().casefold() not in ABOUT}
+    heads = Counter(tuple(rows[0][1]) for rows in kept.values())
+    head, count = heads.most_common(1)[0] if heads else ((), 0)
+    is_table = count > 1 and len(head) > 1
+    return {n: rows for n, rows in kept.items() if not is_table or tuple(rows[0][1]) == head}
+
+
 def read_parts(file: Path) -> dict[str, pd.DataFrame]:
     """The tables of the parts, if the name of each sheet has that of one."""
-    sheets = read_sheets(file)
+    sheets = drop_notes(read_sheets(file))
     parts = {find_part(name): rows for name, rows in sheets.items()}
     if "train" not in parts or None in parts or len(parts) < len(sheets):
         return {}
@@ -49,7 +61,8 @@ def read_classes(file: Path) -> pd.DataFrame:
 
     All have the same names of columns, or one column without a name.
     """
-    sheets = read_sheets(file)
+    found = read_sheets(file)
+    sheets = drop_notes(found)
     heads = [tuple(rows[0][1]) for rows in sheets.values()]
     is_bare = len({*heads}) == len(heads) and {len(head) for head in heads} == {1}
     if len(heads) < 2 or not (is_bare or len({*heads}) == 1):
@@ -59,22 +72,43 @@ def read_classes(file: Path) -> pd.DataFrame:
     except ValueError:  # a sheet without rows
         return pd.DataFrame()
     rows = pd.concat(tables, ignore_index=True).rename(columns={0: "text"})
-    if SHEET in rows or not find_texts(rows, None) or find_labels(rows, None):
+    others = (tabulate(rows) for name, rows in found.items() if name not in sheets)
+    has_label = find_labels(rows, None) or any(map(has_both, others))
+    if SHEET in rows or not find_texts(rows, None) or has_label:
         return pd.DataFrame()
     names = [name for name, table in zip(sheets, tables, strict=True) for _ in range(len(table))]
     return rows.assign(**{SHEET: names})
 
 
+def tabulate(rows: Sequence[Numbered]) -> pd.DataFrame:
+    """A sheet below its header; nothing of one that has no such table."""
+    try:
+        return fill_columns(rows, Dialect()).frame
+    except ValueError:
+        return pd.DataFrame()
+
+
+def has_both(rows: pd.DataFrame) -> bool:
+    """Whether there are texts and labels in a table."""
+    return bool(find_texts(rows, None) and find_labels(rows, None))
+
+
 def list_unread(file: Path, way: Download) -> list[str]:
-    """The sheets of a workbook beside the one that is read, each with its number of rows."""
+    """The sheets of a workbook beside the one that is read, each with its number of rows.
+
+    Or beside those that are parts or classes, where other files were made of them.
+    """
     sheets = read_sheets(file)
+    if file.name not in [one.location for one in way.files]:
+        return list_others(sheets, *drop_notes(sheets))
     read, _ = find_table(sheets, list_columns(way))
     return list_others(sheets, read)
 
 
-def list_others(sheets: Mapping[str, Sequence[Numbered]], read: str) -> list[str]:
-    """The sheets that have rows beside the one of this name."""
-    return [f"{name!r} ({len(rows)} rows)" for name, rows in sheets.items() if name != read]
+def list_others(sheets: Mapping[str, Sequence[Numbered]], *read: str) -> list[str]:
+    """The sheets that have rows beside those of these names."""
+    others = {name: rows for name, rows in sheets.items() if name not in read}
+    return [f"{name!r} ({count_of(len(rows), 'row')})" for name, rows in others.items()]
 
 
 def describe_unread(sheets: Sequence[str]) -> str:

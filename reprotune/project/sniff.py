@@ -12,6 +12,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.params.data import RESERVED
 from reprotune.core.params.fields import UNSET, list_fields
+from reprotune.core.printing import count_of
 from reprotune.data.ids import normalize
 from reprotune.data.reading.bad_rows import (
     ADVICE,
@@ -23,7 +24,8 @@ from reprotune.data.reading.bad_rows import (
 )
 from reprotune.data.reading.charset import decode, guess_encoding
 from reprotune.data.reading.files import set_aside, take_cells
-from reprotune.data.reading.formats import DELIMITED, TABLES, TEXTS, tell_kind, unpack
+from reprotune.data.reading.formats import unpack
+from reprotune.data.reading.kinds import DELIMITED, TABLES, TEXTS, tell_kind
 from reprotune.data.reading.labels import WHOLE, fold, tidy
 from reprotune.data.reading.parsing import DERIVED, LONGEST_DELIMITER, Column
 from reprotune.project.dialects import Sought, choose, take_sample
@@ -232,13 +234,16 @@ def check_classes(
         if empty:
             lacking += f", and {empty} rows have no label (as under the first of merged cells)"
         raise InputError(
-            f"{where}: fewer than two classes have {FEWEST} different texts or more: "
-            f"{learnable.to_dict()}{lacking}; are these the columns of the texts and labels?"
+            f"{where}: fewer than two classes have {FEWEST} texts or more that differ and have one "
+            f"label each: {learnable.to_dict()}{lacking}; are these the columns of the texts and "
+            "labels?"
         )
     numbers = [name for name in counts.index if NUMBER.fullmatch(name)]
     booleans = [name for name in counts.index if fold(name) in ("true", "false")]
     if numbers and booleans:
-        shown = ", ".join(f"{name} ({counts[name]} rows)" for name in booleans + numbers)
+        shown = ", ".join(
+            f"{name} ({count_of(counts[name], 'row')})" for name in booleans + numbers
+        )
         raise InputError(f"{where} mixes booleans and numbers: {shown}; write them in one way")
 
 

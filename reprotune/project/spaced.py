@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprotune.core.errors import InputError
-from reprotune.data.reading.formats import DELIMITED, fill_columns, tell_kind
+from reprotune.data.reading.formats import fill_columns
+from reprotune.data.reading.kinds import DELIMITED, tell_kind
 from reprotune.data.reading.parsing import Dialect, parse_rows
 from reprotune.project.written import decode, list_rows, write_rows
 
@@ -34,7 +35,7 @@ def freeze_spaced(wanted: "Wanted", folder: Path) -> "Wanted":
     """The same with a file of JSON; rows that are broken are counted there as bad."""
     (source,) = wanted.files
     lines = io.StringIO(decode(source.read_bytes()), newline="")
-    frame, broken = fill_columns(parse_rows(lines, SPACED), SPACED)
+    frame, broken, _ = fill_columns(parse_rows(lines, SPACED), SPACED)
     bad = [{"row": row.content} for row in broken.values()]
     path = folder / f"{source.stem}.jsonl"
     return replace(wanted, files=[write_rows(path, [*list_rows(frame), *bad])])

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from reprotune.core import paths
-from reprotune.core.params import Params
-from reprotune.core.printing import say
+from reprotune.core.params import Download, Params
+from reprotune.core.printing import count_of, say
 from reprotune.project import profiles
 from reprotune.project.capacity import takes_days
 from reprotune.project.columns import list_others
@@ -38,6 +38,11 @@ def start(wanted: Wanted) -> None:
     """
     seen, way, params, parts = init(wanted)
     put(report(seen, way, params, parts), width=80)
+    if others := list_unread(way):
+        say(
+            f"\n{paths.SOURCE_DATA} also holds {list_some(others)}: nothing reads that any more; "
+            "remove what is not needed, or name all files to read them together"
+        )
     if way.label_column is not None and None in (wanted.text, wanted.label):
         say(
             f"\nTexts are those of column {way.text_column!r}, labels those of "
@@ -65,6 +70,12 @@ def start(wanted: Wanted) -> None:
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"
     )
+
+
+def list_unread(way: Download) -> list[str]:
+    """What lies beside the files that are read, such as those of a former `init`."""
+    read = {file.location for file in way.files}
+    return sorted(file.name for file in paths.SOURCE_DATA.glob("[!.]*") if file.name not in read)
 
 
 def fit_training(params: Params, parts: Mapping[str, pd.DataFrame], minutes: float) -> str:
@@ -116,8 +127,8 @@ def warn_of_few(pace: Pace, texts: float, most: float, classes: int) -> str:
     if most < FEW * classes:
         more = "what may help is more rows, or more epochs (train.epochs)"
     return (
-        f"\nThat is {each:.0f} texts a class: frozen features, which `baseline` learns from all "
-        f"rows, are likely better; {more}"
+        f"\nThat is {count_of(round(each), 'text')} a class: frozen features, which `baseline` "
+        f"learns from all rows, are likely better; {more}"
     )
 
 

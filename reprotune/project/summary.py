@@ -12,6 +12,7 @@ from reprotune.core import dvc, paths
 from reprotune.core.costs import list_current
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.printing import count_of
 from reprotune.evaluation.worth import tell_uneven, tell_worth
 from reprotune.tables import metrics
 from reprotune.tables.limits import Limits
@@ -81,9 +82,9 @@ def describe_finding(found: BaseModel) -> str:
 def describe_download(found: metrics.Download) -> str:
     text = f"{found.rows} examples of {len(found.classes)} classes"
     if found.bad_rows:
-        text += f", {sum(found.bad_rows.values())} bad rows left out"
+        text += f", {count_of(sum(found.bad_rows.values()), 'bad row')} left out"
     if found.respelt:
-        text += f", {sum(found.respelt.values())} labels in another spelling"
+        text += f", {count_of(sum(found.respelt.values()), 'label')} in another spelling"
     return text
 
 
@@ -95,7 +96,7 @@ def describe_training(found: metrics.Train) -> str:
 
 
 def describe_predictions(found: metrics.Predictions) -> str:
-    text = f"{found.texts_cut} test texts cut"
+    text = f"{count_of(found.texts_cut, 'test text')} cut"
     if loss := found.forgetting:
         text += f", loss on general text {loss.before:.2f} → {loss.after:.2f}"
     if answers := found.generated:

@@ -7,9 +7,10 @@ from rich.table import Table
 
 from reprotune.core.params import Download, Params, Roles
 from reprotune.core.params.fields import list_fields
+from reprotune.core.printing import count_of
 from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
-from reprotune.data.reading.formats import DELIMITED, TEXTS, tell_kind
+from reprotune.data.reading.kinds import DELIMITED, TEXTS, tell_kind
 from reprotune.project.garbled import describe_garbled
 from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
 from reprotune.project.sheets import describe_unread
@@ -41,7 +42,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "bad rows": describe_bad(seen.bad),
         "not read": describe_unread(seen.unread),
         "no labels": describe_unlabelled(seen.unlabelled),
-        "left out": ", ".join(f"{raw!r} {n} rows" for raw, n in seen.left_out.items()),
+        "left out": ", ".join(f"{raw!r} {count_of(n, 'row')}" for raw, n in seen.left_out.items()),
         "counted in": describe_units(params),
         "split": describe_split(seen, params.roles),
         "not used": describe_unused(parts),
@@ -67,7 +68,7 @@ def describe_form(way: Download) -> str:
             f"delimiter {way.delimiter!r}",
             f"quotation mark {way.quote}" if way.quote else "no quotation mark",
             f"escaped by {way.escape}" if way.escape else "",
-            f"{way.skip} lines before" if way.skip else "",
+            f"{count_of(way.skip, 'line')} before" if way.skip else "",
             "a header row" if way.header else "no header row",
         ]
     return ", ".join(filter(None, parts))
@@ -78,7 +79,7 @@ def describe_columns(seen: Look, way: Download) -> str:
     if not list_fields(way.text_column):
         return ""
     partial = int(seen.rows["partial"].sum())
-    lacking = f"; {partial} rows have some of them empty" if partial else ""
+    lacking = f"; some of them empty in {count_of(partial, 'row')}" if partial else ""
     return f"{way.text_column!r}{lacking}"
 
 
@@ -107,8 +108,8 @@ def describe_units(params: Params) -> str:
 def describe_bad(bad: Sequence[BadRow]) -> str:
     if not bad:
         return ""
-    first = f"row {bad[0].row} of {bad[0].file}: {show(bad[0].content)[:SHORT]}"
-    return f"{len(bad)} are not used ({describe(count_kinds(bad))}), first {first}"
+    first = f"row {bad[0].row} of {bad[0].file}: {bad[0].reason}: {show(bad[0].content)[:SHORT]}"
+    return f"{len(bad)} not used ({describe(count_kinds(bad))}), the first is {first}"
 
 
 def describe_unlabelled(files: Sequence[str]) -> str:
@@ -140,6 +141,6 @@ def describe_unused(parts: Mapping[str, pd.DataFrame]) -> str:
     curated = parts["curated"]
     drawn = pd.concat([parts[part] for part in ("train", "validation", "test")])
     aside = len(parts["raw"]) - len(curated)
-    told = f"{aside} rows repeat or contradict another (curate)" if aside else ""
+    told = f"{count_of(aside, 'row')} set aside: repeated or contradicted (curate)" if aside else ""
     spare = tell_unused(curated.loc[~curated["id"].isin(drawn["id"]), "label"])
     return "; ".join(filter(None, (told, spare)))

@@ -8,9 +8,9 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Download
+from reprotune.core.printing import count_of
 from reprotune.data.decisions import read_answers
 from reprotune.data.ids import digest
-from reprotune.review.wording import count_of
 from reprotune.tables import cells
 from reprotune.tables.classes import class_names
 

@@ -8,10 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from reprotune.core.printing import plain
+from reprotune.core.printing import count_of, plain
 from reprotune.review.queue import Filter
 from reprotune.review.session import Session, View
-from reprotune.review.wording import count_of
 
 GUIDELINES = Path("data/guidelines.md")
 LONGEST = 20_000  # characters of a text that are shown: a browser stalls at millions

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from reprotune.core.errors import InputError
-from reprotune.core.printing import plain
+from reprotune.core.printing import count_of, plain
 from reprotune.data.decisions import NO_ANSWER, UNDO, Entry
 from reprotune.review.log import DecisionFile, identify
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose
-from reprotune.review.wording import AUDIT, Wording, complete, count_of, put_first
+from reprotune.review.wording import AUDIT, Wording, complete, put_first
 
 LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long cells
 SIMILAR = 8  # rows beside the one that is asked about

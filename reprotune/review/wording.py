@@ -33,11 +33,6 @@ DOUBTS = Wording(
 )
 
 
-def count_of(count: int, name: str) -> str:
-    """So many of something, in words."""
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
-
-
 def put_first(likely: Sequence[str], classes: Sequence[str]) -> list[str]:
     """Every class once, the likely ones before the others."""
     return [name for name in dict.fromkeys([*likely, *classes]) if name in classes]

@@ -13,11 +13,11 @@ import pytest
 
 from reprotune import cli
 from reprotune.core.errors import InputError
-from reprotune.core.printing import end, fail, plain, say
+from reprotune.core.printing import count_of, end, fail, plain, say
 from reprotune.project import terminal
 from tests.projects import ROOT
 
-ORDERS = "\x1b]0;owned\x07 \x1b[2J\x9b31m\x08\r\x7f \u202egnp.exe\u2066 \u200f"
+ORDERS = "\x1b]0;owned\x07 \x1b[2J\x9b31m\x08\r\x7f \u202egnp.exe\u2066 \u2067"
 
 
 def is_harmless(text: str) -> bool:
@@ -27,8 +27,20 @@ def is_harmless(text: str) -> bool:
 def test_control_characters_are_spelled_out_and_other_texts_stay() -> None:
     assert plain("\x1b[31m\u202e") == "\\u001b[31m\\u202e"
     assert is_harmless(plain(ORDERS))
-    for text in ("Gewinn +7 %\n\tü é", "הרווח הנקי", "📈👩🏽‍💻", "売上高", "e\u0301"):
+    for text in (
+        "Gewinn +7 %\n\tü é",
+        "הרווח הנקי",
+        "\u200fTCP/IP\u200e הוא\u061c",
+        "📈👩🏽‍💻",
+        "売上高",
+        "e\u0301",
+    ):
         assert plain(text) == text
+
+
+def test_one_of_something_is_no_plural() -> None:
+    assert [count_of(n, "bad row") for n in (0, 1, 2)] == ["0 bad rows", "1 bad row", "2 bad rows"]
+    assert count_of(2, "class") == "2 classes"
 
 
 def test_json_stays_json() -> None:

@@ -113,7 +113,7 @@ def test_the_texts_of_a_model_are_those_that_predict_and_score_read(
     label = "label" if header else "2"
     found = init(Wanted([Path(name)], text=join_columns(columns), label=label))
     told = " ".join(str(cell) for cell in report(*found).columns[1].cells)
-    assert "3 rows have some of them empty" in told and "1 empty text" in told
+    assert "some of them empty in 3 rows" in told and "1 empty text" in told
     params = load_params()
     template = str(params.download.text_column)
     assert template == join_columns(columns)
@@ -128,7 +128,7 @@ def test_the_texts_of_a_model_are_those_that_predict_and_score_read(
     asked = [one for part in divide(given, template, heard) for one in part]
     assert [one.text for one in asked if not one.problem] == taught
     assert (heard.count, heard.partial) == (1, 3)
-    assert heard.sentence.endswith("3 rows have some of the text columns empty")
+    assert heard.sentence.endswith("3 rows with some of the text columns empty")
     scored, _ = read_rows(Scored(Path(name), label_column=label), params)
     assert scored["text"].tolist() == taught
 

@@ -166,11 +166,11 @@ def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source)
         ("a.csv", CSV, {"label_column": "class"}, "no column 'class' (download.label_column)"),
         ("a.csv", CSV, BY_POSITION | {"text_column": 7}, "no column 7 (download.text_column); "
          "it has [0, 1, 2]"),
-        ("a.csv", CSV, {"labels": {"1": "x", "positive": "y"}}, "label 'neutral' (1 rows, "
-         "first in row 2) is not "
+        ("a.csv", CSV, {"labels": {"1": "x", "positive": "y"}}, "label 'neutral' (1 row, "
+         "first in line 3) is not "
          "in download.labels; allowed are ['1', 'positive']"),
-        ("a.csv", "text,label\na,\n", {}, "row 1: empty label: "),
-        ("a.csv", "text,label\na,neutral\nb\n", {}, "line 3 has 1 columns, the first has 2"),
+        ("a.csv", "text,label\na,\n", {}, "row 1: empty label: line 2: "),
+        ("a.csv", "text,label\na,neutral\nb\n", {}, "line 3 has 1 column, the first has 2"),
         ("a.csv", 'text,label\n"a,neutral\n', {}, "unexpected end of data"),
         ("a.csv", "text,text,label\na,b,neutral\n", {}, "'text'"),
         ("a.csv", "", {}, "it is empty"),
@@ -179,7 +179,7 @@ def test_a_byte_order_mark_does_not_shift_the_byte_that_is_named(source: Source)
         ("a.jsonl", '{"text": "a", "label": null}\n', {}, "row 1: empty label: "),
         ("a.jsonl", '{"text": "\\ud83d", "label": "neutral"}\n', {}, "lone surrogate: U+D83D"),
         ("a.parquet", "no parquet", {}, "holds text, and is no .parquet file"),
-        ("a.docx", "x", {}, "cannot read a .docx file; allowed: .csv, .tsv, .txt"),
+        ("a.docx", "x", {}, "cannot read a .docx file; a document has no rows"),
         ("a.xlsx", b"\x80", {}, "not readable as .xlsx"),
         ("a.csv.gz", "x", {}, "not readable as gzip"),
     ],

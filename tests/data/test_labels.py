@@ -60,7 +60,7 @@ def test_another_spelling_of_a_known_label_is_that_label_and_counted(
 @pytest.mark.parametrize("label", ["sideways", "up!", "1.5", "uр"])
 def test_a_label_that_is_truly_new_is_one_error(tmp_path: Path, params: Params, label: str) -> None:
     frame = pd.DataFrame({"text": ["a", "b", "c"], "label": ["up", label, "down"]})
-    with pytest.raises(InputError, match=r"label .* \(1 rows, first in row 2\) is not in download"):
+    with pytest.raises(InputError, match=r"label .* \(1 row, first in row 2\) is not in download"):
         read(tmp_path, params, frame, {"up": "up", "down": "down", "1": None})
 
 

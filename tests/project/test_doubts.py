@@ -51,7 +51,13 @@ def test_the_less_a_label_or_else_the_answer_is_worth_the_sooner_it_is_asked(
         ["agreed", "neutral", "neutral", 0.8],
         ["sure", "", "negative", 0.9],
     ]
-    assert [one.text for one in collect(2)[0].found] == ["contradicted", "unsure"]
+
+
+def test_of_any_number_of_parts_no_more_is_held_than_is_asked() -> None:
+    doubts, kept = collect(2)
+    doubts.take(kept)
+    assert [one.text for one in doubts.found] == ["contradicted", "unsure"]
+    assert "great" not in doubts.known  # of labels that are no class there may be one a row
 
 
 def test_with_a_promise_only_rows_without_an_answer_and_contradictions_are_asked() -> None:

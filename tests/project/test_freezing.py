@@ -40,14 +40,13 @@ def test_a_query_keeps_integers_and_bytes_that_are_no_letter(database: Path, fol
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (None, r"is a database with \['reviews'\]; say which rows: --query"),
         ("SELECT absent FROM reviews", "reviews.db says no such column: absent"),
         ("DELETE FROM reviews", "reviews.db says attempt to write a readonly database"),
         ("SELECT 1; DROP TABLE reviews", "You can only execute one statement"),
     ],
 )
 def test_a_query_that_is_none_is_refused_and_changes_nothing(
-    database: Path, folder: Path, query: str | None, message: str
+    database: Path, folder: Path, query: str, message: str
 ) -> None:
     before = database.read_bytes()
     with pytest.raises(InputError, match=message):
@@ -171,7 +170,7 @@ def test_a_file_of_json_may_have_the_parts(folder: Path) -> None:
         (Wanted([Path("a.csv")], query="SELECT 1"), "a.csv is no SQLite file"),
         (Wanted([Path("a.duckdb")]), "is a DuckDB file; write the rows into a file first"),
         (Wanted([Path("broken.zip")]), "not readable as a zip archive"),
-        (Wanted([Path("a.csv")], label="b.txt"), "a.csv has 1 lines, and b.txt has 2"),
+        (Wanted([Path("a.csv")], label="b.txt"), "a.csv has 1 line, and b.txt has 2"),
         (Wanted([Path("saved")]), "not readable as a folder of datasets"),
     ],
 )

@@ -179,9 +179,9 @@ def test_balance_is_a_choice_and_what_it_leaves_unused_is_said(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(tmp_path / "a.csv", table({"ham": 435, "spam": 65}))
-    assert "370 rows are in no part (ham 370)" in tell(file, balance=True)
+    assert "370 rows in no part (ham 370)" in tell(file, balance=True)
     started([file], text="text", label="label", balance=True)
-    assert "note: 370 rows are in no part (ham 370)" in capsys.readouterr().err
+    assert "note: 370 rows in no part (ham 370)" in capsys.readouterr().err
     even = write(tmp_path / "b.csv", table({"up": 60, "down": 60}))
     assert started([even], text="text", label="label", balance=False).roles.test_share == 0.2
 
@@ -205,7 +205,7 @@ def test_a_published_split_without_validation_gets_one_and_it_is_said(
     assert pd.read_parquet(paths.VALIDATION)["label"].value_counts().to_dict() == {
         "up": 4, "down": 3
     }  # fmt: skip
-    said = "note: 7 rows of the training part are validation, of which the files have none"
+    said = "note: 7 rows of the training part: validation, of which the files have none"
     assert said in capsys.readouterr().err
 
 
@@ -456,6 +456,28 @@ def test_another_file_of_the_same_name_is_not_overwritten(project: Path, tmp_pat
     with pytest.raises(InputError, match="another file of that name"):
         begun([file], text="text", label="label")
     assert (paths.SOURCE_DATA / "a.csv").read_text() == "precious"
+
+
+def test_what_a_former_init_copied_and_nothing_reads_any_more_is_said(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("old.csv", "new.csv"):
+        start(Wanted([write(tmp_path / name, table({"up": 30, "down": 30}))], minutes=0))
+    said = capsys.readouterr().out.split("read as")
+    assert "data/source also holds old.csv" in said[-1] and "also holds" not in said[1]
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("-", "write standard input to one first"),
+        ("https://example.org/a.csv?x=[1]", "fetch the file first"),
+        ("absent.csv", "no such file"),
+    ],
+)
+def test_what_is_no_file_here_is_told_what_to_do(project: Path, file: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        begun([Path(file)])
 
 
 def test_a_file_that_lies_there_already_is_used(project: Path) -> None:

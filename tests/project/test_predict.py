@@ -41,7 +41,7 @@ PROBLEMS = {
         "",
         "empty text",
         "",
-        "broken line: line 5 has 1 columns, the first has 2",
+        "broken line: line 5 has 1 column, the first has 2",
         "",
         "",
         "broken character: byte 0xff",
@@ -233,6 +233,16 @@ def test_files_that_init_reads_are_read_by_predict_and_score_too(name: str) -> N
         assert list(map(len, values)) == [60, 2]
 
 
+def test_json_by_lines_is_read_a_line_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming, "parse_list", lambda text: pytest.fail("read as a whole"))
+    file = tmp_path / "a.json"
+    file.write_text('\n{"text": "a"}\n\n{"text": "b"}\n{"text": \n', "utf-8")
+    rows = list(incoming.look_through(file, ["text"]).read())
+    assert [bool(row.problem) for row in rows] == [False, False, True]
+
+
 def test_sheets_of_a_workbook_that_are_not_read_are_known() -> None:
     found = incoming.look_through(ROOT / "tests/files/sheets_of_years.xlsx", ["text"])
     assert (found.count, found.unread) == (60, ["'2023' (21 rows)"])
@@ -253,10 +263,11 @@ def test_the_encoding_is_found(exported: Path, encoding: str) -> None:
         (["absent.TSV"], "absent.TSV: no such file"),
         (["in.csv"], "it has ['title']; see --text-column"),
         (["in.xlsx"], "in.xlsx: not readable as .xlsx"),
-        (["notes.docx"], "cannot read a .docx file; allowed: .csv"),
+        (["https://example.org/in.csv"], "is not on this machine: fetch the file first"),
+        (["notes.docx"], "cannot read a .docx file; a document has no rows"),
         (["absent.csv.gz"], "absent.csv.gz: no such file"),
         (["absent.neg"], "absent.neg: no such file"),
-        (["."], "cannot read a nameless file"),
+        (["."], ".: is a folder: name one file in it"),
         (["in.csv", "a text"], "in.csv is a file: pass one file"),
         (["a text", "--model", "absent"], "absent: no exported model here"),
         (["empty.csv"], "empty.csv: it has no rows"),
@@ -280,6 +291,7 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
 ) -> None:
     Path("in.csv").write_text("title\nx\n")
     Path("in.xlsx").write_bytes(b"PK\x03\x04\xff\x00")
+    Path("notes.docx").touch()
     Path("empty.csv").touch()
     Path("head.csv").write_text("text\n")
     Path("twice.csv").write_text("text,text\nx,1\n")
@@ -326,7 +338,7 @@ def test_texts_are_looked_for_where_the_parameters_say(
     predict(exported, "own.csv", "--output", "out.csv")
     said = capsys.readouterr().err
     assert "the texts are read from '{title}: {body}', as params.yaml says" in said
-    assert "1 rows have some of the text columns empty" in said
+    assert "1 row with some of the text columns empty" in said
     Path("same.csv").write_text("text\nSales: rose\nfell\n")
     predict(exported, "same.csv", "--output", "same_out.csv")
     answers = [read(name)[CLASSES].head(2).astype(float) for name in ("out.csv", "same_out.csv")]

@@ -100,11 +100,18 @@ def find_faults(rows: pd.DataFrame, labels: Mapping[str, str | None]) -> pd.Seri
 def collect(rows: pd.DataFrame, faults: pd.Series, file: str) -> list[BadRow]:
     """The rows with a fault; the index of ``rows`` is their place in the file."""
     found = faults.dropna()
+    found = found.combine(rows["line"].reindex(found.index), add_line)
     content = rows.loc[found.index, ["text", "label"]].to_dict("records")
     return [
         BadRow(file, place + 1, reason, json.dumps(cell, ensure_ascii=False, default=str))
         for place, reason, cell in zip(found.index.to_list(), found, content, strict=True)
     ]
+
+
+def add_line(reason: str, line: int) -> str:
+    """The reason with the line in which the row begins; 0 is none."""
+    kind, mark, more = reason.partition(": ")
+    return f"{kind}: line {line}{mark and ', '}{more}" if line else reason
 
 
 def count_allowed(rows: int, share: float) -> int:

@@ -76,8 +76,9 @@ def decode(raw: bytes, path: str, encoding: str, bad_rows: float) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         wide = find_wide(raw)
         raise InputError(
-            f"{path}: line {line} holds a NUL character, as damaged files and those in UTF-16 do; "
-            f"remove it, or {f'set download.encoding: {wide}' if wide else 'save it as UTF-8'}"
+            f"{path}: line {line} holds a NUL character, as damaged files and those in UTF-16 or "
+            "UTF-32 do; remove it, or "
+            f"{f'set download.encoding: {wide}' if wide else 'save it as UTF-8'}"
         )
     if not name.startswith("utf") and not raw.isascii() and is_utf8(raw):
         raise InputError(

@@ -1,7 +1,9 @@
 """Texts that are made of several columns: a template such as ``{title}: {description}``."""
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -47,13 +49,18 @@ def as_object(value: object) -> Mapping[str, object]:
     Those of a list are its places, from 0 on and, from its end, from -1 on.
     """
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        try:
-            value = parse_json(value)
-        except ValueError:
-            return {}
+        value = read_object(value)
     if isinstance(value, list | np.ndarray):
         return {str(place): value[place] for place in range(-len(value), len(value))}
     return value if isinstance(value, Mapping) else {}
+
+
+def read_object(cell: str) -> object:
+    """What JSON, or Python's own way to write it, says in a cell; None if it is neither."""
+    for read in (parse_json, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return read(cell)
+    return None
 
 
 def fill(template: str, cells: Sequence[object]) -> object:

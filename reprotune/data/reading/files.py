@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_f
 from reprotune.data.reading.charset import decode
 from reprotune.data.reading.cleaning import clean
 from reprotune.data.reading.columns import descend, lacks_part, take_text
-from reprotune.data.reading.formats import TEXTS, parse_binary, parse_text, tell_kind, unpack
+from reprotune.data.reading.formats import parse_binary, parse_text, unpack
+from reprotune.data.reading.kinds import TEXTS, tell_kind
 from reprotune.data.reading.labels import check_labels, match_spellings, spell, take_only
 from reprotune.sources import http, hub
 from reprotune.sources.hub import Repository
@@ -40,6 +41,7 @@ class Table:
 
     frame: pd.DataFrame
     broken: list[BadRow]
+    lines: Sequence[int] = ()  # in which each row begins, if an editor shows it
 
     @property
     def rows(self) -> int:
@@ -64,7 +66,7 @@ def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> Rea
         cells, total = take_cells(raw, path, download, file, bad)
         labels = download.labels | match_spellings(cells["raw"].unique(), download.labels)
         rows = set_aside(cells, labels, path, bad)
-        check_labels(rows["raw"], labels, path)
+        check_labels(rows, labels, path)
         respelt.update(rows.loc[~rows["raw"].isin(list(download.labels)), "raw"])
         parts.append(rows.assign(label=rows["raw"].map(labels)).set_axis(rows.index + begun))
         begun += total
@@ -90,6 +92,7 @@ def take_cells(
     else:
         cells["label"] = file.label
     cells["raw"] = cells["label"].map(spell)
+    cells["line"] = [table.lines[place] for place in cells.index] if table.lines else 0
     return cells.assign(split=file.split), table.rows
 
 
@@ -152,15 +155,16 @@ def read_table(raw: bytes, path: str, download: Download) -> Table:
     try:
         if kind in TEXTS:
             text = decode(raw, path, download.encoding, download.bad_rows)
-            frame, broken = parse_text(text, kind, download)
+            parsed = parse_text(text, kind, download)
         else:
-            frame, broken = parse_binary(raw, kind, download)
+            parsed = parse_binary(raw, kind, download)
     except InputError:
         raise
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as {kind}: {error}") from None
-    table = Table(frame, [BadRow(path, place + 1, *row) for place, row in broken.items()])
-    if frame.empty:  # nothing but broken rows
+    broken = [BadRow(path, place + 1, *row) for place, row in parsed.broken.items()]
+    table = Table(parsed.frame, broken, parsed.lines)
+    if parsed.frame.empty:  # nothing but broken rows
         check_share(table.broken, table.rows, 0)
     return table
 

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.data.reading.bad_rows import INVISIBLE, is_missing
+from reprotune.data.reading.columns import as_object
 
 SHOWN = 5
 UNSEEN = dict.fromkeys(map(ord, INVISIBLE))
@@ -32,14 +34,23 @@ def spell(value: object) -> str:
 def take_only(value: object) -> object:
     """What is in a list of one, which may be written out in a cell: tools for labelling write so.
 
-    An empty list is no label, and every other value is handed back.
+    An empty list is no label, and every other value is handed back; an object that is written out
+    in a cell as one, and as its list if that is of Label Studio's choices.
     """
     if isinstance(value, str):
         found = LIST_OF_ONE.fullmatch(value)
-        return found[2] if found else value
+        return found[2] if found else open_object(value)
+    if isinstance(value, Mapping) and set(value) == {"choices"}:
+        return take_only(value["choices"])
     if isinstance(value, list | tuple | np.ndarray) and len(value) < 2:
         return value[0] if len(value) else None
     return value
+
+
+def open_object(value: str) -> object:
+    """The object that is written out in a cell; the cell itself if it is none."""
+    found = as_object(value) if value.lstrip().startswith("{") else {}
+    return take_only(found) if found else value
 
 
 def tidy(value: str) -> str:
@@ -65,13 +76,22 @@ def match_spellings(raw: Iterable[str], known: Mapping[str, str | None]) -> dict
     return {value: next(iter(names)) for value, names in found.items() if len(names) == 1}
 
 
-def check_labels(labels: pd.Series, known: Mapping[str, str | None], path: str) -> None:
-    """Raise InputError for raw labels that have no class; the index is the place in the file."""
-    unknown = labels[~labels.isin(list(known))]
+def check_labels(rows: pd.DataFrame, known: Mapping[str, str | None], path: str) -> None:
+    """Raise InputError for raw labels (``raw``) that have no class.
+
+    The index is the place in the file, ``line`` where an editor shows it, if it does.
+    """
+    unknown = rows.loc[~rows["raw"].isin(list(known)), "raw"]
     if len(unknown):
         counts = unknown.value_counts().head(SHOWN)
-        first = {value: int(unknown.index[unknown == value][0]) + 1 for value in counts.index}
-        shown = ", ".join(f"{v!r} ({n} rows, first in row {first[v]})" for v, n in counts.items())
+        first = {value: unknown.index[unknown == value][0] for value in counts.index}
+        lines = {value: int(rows["line"][place]) for value, place in first.items()}
+        where = {
+            v: f"line {lines[v]}" if lines[v] else f"row {place + 1}" for v, place in first.items()
+        }
+        shown = ", ".join(
+            f"{v!r} ({count_of(n, 'row')}, first in {where[v]})" for v, n in counts.items()
+        )
         more = f" and {unknown.nunique() - SHOWN} more" if unknown.nunique() > SHOWN else ""
         raise InputError(
             f"{path}: label {shown}{more} is not in download.labels; allowed are {list(known)}; "

@@ -4,16 +4,15 @@ Training reads whole files so, and ``predict`` files of any size.
 """
 
 import csv
-import json
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 
-from reprotune.core.io import parse_json
 from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
+from reprotune.core.printing import count_of
 from reprotune.data.reading.bad_rows import Broken
 
 PREFACE = 20  # lines that may stand before a header
@@ -115,10 +114,12 @@ def fit_header(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]
     yield line, first
     names = [] if isinstance(first, Broken) else [name.strip() for name in first]
     sink = str(dialect.sink).strip()
-    if dialect.quote is not None or sink not in names:
+    place = names.index(sink) if sink in names else -1
+    is_bare = dialect.quote is None or (len(names) == 2 and is_mixed(body, place, dialect))
+    if place < 0 or not is_bare:
         yield from chain(body, rows)
         return
-    shape = len(names), names.index(sink), dialect.delimiter
+    shape = len(names), place, dialect.delimiter
     for line, row in chain(body, rows):
         yield line, row if isinstance(row, Broken) else join_surplus(row, *shape)
 
@@ -130,10 +131,28 @@ def fit_pairs(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]:
     """
     top = list(islice(rows, TOP))
     widths = {len(row) for _, row in top if not isinstance(row, Broken)}
-    is_cut = dialect.is_pair and dialect.quote is None and (len(widths) > 1 or 2 in widths)
-    shape = 2, int(dialect.sink or 0), dialect.delimiter
+    place = int(dialect.sink or 0) if dialect.is_pair else -1
+    is_bare = len(widths) > 1 or 2 in widths
+    if dialect.quote is not None:
+        is_bare = is_mixed(top, place, dialect)
+    is_cut = dialect.is_pair and is_bare
+    shape = 2, place, dialect.delimiter
     for line, row in chain(top, rows):
         yield line, join_surplus(row, *shape) if is_cut and not isinstance(row, Broken) else row
+
+
+def is_mixed(rows: Sequence[Numbered], place: int, dialect: Dialect) -> bool:
+    """Whether delimiters in the texts of pairs stand in quotation marks here, and bare there.
+
+    The bare ones make further cells of two rows or more and, with their texts whole again, these
+    have labels of others.
+    """
+    whole = [row for _, row in rows if isinstance(row, list) and place >= 0]
+    pairs = [row for row in whole if len(row) == 2]
+    longer = [join_surplus(row, 2, place, dialect.delimiter) for row in whole if len(row) > 2]
+    known = {row[1 - place] for row in pairs}
+    is_guarded = any(dialect.delimiter in row[place] for row in pairs)
+    return is_guarded and len(longer) > 1 and known.issuperset(row[1 - place] for row in longer)
 
 
 def has_row_names(rows: Sequence[Cells | Broken], width: int) -> bool:
@@ -235,29 +254,6 @@ def is_spaced(top: Sequence[str], dialect: Dialect) -> bool:
     return any(re.search(rf"{mark} +{quote}[^{quote}{mark}\r\n]", line) for line in top)
 
 
-def parse_objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, object] | Broken]]:
-    """The lines of JSONL that are not empty, each with its number."""
-    for number, line in enumerate(lines, start=1):
-        bare = line.rstrip("\r\n")
-        if bare.strip():
-            try:
-                yield number, parse_object(bare)
-            except ValueError as error:
-                yield number, Broken(f"broken line: line {number}{error}", bare)
-
-
-def parse_object(line: str) -> dict[str, object]:
-    try:
-        row = parse_json(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f", column {error.colno}: {error.msg}") from None
-    except ValueError as error:
-        raise ValueError(f" is {error}") from None
-    if not isinstance(row, dict):
-        raise ValueError(' is no object such as {"text": ..., "label": ...}')
-    return row
-
-
 def name_columns(first: Cells | Broken, header: bool) -> Cells | list[int]:
     """The names of the columns that the first row holds, nameless ones empty, or the positions.
 
@@ -291,5 +287,5 @@ def number_repeated(names: Cells) -> Cells:
 def find_misfit(row: Sequence[str], width: int, line: int) -> str:
     """Why a row does not fit into so many columns, if not; further cells that are empty do."""
     if len(row) < width or any(map(str.strip, row[width:])):
-        return f"broken line: line {line} has {len(row)} columns, the first has {width}"
+        return f"broken line: line {line} has {count_of(len(row), 'column')}, the first has {width}"
     return ""
