@@ -25,7 +25,7 @@ def upgrade() -> None:
     """Take the files of the library installed here, keep yours.
 
     The exit code is 1 if something conflicts, which is marked in the files with yours there, or if
-    the parameters or ``dvc.yaml`` have to be mended first.
+    the parameters or dvc.yaml have to be mended first.
     """
     from reprotune.scaffold.upgrade import upgrade
 
