@@ -32,7 +32,8 @@ def freeze_query(wanted: "Wanted", folder: Path) -> "Wanted":
             path = folder / f"{source.stem}.jsonl"
             write_rows(path, (dict(zip(columns, row, strict=True)) for row in cursor))
     except sqlite3.Error as error:
-        raise InputError(f"--query {wanted.query!r}: {source} says {error}") from None
+        asked = f"--query {wanted.query!r}: " if wanted.query else ""
+        raise InputError(f"{asked}{source} says {error}") from None
     return replace(wanted, files=[path])
 
 
