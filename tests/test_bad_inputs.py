@@ -275,8 +275,9 @@ CASES = [
         "an unknown label",
         "download",
         source("unknown_label.csv"),
-        r"unknown_label\.csv: label 'postive' .*row.* 4\b.* is not in download\.labels; allowed "
-        r"are \['negative', 'neutral', 'positive'\]; add it with its class, or with null",
+        r"unknown_label\.csv: label 'postive' \(1 row, first in line 5\) is not in "
+        r"download\.labels; allowed are \['negative', 'neutral', 'positive'\]; add "
+        r"it with its class, or with null",
     ),
     case(
         "an empty text",

@@ -127,7 +127,9 @@ def make_project() -> None:
     (STAGE_FILE.parent / "__init__.py").touch()
     STAGE_FILE.write_text(STAGE.format(root=str(ROOT)))
     Path("dvc.yaml").write_text(DAG)
-    Path(".gitignore").write_text("/.reprotune/\n/store\n/reports/comparison.*\n/started\n/quick\n")
+    Path(".gitignore").write_text(
+        "/.reprotune/\n/store\n/reports/comparison.*\n/started\n/quick\n__pycache__\n"
+    )
     dvc("repro", "-q")
     run("git", "add", "-A")
     run("git", "commit", "-qm", "a run")

@@ -92,9 +92,9 @@ def check_labels(rows: pd.DataFrame, known: Mapping[str, str | None], path: str)
         shown = ", ".join(
             f"{v!r} ({count_of(n, 'row')}, first in {where[v]})" for v, n in counts.items()
         )
+        counted = "" if any(lines.values()) else " (row 1 is the first after the header)"
         more = f" and {unknown.nunique() - SHOWN} more" if unknown.nunique() > SHOWN else ""
         raise InputError(
             f"{path}: label {shown}{more} is not in download.labels; allowed are {list(known)}; "
-            "add it with its class, or with null to leave its rows out (row 1 is the first after "
-            "the header)"
+            f"add it with its class, or with null to leave its rows out{counted}"
         )
