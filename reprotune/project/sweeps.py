@@ -25,7 +25,7 @@ from reprotune.core.params_file import explain
 from reprotune.core.printing import say
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.core.yaml_file import read_yaml
-from reprotune.project import leftovers, terminal
+from reprotune.project import killed_trials, terminal
 from reprotune.project.profiles import pin
 from reprotune.tables import cells
 
@@ -257,7 +257,7 @@ def sweep(
     for trial in found:
         if trial.name in done:
             tell(f"{trial.name}: {', '.join(trial.changes)} (finished before)")
-    leftovers.clear()
+    killed_trials.clear()
     failed = run_all([one for one in found if one.name not in done], asked.stage, commit)
     if fetch:
         fetch(commit)

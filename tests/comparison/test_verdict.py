@@ -35,6 +35,7 @@ from reprotune.tables import predictions as tables
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["negative", "neutral", "positive"]
+GUARD = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": ["neutral"]}
 HOSTILE = [
     "</table><script>alert(1)</script><h1>gone",
     "a | b || c `code` ``two`` @octocat #1 [link](http://example.org) <!-- x -->",
@@ -299,15 +300,20 @@ def test_of_several_classes_that_may_not_drop_each_is_judged_for_their_number(
     assert decide(still, recalls, gate)[0] == verdict
 
 
-def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
-    gate = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": ["neutral"]}
+def guard_neutral() -> pd.DataFrame:
+    """A gate on the recall of neutral, and answers in which it drops, and all others are right."""
     git("checkout", "-q", "main")
-    write_run(0.80, compare__gate=gate)
+    write_run(0.80, compare__gate=GUARD)
     commit("gate")
     table = predictions(900, 0.80, 1)
     neutral = table["label"] == "neutral"
     table.loc[neutral & (table.index % 4 == 0), "predicted"] = "positive"
     table.loc[~neutral, "predicted"] = table["label"]
+    return table
+
+
+def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
+    table = guard_neutral()
     write_predictions(say(table))
     ended, text = compare("HEAD")
     assert ended == 1 and "**Worse**: recall of `neutral`" in text
@@ -317,20 +323,13 @@ def test_a_class_that_may_not_drop_decides(repository: Path) -> None:
 def test_a_guarded_class_is_so_under_its_new_name_and_may_not_go(
     repository: Path, new: str
 ) -> None:
-    gate = {"metric": "accuracy", "tolerance": 0.0, "confidence": 0.95, "classes": ["neutral"]}
-    git("checkout", "-q", "main")
-    write_run(0.80, compare__gate=gate)
-    commit("gate")
-    table = predictions(900, 0.80, 1)
-    neutral = table["label"] == "neutral"
-    table.loc[neutral & (table.index % 4 == 0), "predicted"] = "positive"
-    table.loc[~neutral, "predicted"] = table["label"]
+    table = guard_neutral()
     names = {"negative": "negative", "neutral": new or "positive", "positive": "positive"}
     names |= {} if new else {"zero": "zero"}
     classes = list(dict.fromkeys(names.values()))
     write_run(
         0.80,
-        compare__gate=gate | {"classes": [new] if new else []},
+        compare__gate=GUARD | {"classes": [new] if new else []},
         download__labels=names,
         prompt__verbalizers={name: name for name in classes},
     )
