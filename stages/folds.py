@@ -34,7 +34,14 @@ TRAIN = (
         activation_checkpointing=False,
         unfrozen_layers=None,
         prompt_tokens=1,
-        lora=Lora(rank=16, alpha=32, dropout=0.05, targets="all-linear", rank_stabilized=False),
+        lora=Lora(
+            rank=16,
+            alpha=32,
+            dropout=0.05,
+            targets="all-linear",
+            rank_stabilized=False,
+            interpolation=1,
+        ),
     )
 )
 

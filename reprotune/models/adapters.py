@@ -1,7 +1,7 @@
 """What is trained and what is kept of it: adapters, a soft prompt, a head, or all weights.
 
 LoRA (Hu et al. 2021), rsLoRA (Kalajdzievski 2023), DoRA (Liu et al. 2024), IA3 (Liu et al. 2022)
-and prompt tuning (Lester et al. 2021) as peft has them.
+and prompt tuning (Lester et al. 2021) as peft has them; WiSE-FT (Wortsman et al. 2022) for LoRA.
 """
 
 import json
@@ -129,6 +129,13 @@ def top_layers(model: PreTrainedModel, count: int) -> list[torch.nn.Module]:
     children = list(parent.children())
     after = children[next(i for i, child in enumerate(children) if child is stack) + 1 :]
     return [*list(stack)[-count:], *after]
+
+
+def interpolate(model: Tuned, share: float) -> None:
+    """Go back to this share of what LoRA has learned: less is forgotten (WiSE-FT)."""
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name or "lora_embedding_B" in name:
+            parameter.data *= share
 
 
 def save_tuned(model: Tuned, method: str, target: Path) -> None:

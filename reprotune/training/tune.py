@@ -29,7 +29,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.memory import lacks_memory
 from reprotune.core.params import Train
 from reprotune.core.space import telling
-from reprotune.models.adapters import Tuned, check_room, prepare
+from reprotune.models.adapters import Tuned, check_room, interpolate, prepare
 from reprotune.models.encoders import Encoder
 from reprotune.models.loading import DEVICE, Precision
 from reprotune.tables.metrics import Trial
@@ -232,6 +232,8 @@ def tune(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"
         )
+    if train.method == "lora":
+        interpolate(tuned, train.lora.interpolation)
     train_curve, validation_curve = (learning_curve(history, *pair) for pair in CURVES.items())
     return tuned, trials, train_curve, validation_curve
 

@@ -129,6 +129,27 @@ def test_a_rank_stabilized_adapter_keeps_its_scale_until_it_is_merged(
     assert np.abs(score_texts(merged, encoder, rows["text"], 32, "merged") - tuned).max() < 1e-3
 
 
+def test_an_interpolated_adapter_is_that_share_of_the_way_from_the_base(
+    base: Path, rows: pd.DataFrame, changed: Changed
+) -> None:
+    params = changed(values("lora", "causal", "none") | {"train.epochs": 1})
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    precision = Precision("none", False, "float32")
+
+    def update(share: float) -> dict[str, torch.Tensor]:
+        lora = params.train.lora.model_copy(update={"interpolation": share})
+        train = params.train.model_copy(update={"lora": lora})
+        model = load_model(base, precision, encoder)
+        model, *_ = tune(model, encoder, (rows[:32], rows[:0]), train, precision)
+        layers = {name: m for name, m in model.named_modules() if isinstance(m, LoraLayer)}
+        return {name: m.get_delta_weight("default") for name, m in layers.items()}
+
+    whole, part = update(1), update(0.25)
+    assert max(delta.abs().max() for delta in whole.values()) > 1e-3, "it has learned something"
+    for name, delta in whole.items():
+        torch.testing.assert_close(part[name], delta / 4)
+
+
 def test_a_soft_prompt_says_the_same_as_new_tokens_as_in_peft(
     base: Path, rows: pd.DataFrame, changed: Changed, tmp_path: Path
 ) -> None:

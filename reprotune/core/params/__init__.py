@@ -110,6 +110,11 @@ class Params(Section):
                 "model.quantization nf4 or none",
             ),
             (
+                method == "dora" and self.train.lora.interpolation < 1,
+                "train.lora.interpolation below 1 is for method lora: dora's update has a norm of "
+                "its own",
+            ),
+            (
                 method == "head" and self.model.task == "causal",
                 "train.method head needs a head of its own: use model.task classification",
             ),

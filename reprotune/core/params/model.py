@@ -89,6 +89,7 @@ class Lora(Section):
     dropout: Share
     targets: Literal["all-linear", "attention"]
     rank_stabilized: bool
+    interpolation: Annotated[float, Field(gt=0, le=1)]
 
 
 Method = Literal["lora", "dora", "full", "head", "prompt_tuning", "ia3"]
