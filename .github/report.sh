@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compare two revisions, put the report into the job's summary, and into one comment of the pull request, which is
 # updated from then on. Usage: report.sh BASE HEAD. With REPOSITORY and PULL_REQUEST in the environment it comments through gh.
-# Ends with 0 if the change passes or cannot be compared, with 1 if it is worse or
+# Ends with 0 if the change passes or has nothing to be compared with, with 1 if it is worse or
 # inconclusive, with 3 if git contradicts its figures.
 set -uo pipefail
 

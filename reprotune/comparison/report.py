@@ -90,8 +90,8 @@ class Verdict(StrEnum):
     BETTER = "better"
     SAME = "same"
     WORSE = "worse"
-    INCONCLUSIVE = "inconclusive"  # a loss of the gate's margin is not ruled out
-    NONE = "none"  # not comparable
+    INCONCLUSIVE = "inconclusive"  # a loss is not ruled out: of the margin, or on other test rows
+    NONE = "none"  # not comparable, and nobody has to decide on it
     UNPROVEN = "unproven"  # git contradicts the run
 
 

@@ -1,12 +1,13 @@
 """What a change did to the rows and labels that the model is tested on: a figure has two levers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from reprotune.comparison.answers import read_reviewers
 from reprotune.comparison.changes import NAMED
-from reprotune.comparison.pairing import Pairs
+from reprotune.comparison.pairing import Pairs, pair_rows
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.sections import LIST, format_points
@@ -112,6 +113,25 @@ def find_lever(shift: Shift, gate: Gate) -> str:
     return (
         f"{100 * shift.share:.1f} % of the test rows were relabelled{moved} or removed "
         f"({100 * gate.test_changed:g} % are let through)"
+    )
+
+
+def find_replaced(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate) -> str:
+    """Why the gate closes on runs that cannot be compared, where former ones could be; else empty.
+
+    What has nothing before it passes: there is nothing to lose.
+    """
+    if any(run.predictions is None for run in bases):
+        return ""
+    if any(run.predictions is None for run in heads):  # of the workspace: not run here yet
+        return "nothing to judge by" if heads[0].commit else ""
+    pairs = pair_rows(bases, heads)
+    lost = 1 - len(pairs.head) / len(pairs.before)
+    if gate.test_changed is None or lost <= gate.test_changed:
+        return ""
+    return (
+        f"{100 * lost:.1f} % of the former test rows are not there to compare on "
+        f"({100 * gate.test_changed:g} % are let through by `compare.gate.test_changed`)"
     )
 
 

@@ -166,9 +166,11 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     if reason := find_obstacle(bases, heads):
         known = describe_changes(base, head) if head.predictions is not None else []
         reason += testset.tell_replaced(base, head)
-        text = f"**{WORDS[Verdict.NONE]}**: {reason}."
-        report = Report(title, Verdict.NONE, text, known, summarize_changes(base, head))
-        return Result(Verdict.NONE, report, bases, heads)
+        closed = testset.find_replaced(bases, heads, gate)
+        verdict = Verdict.INCONCLUSIVE if closed else Verdict.NONE
+        text = f"**{WORDS[verdict]}**: {'; '.join(filter(None, (closed, reason)))}."
+        report = Report(title, verdict, text, known, summarize_changes(base, head))
+        return Result(verdict, report, bases, heads)
     pairs = pair_rows(bases, heads)
     guarded = [pairs.renamed.get(name, name) for name in gate.classes]
     gate = gate.model_copy(update={"classes": guarded})

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from reprotune.comparison.report import Verdict
-from reprotune.comparison.verdict import Result, compare_revisions
+from reprotune.comparison.revision import read_revision
+from reprotune.comparison.verdict import Result, compare_revisions, judge, read_gate
 from reprotune.core import paths
 from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
@@ -110,6 +111,62 @@ def test_rows_that_a_change_chose_to_ask_no_more_close_the_gate(repository: Path
     if how != "the same rules":
         told = "5.1 % of the test rows were relabelled, moved to another part or removed (5 % are"
         assert told in found.sentence
+
+
+def exchange(rows: int, of: int) -> None:
+    """Put others in the place of so many test rows."""
+    table = tables.read(paths.PREDICTIONS).head(of)
+    table.loc[: rows - 1, "id"] += "new"
+    write_predictions(table)
+    metrics.write(paths.EXPORT_METRICS, EXPORT.model_copy(update={"rows": of}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "exchanged", "verdict"),
+    [
+        (900, 900, 900, Verdict.INCONCLUSIVE),
+        (900, 900, 871, Verdict.INCONCLUSIVE),  # 29 are too few to compare
+        (900, 900, 180, Verdict.WORSE),  # the rest is compared
+        (20, 20, 0, Verdict.NONE),  # too few as they were before
+        (20, 20, 20, Verdict.INCONCLUSIVE),
+        (0, 900, 900, Verdict.NONE),  # a first run
+    ],
+)
+def test_no_gate_opens_to_a_test_set_that_was_exchanged(
+    repository: Path, before: int, after: int, exchanged: int, verdict: Verdict
+) -> None:
+    git("checkout", "-q", "main")
+    whole = paths.PREDICTIONS.read_bytes()
+    exchange(0, of=before) if before else git("rm", "-q", str(paths.PREDICTIONS))
+    git("commit", "-qam", "before")
+    git("checkout", "-q", "-B", "change")
+    paths.PREDICTIONS.parent.mkdir(parents=True, exist_ok=True)
+    paths.PREDICTIONS.write_bytes(whole)
+    exchange(exchanged, of=after)
+    Path("notes.txt").write_text("a change")
+    found = compare("other rows")
+    assert found.verdict == verdict, found.sentence
+    assert found.exit_code == (2 if verdict == Verdict.NONE else 1)
+
+
+def test_no_gate_opens_to_classes_that_are_all_others(repository: Path) -> None:
+    names = {"negative": "bad", "neutral": "fair", "positive": "good"}
+    write_run(0.80, download__labels={f"own {name}": name for name in names.values()})
+    table = tables.read(paths.PREDICTIONS).rename(columns=names).replace(names)
+    write_predictions(table)
+    found = compare("the same rows under other names")
+    assert "100.0 % of the former test rows are not there" in found.sentence
+    assert "they have no class in common" in found.sentence and found.exit_code in (1, 3)
+
+
+def test_no_gate_opens_to_a_change_without_predictions(repository: Path) -> None:
+    """Such as one that changes the code of the evaluation, so that git need not hold them."""
+    git("rm", "-q", str(paths.PREDICTIONS))
+    commit("no predictions")
+    bases, heads = [read_revision("main")], [read_revision("HEAD")]
+    found = judge(bases, heads, *read_gate(heads[0], bases[0]))
+    assert (found.verdict, found.exit_code) == (Verdict.INCONCLUSIVE, 1)
+    assert found.sentence.startswith("Inconclusive: nothing to judge by; HEAD has no reports/")
 
 
 def test_more_test_rows_that_leaked_stand_beside_the_verdict(repository: Path) -> None:

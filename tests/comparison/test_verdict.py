@@ -399,10 +399,12 @@ def test_what_cannot_be_compared_is_said_with_the_reason(repository: Path, why: 
         paths.PREDICTIONS.unlink()
     ended, text = compare()
     expected = {
-        "rows": "they share 0 test rows; 30 are the least",
-        "none": "workspace has no reports/predictions/evaluate.csv",
+        "rows": "**Inconclusive**: 100.0 % of the former test rows are not there to compare on "
+        "(5 % are let through by `compare.gate.test_changed`); they share 0 test rows; 30 are the "
+        "least; 900 of 900 former test rows are none any more.",
+        "none": "**Not comparable**: workspace has no reports/predictions/evaluate.csv",
     }
-    assert ended == 2 and f"**Not comparable**: {expected[why]}" in text
+    assert ended == {"rows": 1, "none": 2}[why] and expected[why] in text
 
 
 def test_a_first_commit_has_nothing_to_compare_with(
@@ -625,12 +627,24 @@ def test_a_branch_without_this_package_has_no_report_yet() -> None:
     assert [step["if"] for step in ours] == ["hashFiles('.github/report.sh') != ''"] * 2
 
 
-def test_what_cannot_be_compared_does_not_fail_the_job(report: Any) -> None:
+@pytest.mark.parametrize("let_through", [0.05, None])
+def test_other_test_rows_fail_the_job_unless_the_branch_lets_them_in(
+    report: Any, let_through: float | None
+) -> None:
+    git("checkout", "-q", "main")
+    tree = YAML(typ="safe", pure=True).load(paths.PARAMS.read_text())
+    tree["compare"]["gate"]["test_changed"] = let_through
+    YAML(typ="safe", pure=True).dump(tree, paths.PARAMS)
+    git("commit", "-q", "--allow-empty", "-am", "the gate")
+    git("checkout", "-q", "-B", "change")
+    tree["compare"]["gate"]["test_changed"] = 0.05 if let_through is None else None
+    YAML(typ="safe", pure=True).dump(tree, paths.PARAMS)
     table = predictions(900, 0.8, 1)
     write_predictions(table.assign(id=table["id"] + "new"))
-    commit("other rows")
+    commit("other rows, and another gate from the next change on")
     done = report()
-    assert done.returncode == 0 and "::warning::not comparable" in done.stdout
+    assert done.returncode == (0 if let_through is None else 1)
+    assert ("::warning::not comparable" in done.stdout) == (let_through is None)
     shutil.rmtree("reports")
 
 
