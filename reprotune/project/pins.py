@@ -5,6 +5,7 @@ stages whose numbers it could change. A project of one's own pins the rooms of t
 """
 
 import importlib.metadata
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from reprotune.core.rooms import LIBRARY, PACKAGE, PINS, find_room, hash_room, l
 from reprotune.core.yaml_file import read_yaml
 
 LOCK = Path("requirements.lock")
+NO_GROUPS: Mapping[str, Any] = {}
 
 # By import name. Tools that compute no number (dvc, prefect, ruff, …) stay out on purpose.
 GROUPS = {
@@ -42,19 +44,38 @@ def list_locked(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, flags=re.MULTILINE))
 
 
-def render(lock: str, rooms: Iterable[str] = ()) -> str:
+def render(lock: str, rooms: Iterable[str] = (), own: Mapping[str, Any] = NO_GROUPS) -> str:
     """Return the text of `pins.yaml`; raises KeyError for a numeric package not in the lock.
 
-    With ``rooms``, the hashes of these rooms of the library as it is installed here.
+    With ``rooms``, the hashes of these rooms of the library as it is installed here; with ``own``,
+    groups in which packages of yours may be, by the lock if it has them.
     """
-    versions = list_locked(lock)
+    versions = {normalize(name): version for name, version in list_locked(lock).items()}
+    pinned: dict[str, Any] = {
+        group: {name: versions[normalize(name)] for name in names}
+        for group, names in GROUPS.items()
+    }
+    if hashes := {room: hash_room(room) for room in sorted(rooms)}:
+        pinned[LIBRARY] = hashes
+    for group, values in own.items():
+        if isinstance(values, Mapping):
+            known = {name: versions.get(normalize(name), was) for name, was in values.items()}
+            pinned[group] = known | pinned.get(group, {})
+        else:
+            pinned.setdefault(group, values)
     lines = ["# Generated from requirements.lock by `python -m reprotune.project.pins`."]
-    for group, names in GROUPS.items():
-        lines.append(f"{group}:")
-        lines += [f'  {name}: "{versions[DISTRIBUTIONS.get(name, name)]}"' for name in names]
-    if hashes := [f'  {room}: "{hash_room(room)}"' for room in sorted(rooms)]:
-        lines += [f"{LIBRARY}:", *hashes]
+    for group, values in pinned.items():
+        if isinstance(values, Mapping):
+            told = {name: json.dumps(value, default=str) for name, value in values.items()}
+            lines += [f"{group}:", *(f"  {name}: {told[name]}" for name in sorted(told, key=str))]
+        else:
+            lines.append(f"{group}: {json.dumps(values, default=str)}")
     return "\n".join(lines) + "\n"
+
+
+def normalize(name: str) -> str:
+    """The name in the lock, which may be another than that of the import."""
+    return re.sub(r"[-_.]+", "-", DISTRIBUTIONS.get(name, name)).lower()
 
 
 def find_installed(name: str) -> str:
@@ -76,13 +97,10 @@ def differences(folder: Path = Path()) -> list[str]:
 
 
 def renew(lock: str, known: Mapping[str, Any]) -> str:
-    """The text of `pins.yaml` once more: by the lock, and with the rooms and groups it had."""
+    """The text of `pins.yaml` once more: by the lock, with the rooms and packages that it had."""
     rooms = [room for room in known.get(LIBRARY, {}) if (PACKAGE / room).is_dir()]
-    text, versions = render(lock, rooms), list_locked(lock)
-    for group in known.keys() - GROUPS.keys() - {LIBRARY}:
-        lines = [f'  {name}: "{versions.get(name, was)}"\n' for name, was in known[group].items()]
-        text += "".join([f"{group}:\n", *lines])
-    return text
+    own = {group: values for group, values in known.items() if group != LIBRARY}
+    return render(lock, rooms, own)
 
 
 def find_differences(pinned: Iterable[tuple[str, str]]) -> list[str]:

@@ -6,6 +6,7 @@ Nothing is lost: it works on what is committed, and ``git checkout .`` takes it 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reprotune import __version__
 from reprotune.comparison.lock import LOCK
@@ -47,11 +48,12 @@ def upgrade() -> Upgraded:
         for place in sorted({*base, *new} - {PINS.as_posix()})
     ]
     merged = {side.place: merge(side) for side in sides}
-    renewed = renew_pins(merged, new)  # may fail: nothing is written yet
+    place = PINS.as_posix()
+    merged[place] = renewed = renew_pins(merged, base, new)  # may fail: nothing is written yet
     for place, found in merged.items():
         if found.outcome in (Outcome.TAKEN, Outcome.MERGED, Outcome.CONFLICT):
             put_file(place, found.content)
-    files.write(Path(), {PINS.as_posix(): renewed, files.BASE.as_posix(): files.pack(new)})
+    files.write(Path(), {place: renewed.content or b"", files.BASE.as_posix(): files.pack(new)})
     copy_wheel(Path())
     conflicts = [place for place, found in merged.items() if found.outcome == Outcome.CONFLICT]
     mark([side for side in sides if side.place in conflicts])
@@ -89,17 +91,31 @@ def put_file(place: str, content: bytes | None) -> None:
         path.chmod(mode)
 
 
-def renew_pins(merged: Mapping[str, Merged], new: Mapping[str, bytes]) -> bytes:
-    """The pins by the merged lock, with the rooms of the library here and your own groups."""
+def renew_pins(merged: Mapping[str, Merged], base: files.Files, new: files.Files) -> Merged:
+    """The pins by the merged lock, with the rooms of the library here and packages of your own."""
     lock = merged[pins.LOCK.as_posix()]
     text = new[pins.LOCK.as_posix()] if lock.outcome == Outcome.CONFLICT else lock.content
-    here = load_yaml(read(PINS) or b"{}", PINS)
-    fresh = load_yaml(new[PINS.as_posix()], PINS)
+    sides = (base.get(PINS.as_posix()), read(PINS), new[PINS.as_posix()])
+    was, here, fresh = (load_yaml(side or b"{}", PINS) or {} for side in sides)
     rooms = dict.fromkeys([*here.get(LIBRARY, {}), *fresh[LIBRARY]])
+    own = {group: leave_out(here[group], was.get(group)) for group in here}
+    kept = {group: values for group, values in own.items() if values or not was.get(group)}
+    notes = [
+        f"{PINS}: you have a group {group}, and now the library, too; it has the packages of both"
+        for group in here.keys() & fresh.keys() - was.keys()
+    ]
     try:
-        return pins.renew((text or b"").decode(), here | {LIBRARY: rooms}).encode()
+        renewed = pins.renew((text or b"").decode(), kept | {LIBRARY: rooms}).encode()
     except KeyError as error:
         raise InputError(f"{pins.LOCK} lacks {error.args[0]}, which the library needs") from None
+    return Merged(Outcome.SAME, renewed, tuple(sorted(notes)))
+
+
+def leave_out(here: Any, was: Any) -> Any:
+    """A group of pins without the packages that the library had written."""
+    if not (isinstance(here, Mapping) and isinstance(was, Mapping)):
+        return here
+    return {name: version for name, version in here.items() if name not in was}
 
 
 def mark(conflicts: Iterable[Sides]) -> None:

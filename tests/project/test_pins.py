@@ -47,6 +47,14 @@ def test_the_lock_leaves_cuda_packages_to_torch() -> None:
     assert [line for line in REQUIREMENTS if line.startswith(("nvidia-", "triton"))] == []
 
 
+def test_packages_and_groups_of_ones_own_stay_with_the_version_of_the_lock() -> None:
+    own = '  polars: "1.2"\n'
+    text = PINS.replace("  pyarrow", f"{own}  pyarrow") + 'mine:\n  any_how: "1"\n  pip: 24.0\n'
+    lock = f"{LOCK}any-how==2\n"
+    renewed = pins.renew(lock, YAML(typ="safe").load(text))
+    assert renewed == text.replace('any_how: "1"', 'any_how: "2"')
+
+
 def test_a_numeric_package_missing_from_the_lock_is_an_error() -> None:
     with pytest.raises(KeyError, match="scikit-learn"):
         pins.render(LOCK.replace("scikit-learn==", "scikit-image=="))

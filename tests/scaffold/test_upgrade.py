@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from reprotune import cli
 from reprotune.core import rooms
 from reprotune.core.params_file import load_params
+from reprotune.project import pins
 from reprotune.project.staleness import find_stale, read_status
 from reprotune.scaffold import files, merging
 from reprotune.scaffold.merging import Outcome, Sides, merge
@@ -122,13 +123,13 @@ def test_another_room_runs_the_stages_that_list_it_and_no_other(
     project: Path, later: Later, capsys: pytest.CaptureFixture[str]
 ) -> None:
     noted = YAML(typ="safe").load(Path("dvc.yaml").read_text())["stages"]
-    pins = YAML(typ="safe").load(Path("pins.yaml").read_text())
+    pinned = YAML(typ="safe").load(Path("pins.yaml").read_text())
     lock = {
         name: {
             "cmd": entry["cmd"],
             "params": {
                 "pins.yaml": {
-                    key: pins["reprotune"][key.split(".")[1]] if "." in key else pins[key]
+                    key: pinned["reprotune"][key.split(".")[1]] if "." in key else pinned[key]
                     for item in entry["params"] if isinstance(item, dict)
                     for key in item["pins.yaml"]
                 }
@@ -140,11 +141,11 @@ def test_another_room_runs_the_stages_that_list_it_and_no_other(
     commit()
     later({}, other=("robustness",))
     cli.main(["upgrade"])
-    pinned = {
+    stale = {
         stage: [reason for reason in reasons if "pins.yaml" in reason]
         for stage, reasons in find_stale().items()
     }
-    found = {stage: reasons for stage, reasons in pinned.items() if reasons}
+    found = {stage: reasons for stage, reasons in stale.items() if reasons}
     assert found == {"predictions": ["pins.yaml: reprotune.robustness"]}
     assert "will run: " in capsys.readouterr().out
 
@@ -205,6 +206,29 @@ def test_a_stage_and_a_file_that_both_have_added_are_a_conflict_in_which_yours_s
     assert read_status()
     uncommented = text.replace("  # own_lengths:", "  theirs:")
     assert YAML(typ="safe").load(uncommented)
+
+
+def test_packages_that_a_person_pins_stay_in_their_groups_and_the_librarys_move_on(
+    project: Path, later: Later, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = 'own:\n  polars: "1.2"\ntables:\n  mine: "1"\n'
+    change(Path("pins.yaml"), {"tables:\n": mine})
+    commit()
+    locked = pins.list_locked(Path("requirements.lock").read_text())
+    removed = f'  trl: "{locked["trl"]}"\n'
+    added = f'own:\n  rich: "{locked["rich"]}"\n'
+    later({"pins.yaml": {removed: "", "tables:\n": f"{added}tables:\n"}}, other=("data",))
+    monkeypatch.setattr(pins, "GROUPS", pins.GROUPS | {"training": ("datasets",), "own": ("rich",)})
+    cli.main(["upgrade"])
+    found = YAML(typ="safe").load(Path("pins.yaml").read_text())
+    assert found["tables"].keys() == {*pins.GROUPS["tables"], "mine"}
+    assert (found["tables"]["mine"], found["tables"]["numpy"]) == ("1", locked["numpy"])
+    assert found["own"] == {"polars": "1.2", "rich": locked["rich"]}
+    assert found["training"].keys() == {"datasets"}
+    assert found["reprotune"]["data"] == "f" * 16
+    assert "pins.yaml: you have a group own, and now the library, too; it has the packages of" in (
+        capsys.readouterr().out
+    )
 
 
 def test_the_same_stage_on_both_sides_is_there_once(project: Path, later: Later) -> None:
