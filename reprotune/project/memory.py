@@ -1,10 +1,11 @@
 """About how much memory the hungriest stage takes, of the machine and of its GPU."""
 
 from pathlib import Path
+from typing import assert_never
 
 import torch
 
-from reprotune.core.params import Params
+from reprotune.core.params import Params, Train
 from reprotune.models.tokenizer import load_config
 
 GIB = 1 << 30
@@ -31,7 +32,7 @@ def estimate_memory(params: Params, parameters: int, folder: Path, gpu: int) -> 
     elif gpu:
         needed = float(parameters * MERGED)
     else:
-        weights = FULL if params.train.method == "full" else LOADED[params.model.quantization]
+        weights = FULL if share_trained(params.train) is None else LOADED[params.model.quantization]
         layers = 1 if params.train.activation_checkpointing else count_layers(folder)
         kept = layers * KEPT * measure_batch(params, folder, least=False)
         needed = max(parameters * MERGED, parameters * weights + kept)
@@ -45,17 +46,30 @@ def estimate_training(params: Params, parameters: int, folder: Path) -> float:
     tables = 1 if model.task != "causal" or getattr(text, "tie_word_embeddings", False) else 2
     embedded = min(parameters, tables * getattr(text, "vocab_size", 0) * text.hidden_size)
     linear = parameters - embedded
-    if train.method == "full":
+    if (share := share_trained(train)) is None:
         weights = parameters * float(FULL + (size if size < 4 else 0))
     else:
-        adapters = 0.0
-        if train.method in ("lora", "dora"):
-            adapters = ADAPTED * train.lora.rank / text.hidden_size * linear
         weights = embedded * size + linear * QUANTIZED.get(model.quantization, size)
-        weights += adapters * FULL
+        weights += share / text.hidden_size * linear * FULL
     layers, wide = count_layers(folder), MIXED if size < 4 else KEPT
     kept = layers * STATE + wide if train.activation_checkpointing else layers * wide
     return DRIVER + (weights + kept * measure_batch(params, folder, least=True)) / GIB
+
+
+def share_trained(train: Train) -> float | None:
+    """What a method trains beside the frozen model, by the weights of its linear layers over width.
+
+    None where it trains the model's own.
+    """
+    match train.method:
+        case "full":
+            return None
+        case "lora" | "dora":
+            return ADAPTED * train.lora.rank
+        case "head" | "ia3" | "prompt_tuning":  # next to nothing
+            return 0.0
+        case _:
+            assert_never(train.method)
 
 
 def count_layers(folder: Path) -> int:

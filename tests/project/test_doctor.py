@@ -251,6 +251,15 @@ def test_the_memory_of_a_training_is_that_of_its_parts(
     assert found - memory.DRIVER == pytest.approx(weights / memory.GIB, rel=0.05)
 
 
+def test_a_method_that_does_not_say_what_it_trains_is_not_taken_for_another(
+    params: Params,
+) -> None:
+    assert memory.share_trained(params.train)
+    train = params.train.model_copy(update={"method": "another"})
+    with pytest.raises(AssertionError, match="another"):
+        memory.share_trained(train)
+
+
 def test_a_card_that_torch_or_the_number_format_does_not_suit_stops(
     gpu: Callable[..., None], changed: Callable[[dict[str, Any]], Params]
 ) -> None:
