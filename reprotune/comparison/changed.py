@@ -43,7 +43,10 @@ def summarize_changes(base: Revision, head: Revision) -> list[str]:
     code_files = [name for name in files if name.endswith(CODE)]
     checks = [*filter(is_check, files)]
     data, made = files_of(files, DATA), list(filter(Lineage(head).find_makers, files))
-    ours, own = set(map(str, (*RECORDS, *COLUMNS))), [read_own(side) for side in (base, head)]
+    ours, own = (
+        set(map(str, (*RECORDS, *COLUMNS))),
+        [read_own_params(side) for side in (base, head)],
+    )
     known = {*code_files, *checks, *data, *made, *VALUES, *ours, *list_own_files(base, head)}
     figures = [name for name in made if name not in ours and name.endswith(".json")]
     lines = {
@@ -158,7 +161,7 @@ def list_own_files(*sides: Revision) -> set[str]:
     return {file for stage in stages for file in stage.params} - {*SHARED}
 
 
-def read_own(side: Revision) -> dict[str, object]:
+def read_own_params(side: Revision) -> dict[str, object]:
     """The parameters that stages took from other files, as they ran."""
     stages = read_stages(side).values()
     values = {name: value for stage in stages for name, value in stage.values.items()}

@@ -25,7 +25,7 @@ from reprotune.project.naming import Names, naming
 from reprotune.project.nested import exchange, join_classes
 from reprotune.project.opening import check_there
 from reprotune.project.parts import divide, find_unlabelled, leave_out
-from reprotune.project.sheets import list_unread
+from reprotune.project.sheets import list_unread_sheets
 from reprotune.project.sniff import Look, find_way, look
 from reprotune.project.wanted import Wanted
 
@@ -59,7 +59,7 @@ def init(
             check_free(path, folder / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         books = dict.fromkeys([*wanted.files, *paths_])  # what was made of one is no workbook
-        sheets = [sheet for path in books for sheet in list_unread(path, way)]
+        sheets = [sheet for path in books for sheet in list_unread_sheets(path, way)]
         seen = replace(
             seen, unlabelled=[Path(names.tell(str(file))).name for file in bare], unread=sheets
         )

@@ -93,7 +93,7 @@ def has_both(rows: pd.DataFrame) -> bool:
     return bool(find_texts(rows, None) and find_labels(rows, None))
 
 
-def list_unread(file: Path, way: Download) -> list[str]:
+def list_unread_sheets(file: Path, way: Download) -> list[str]:
     """The sheets of a workbook beside the one that is read, each with its number of rows.
 
     Or beside those that are parts or classes, where other files were made of them.

@@ -38,7 +38,7 @@ def start(wanted: Wanted) -> None:
     """
     seen, way, params, parts = init(wanted)
     put(report(seen, way, params, parts), width=80)
-    if others := list_unread(way):
+    if others := list_unread_files(way):
         say(
             f"\n{paths.SOURCE_DATA} also holds {list_some(others)}: nothing reads that any more; "
             "remove what is not needed, or name all files to read them together"
@@ -72,7 +72,7 @@ def start(wanted: Wanted) -> None:
     )
 
 
-def list_unread(way: Download) -> list[str]:
+def list_unread_files(way: Download) -> list[str]:
     """What lies beside the files that are read, such as those of a former `init`."""
     read = {file.location for file in way.files}
     return sorted(file.name for file in paths.SOURCE_DATA.glob("[!.]*") if file.name not in read)

@@ -162,7 +162,7 @@ def read_finding(file: Path, kind: type[BaseModel]) -> str:
         return "of another version; dvc repro"
 
 
-def read_own(outputs: list[Path]) -> str:
+def read_own_figures(outputs: list[Path]) -> str:
     """The first figures that a stage of one's own wrote as JSON, or why there are none."""
     if not all(path.exists() for path in outputs):
         return NOT_RUN
@@ -201,7 +201,7 @@ def summarize(
             kind = RECORDS[paths.DOWNLOAD_METRICS.with_stem(stage)]
             found = read_finding(folder / f"{stage}.json", kind)
         else:
-            found = read_own(outputs)
+            found = read_own_figures(outputs)
         look_at = OPENED.get(stage) or next(iter(outputs), None)
         cost = costs.get(stage)
         idle = "unchanged" if stage in OPENED and found != NOT_RUN else ""
