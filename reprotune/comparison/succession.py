@@ -14,6 +14,8 @@ from reprotune.comparison.revision import Revision
 from reprotune.comparison.tree import is_under
 from reprotune.core import dvc, paths
 
+OPTIONAL = {paths.EXPORT_METRICS}  # on which no verdict rests: a pipeline may be without its stage
+
 
 def find_breach(base: Revision, head: Revision) -> str:
     """The first that was not kept of what files say, and who makes them; empty if there is none."""
@@ -28,8 +30,17 @@ def name_missing(base: Revision, head: Revision) -> Iterator[str]:
     held = [path for path, kind in RECORDS.items() if base.read_figures(path, kind) is not None]
     for path in (*held, *filter(base.is_table, COLUMNS)):
         is_due = head.commit or path != paths.PREDICTIONS  # else nothing was run here yet
-        if is_due and head.read_bytes(path) is None:
+        if is_due and head.read_bytes(path) is None and not is_taken_out(base, head, path):
             yield f"{path} is not in git any more, as it is of {code(base.label)}"
+
+
+def is_taken_out(base: Revision, head: Revision, path: Path) -> bool:
+    """Whether the stage that made a file is none any more, of which a pipeline may be without."""
+    old, new = Lineage(base), Lineage(head)
+    makers = old.find_makers(str(path))
+    outputs = [out.path for name in makers for out in old.noted[name].outs]
+    is_gone = bool(outputs and new.listed) and not any(map(new.find_makers, outputs))
+    return is_gone and path in OPTIONAL
 
 
 def name_unmade(base: Revision, head: Revision) -> Iterator[str]:
@@ -40,7 +51,8 @@ def name_unmade(base: Revision, head: Revision) -> Iterator[str]:
     for path in map(str, (*RECORDS, *COLUMNS)):
         made = head.read_bytes(Path(path)) is not None and old.find_makers(path)
         if made and not new.find_makers(path):
-            yield f"no stage makes {path} any more, as {made[0]} does in {code(base.label)}"
+            hint = f"; git rm {path}, if it shall be none" if Path(path) in OPTIONAL else ""
+            yield f"no stage makes {path} any more, as {made[0]} does in {code(base.label)}{hint}"
 
 
 def name_retold(base: Revision, head: Revision) -> Iterator[str]:

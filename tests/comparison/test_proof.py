@@ -292,6 +292,36 @@ def test_figures_that_no_stage_makes_any_more_are_unproven(repository: dict[str,
     assert "no stage makes reports/rows.csv any more, as split does in `main`" in result.sentence
 
 
+def test_a_pipeline_may_be_without_its_export_and_what_is_left_of_it_is_said(
+    repository: dict[str, Any],
+) -> None:
+    entry = (
+        "  export:\n    cmd: x\n    outs: [models/merged, metrics/export.json: {cache: false}]\n"
+    )
+    edit(Path("dvc.yaml"), "stages:\n", f"stages:\n{entry}")
+    merged = {"path": "models/merged", "md5": md5("merged") + ".dir"}
+    repository["export"] = {"cmd": "x", "outs": [merged, file(str(paths.EXPORT_METRICS))]}
+    write_lock(repository)
+    commit("with an export")
+    git("branch", "-f", "main")
+    edit(Path("dvc.yaml"), entry, "")
+    commit("without one")
+    left = "no stage makes metrics/export.json any more, as export does in `main`; git rm metrics/"
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.UNPROVEN and result.sentence.count(left) == 1
+    paths.EXPORT_METRICS.unlink()
+    commit("and without what was left of it")
+    result = compare_revisions("main", "HEAD")
+    assert result.verdict == Verdict.SAME, result.sentence
+    assert "- **Stages that are no more**: `export`" in markdown(result.report)
+    bare = "stages:\n  export:\n    cmd: x\n    outs: [models/merged]\n"
+    edit(Path("dvc.yaml"), "stages:\n", bare)
+    repository["export"]["outs"].pop()
+    write_lock(repository)
+    commit("an export that tells nothing of itself")
+    assert "metrics/export.json is not in git any more" in compare_revisions("main").sentence
+
+
 @pytest.mark.parametrize("is_link", [True, False])
 def test_a_pipeline_that_git_does_not_hold_is_unproven(
     repository: dict[str, Any], is_link: bool
