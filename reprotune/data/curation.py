@@ -7,7 +7,8 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Curate
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
+from reprotune.data.decisions import HEADER
 from reprotune.data.ids import normalize
 from reprotune.tables import schemas
 
@@ -23,8 +24,12 @@ def decide(
     if strangers:
         told = f"{where}: no example has the ids {strangers[:5]}"
         if len(strangers) == len(decisions):
-            raise InputError(f"{told}; these decisions are on other data")
-        say(f"warning: {told} ({len(strangers)} decisions wait for their rows)", sys.stderr)
+            raise InputError(
+                f"{told}; these decisions are on other data: bring its rows back, or leave of the "
+                f"file its first line, {HEADER}"
+            )
+        waiting = count_of(len(strangers), "decision")
+        say(f"warning: {told} (kept until they are there: {waiting})", sys.stderr)
     relabel = decisions[decisions["action"] == "relabel"]
     empty = relabel.loc[relabel["label"].isna(), "id"]
     if len(empty):

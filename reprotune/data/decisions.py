@@ -8,6 +8,7 @@ they meant apart.
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.tables import cells, schemas
 
 COLUMNS = ["id", "action", "label", "reviewer", "note", "date"]
@@ -52,12 +54,14 @@ class Opinions:
     """What every reviewer says of every row: the last that was not undone.
 
     Lines of one reviewer without a date have no order: if they differ, they all stand. A line that
-    is there twice, as git may leave it, was said once.
+    is there twice, as git may leave it, was said once. Ann and ann are one reviewer: nobody has two
+    votes, or disagrees with himself, for another spelling of his name.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.of_row: dict[str, dict[str, list[Entry]]] = {}  # id: reviewer: entries
         self.of_reviewer: dict[str, list[Entry]] = {}
+        self.spelt: dict[str, str] = {}  # a reviewer's name as it was written first
         once: dict[Entry, Entry] = {}
         for entry in entries:
             once.setdefault(entry._replace(row=0), entry)
@@ -66,6 +70,8 @@ class Opinions:
 
     def add(self, entry: Entry) -> None:
         """One entry more, later than all before it."""
+        name = self.spelt.setdefault(fold(entry.reviewer), entry.reviewer)
+        entry = entry._replace(reviewer=name)
         said = self.of_row.setdefault(entry.id, {}).setdefault(entry.reviewer, [])
         mine = self.of_reviewer.setdefault(entry.reviewer, [])
         if entry.action != UNDO:
@@ -74,9 +80,13 @@ class Opinions:
         elif said:
             mine.remove(said.pop())
 
+    def spell(self, reviewer: str) -> str:
+        """A reviewer's name as it is known here."""
+        return self.spelt.get(fold(reviewer), reviewer)
+
     def find(self, row: str, reviewer: str) -> Entry | None:
         """What a reviewer says of a row, if anything."""
-        said = self.of_row.get(row, {}).get(reviewer)
+        said = self.of_row.get(row, {}).get(self.spell(reviewer))
         return said[-1] if said else None
 
     def gather(self, row: str) -> list[Entry]:
@@ -99,6 +109,11 @@ class Opinions:
         most = max(voters.values())
         first = {entry.opinion: entry for entry in reversed(answers)}
         return [entry for opinion, entry in first.items() if voters[opinion] == most]
+
+
+def fold(name: str) -> str:
+    """A name that is the same for every way to write it: case, spaces, composed letters."""
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def read_log(path: Path) -> list[Entry]:
@@ -236,8 +251,8 @@ def read_decisions(path: Path) -> pd.DataFrame:
     if disputes := [entries for entries in settled if len(entries) > 1]:
         shown = [entry for entries in disputes for entry in entries][: schemas.SHOWN]
         raise InputError(
-            f"{path}: decisions on {len(disputes)} rows disagree; let a third reviewer decide "
-            "(reprotune review shows them first), or keep one of each:\n  "
+            f"{path}: decisions on {count_of(len(disputes), 'row')} disagree; let a third reviewer "
+            "decide (reprotune review shows them first), or keep one of each:\n  "
             + "\n  ".join(map(tell, shown))
         )
     rows = [entries[0][: len(COLUMNS)] for entries in settled if entries]

@@ -91,5 +91,6 @@ def read_entry(row: str, annotation: dict[str, Any], session: Session) -> Entry 
 
 def is_new(entry: Entry, session: Session) -> bool:
     """Whether the decisions lack it: an export may be taken up twice."""
-    said = session.file.opinions.of_reviewer.get(entry.reviewer, [])
+    opinions = session.file.opinions
+    said = opinions.of_reviewer.get(opinions.spell(entry.reviewer), [])
     return (entry.id, entry.date) not in {(one.id, one.date) for one in said}

@@ -90,7 +90,8 @@ class DecisionFile:
             file.write_bytes(HEADER + write_lines(log, self.guarded))
 
     def note(self, entry: Entry) -> None:
-        self.latest[entry.reviewer] = max(self.latest.get(entry.reviewer, ""), entry.date)
+        name = self.opinions.spell(entry.reviewer)
+        self.latest[name] = max(self.latest.get(name, ""), entry.date)
 
     def next_date(self, reviewer: str) -> str:
         """Now, or just after the last line of a reviewer, if the clock was set back.
@@ -100,7 +101,7 @@ class DecisionFile:
         Raises:
             InputError: there is no later date that the file may have.
         """
-        date = write_date(datetime.now(UTC))
+        date, reviewer = write_date(datetime.now(UTC)), self.opinions.spell(reviewer)
         last = self.latest.get(reviewer, "")
         if date <= last:
             date = write_date(datetime.fromisoformat(last) + timedelta(milliseconds=1))

@@ -102,6 +102,7 @@ class Session:
         """Take up what others have written to the file."""
         self.file.refresh()
         if self.version != self.file.version:
+            self.reviewer = self.marks.reviewer = self.file.opinions.spell(self.reviewer)
             self.marks.follow(self.file.opinions)
             self.version = self.file.version
 

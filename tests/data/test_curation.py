@@ -150,5 +150,6 @@ def test_decisions_on_rows_that_have_left_wait_and_are_said(
     rows, _ = decide(ROWS, read_decisions(decisions), ["good", "bad"], decisions)
     assert rows["label"][0] == "bad"
     assert (
-        "no example has the ids ['ffffffffffffffff'] (1 decisions wait" in capsys.readouterr().err
+        "no example has the ids ['ffffffffffffffff'] (kept until they are there: 1 decision)"
+        in capsys.readouterr().err
     )

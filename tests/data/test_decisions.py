@@ -124,13 +124,22 @@ def test_an_unsure_reviewer_decides_nothing(file: Path) -> None:
 
 def test_two_reviewers_who_disagree_stop_it_and_a_third_decides(file: Path) -> None:
     two = NEW, f"{A},keep,,ann,,{at(1)}", f"{A},relabel,good,bob,,{at(2)}"
-    with pytest.raises(InputError, match=r"decisions on 1 rows disagree; let a third") as error:
+    with pytest.raises(InputError, match=r"decisions on 1 row disagree; let a third") as error:
         stands(file, *two)
     assert f"row 3: {A} relabel good, by bob" in str(error.value)
     assert stands(file, *two, f"{A},relabel,good,cyd,,{at(3)}") == {A: ("relabel", "good")}
     assert stands(file, *two, f"{A},undo,,bob,,{at(3)}") == {A: ("keep", "")}
     with pytest.raises(InputError, match="disagree"):
         stands(file, *two, f"{A},quarantine,,cyd,,{at(3)}")
+
+
+@pytest.mark.parametrize("other", ["ann lée", "ANN LÉE", "Ann  Le\u0301e"])
+def test_nobody_has_two_votes_for_another_spelling_of_his_name(file: Path, other: str) -> None:
+    two = NEW, f"{A},keep,,Ann Lée,,{at(1)}", f"{A},relabel,good,{other},,{at(2)}"
+    assert stands(file, *two) == {A: ("relabel", "good")}
+    assert stands(file, *two, f"{A},undo,,Ann Lée,,{at(3)}") == {A: ("keep", "")}
+    with pytest.raises(InputError, match="disagree"):
+        stands(file, NEW, f"{A},keep,,Ann Lée,,", f"{A},keep,,{other},,", f"{A},quarantine,,bob,,")
 
 
 def test_undoing_everything_leaves_nothing(file: Path) -> None:

@@ -112,7 +112,7 @@ def test_decisions_that_disagree_are_named_with_their_rows(repository: Path) -> 
     with pytest.raises(InputError) as error:
         read_decisions(FILE)
     told = str(error.value)
-    assert "data/decisions.csv: decisions on 1 rows disagree; let a third reviewer decide" in told
+    assert "data/decisions.csv: decisions on 1 row disagree; let a third reviewer decide" in told
     assert f"row 4: {row}3 relabel bad, by cyd" in told
     assert f"row 5: {row}3 relabel good, by bob" in told
 

@@ -139,7 +139,7 @@ def test_two_reviewers_at_once_see_no_row_twice_and_do_not_see_what_the_other_sa
     assert (second.row.id, second.said, second.opinions) == (IDS[0], "", [])
     decide(bob, "quarantine", Filter(show="second"))
     assert ann.view(Filter(show="disputed")).opinions == ["bob: drop it"]
-    with pytest.raises(InputError, match="decisions on 1 rows disagree"):
+    with pytest.raises(InputError, match="decisions on 1 row disagree"):
         read_decisions(file)
     third = start("cyd")
     view = third.view(Filter())
@@ -166,6 +166,16 @@ def test_a_name_that_is_not_written_tidily_is_the_reviewers_all_the_same(start: 
     decide(session, "keep")
     assert start("Ann Lee").marks.mine.tolist() == session.marks.mine.tolist()
     assert session.marks.mine[0] and not session.marks.others.any()
+
+
+def test_who_writes_his_name_otherwise_goes_on_with_his_own_work(start: Start, file: Path) -> None:
+    decide(start("Zoë 🦊"), "keep")
+    session = start("zoe\u0308 🦊")
+    assert session.marks.mine[0] and not session.marks.others.any()
+    assert session.undo() and not session.marks.mine.any()
+    decide(session, "quarantine")
+    dates = [entry.date for entry in read_log(file)]
+    assert {entry.reviewer for entry in read_log(file)} == {"Zoë 🦊"} and dates == sorted(dates)
 
 
 def test_a_class_is_known_by_the_beginning_of_its_name(start: Start, file: Path) -> None:
