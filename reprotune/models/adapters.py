@@ -172,6 +172,13 @@ def apply(base: PreTrainedModel, tuned: Path, encoder: Encoder) -> tuple[Tuned, 
     return PeftModel.from_pretrained(base, str(tuned)), encoder
 
 
+def count_soft_tokens(model: torch.nn.Module) -> int:
+    """How many tokens peft puts before those that a model is given."""
+    model = getattr(model, "module", model)  # of several processes
+    config = model.active_peft_config if isinstance(model, PeftModel) else None
+    return int(getattr(config, "num_virtual_tokens", 0))
+
+
 def add_soft_prompt(
     model: PreTrainedModel, vectors: torch.Tensor, encoder: PromptEncoder
 ) -> tuple[PreTrainedModel, PromptEncoder]:

@@ -30,13 +30,16 @@ def compute_in_float32(model: torch.nn.Module) -> None:
             cast(Any, module.weight).quant_state.dtype = torch.float32
 
 
-def last_positions(ids: torch.Tensor, count: int) -> torch.Tensor:
+def last_positions(ids: torch.Tensor, count: int, before: int = 0) -> torch.Tensor:
     """The last ``count`` positions of ``ids`` (rows, tokens), for ``logits_to_keep``.
 
     A number there makes a view that is not contiguous, and torch multiplies it with a frozen
     head row by row, over a copy of the head for each; a tensor gathers the states.
+
+    ``before``: positions that the model itself puts in front, as peft does a soft prompt.
     """
-    return torch.arange(ids.shape[1] - count, ids.shape[1], device=ids.device)
+    end = before + ids.shape[1]
+    return torch.arange(end - count, end, device=ids.device)
 
 
 def as_conv1d(linear: Any) -> Conv1D:

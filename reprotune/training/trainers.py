@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import Trainer
 from trl import SFTTrainer
 
+from reprotune.models.adapters import count_soft_tokens
 from reprotune.models.compat import last_positions
 from reprotune.models.loading import DEVICE
 from reprotune.training.batches import LengthSampler
@@ -43,7 +44,7 @@ class Weighted(Trainer):
         else:
             first = max(1, int((labels >= 0).int().argmax(1).min()))
             kept = labels.shape[1] - first + 1
-            where = last_positions(asked["input_ids"], kept)
+            where = last_positions(asked["input_ids"], kept, count_soft_tokens(model))
             outputs = model(**asked, use_cache=False, logits_to_keep=where)
             logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
         losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")

@@ -5,10 +5,12 @@ from typing import Any, cast
 
 import pytest
 import torch
+from peft import PromptTuningConfig, get_peft_model
 from torch.nn.functional import cross_entropy
 
 from reprotune.models.heads import IGNORED
 from reprotune.training.trainers import Weighted
+from tests import tiny
 
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
 
@@ -27,7 +29,7 @@ class Says(torch.nn.Module):
         return SimpleNamespace(logits=kept)
 
 
-def compute(model: Says, labels: torch.Tensor, ids: torch.Tensor) -> float:
+def compute(model: torch.nn.Module, labels: torch.Tensor, ids: torch.Tensor) -> float:
     inputs = {"input_ids": ids, "labels": labels, "weight": WEIGHTS}
     return float(Weighted.compute_loss(cast(Any, None), model, inputs))
 
@@ -48,3 +50,13 @@ def test_an_answer_is_told_by_the_position_before_it_and_counts_by_its_rows_weig
         for row, place in (labels >= 0).nonzero()
     ]
     assert compute(model, labels, ids) == pytest.approx(float(sum(alone) / 5))
+
+
+def test_behind_a_soft_prompt_the_loss_is_that_of_the_answer_too() -> None:
+    soft = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+    model = get_peft_model(tiny.model(), soft).eval()
+    ids = torch.arange(30).view(3, 10)
+    labels = torch.where(ids % 10 >= 7, ids, IGNORED)
+    alone = [model(input_ids=ids[[row]], labels=labels[[row]]).loss.item() for row in range(3)]
+    expected = sum(a * w for a, w in zip(alone, WEIGHTS.tolist(), strict=True)) / 3
+    assert compute(model, labels, ids) == pytest.approx(expected, rel=1e-4)
