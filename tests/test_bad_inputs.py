@@ -459,7 +459,7 @@ CASES = [
         "base_model",
         model_folder("notes", "config.json"),
         r"models/source/notes: not a model folder, for it lacks tokenizer\.json or .*, "
-        r"\*\.safetensors; save one there with save_pretrained\(\)",
+        r"model\.safetensors; save one there with save_pretrained\(\)",
     ),
     case(
         "a model whose config names no architecture",

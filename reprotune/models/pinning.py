@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal, NamedTuple
@@ -11,6 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
 
@@ -22,15 +24,22 @@ from reprotune.sources import hub
 from reprotune.sources.hub import Repository
 
 NEEDED = ("config.json", "tokenizer.json|tokenizer.model|vocab.json|vocab.txt|spiece.model")
-PINNED = {".json", ".safetensors", ".model", ".txt", ".jinja"}  # no cards, no download caches
+PINNED = {".json", ".model", ".txt", ".jinja"}  # beside weights: no cards, no download caches
 TASKS = {
     "causal": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     "classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 }
 SPEECHLESS = ("Model", "ForMaskedLM", "ForPreTraining", "Classification", "ForQuestionAnswering")
 TEMPLATES = "additional_chat_templates/*.jinja"  # which transformers reads, too
-OLD = "pytorch_model.bin"
-OLD_WEIGHTS = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
+ADAPTER = "adapter_config.json"  # by which transformers takes a folder for another model's
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the second only where the first is not
+# Types of which a text's answer depends on the padding, so on the texts of its batch.
+PADDED = {
+    *("convbert", "fnet", "mobilebert", "nystromformer", "recurrent_gemma", "rwkv", "xlnet"),
+    *("xlstm", "yoso"),
+}
+# A mask is their way to hide what comes next: without one they read the answer before they say it.
+BOTH_WAYS = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES}
 LAYERS = re.compile("layers?$")  # how the names of their counts end
 MOST_LAYERS = 1000  # all are built before a weight is looked for
 # What torch and safetensors raise of files that are not what their names say.
@@ -58,9 +67,10 @@ def resolve(place: Place, folder: Path) -> Path:
     else:
         path = local(place.location, folder)
     names = {p.name for p in path.iterdir()}
+    refuse_adapter(str(path), names)
     missing = [need for need in NEEDED if not names & set(need.split("|"))]
     if not weight_files(path):
-        missing.append("*.safetensors")
+        missing.append(WEIGHTS[0])
     if missing:
         raise InputError(
             f"{path}: not a model folder, for it lacks {', '.join(missing).replace('|', ' or ')}; "
@@ -83,6 +93,14 @@ def local(location: str, folder: Path) -> Path:
     return path
 
 
+def refuse_adapter(where: str, names: Collection[str]) -> None:
+    if ADAPTER in names:
+        raise InputError(
+            f"{where}: holds an adapter ({ADAPTER}), which needs another model; merge it into that "
+            "with peft's merge_and_unload(), and take what save_pretrained() writes"
+        )
+
+
 def from_hub(repository: Repository) -> Path:
     """The folder of a repository in the Hub's cache, with the files that a model needs."""
     names = [entry.name for entry in needed(repository)]
@@ -93,12 +111,22 @@ def needed(repository: Repository) -> list[hub.Entry]:
     """The files of a repository that a model needs: weights in one format, no cards."""
     entries = hub.list_files(repository)
     names = [entry.name for entry in entries]
+    refuse_adapter(str(repository), names)
     wanted = {name for name in names if "/" not in name and Path(name).suffix in PINNED}
-    if not any(name.endswith(".safetensors") for name in wanted):
-        wanted |= {name for name in names if OLD_WEIGHTS.fullmatch(name)}
     if "config.json" not in wanted:
         raise InputError(f"{repository}: no model, for it has no config.json; it has {names}")
+    wanted |= list_weights(repository, names)
     return [entry for entry in entries if entry.name in wanted]
+
+
+def list_weights(repository: Repository, names: Collection[str]) -> set[str]:
+    """The files with the weights of a repository; its index is fetched, if they are in shards."""
+    for name in WEIGHTS:
+        if (index := f"{name}.index.json") in names:
+            return {*weight_files(hub.fetch(repository, [index])[index].parent)}
+        if name in names:
+            return {name}
+    return set()
 
 
 def parameter_count(path: Path) -> int:
@@ -121,17 +149,23 @@ def weight_files(path: Path) -> list[str]:
 
     PyTorch's older format counts only where there is no safetensors file, as for transformers.
     """
-    for index in (path / f"{name}.index.json" for name in ("model.safetensors", OLD)):
-        if index.is_file():
-            shards = read_object(index).get("weight_map")
-            if not isinstance(shards, dict) or not shards:
-                raise InputError(f"{index}: has no weight_map; fetch it again")
-            for name in shards.values():
-                if not isinstance(name, str) or Path(name).name != name:
-                    raise InputError(f"{index}: {name!r} is no file of its folder; fetch it again")
-            return sorted(set(shards.values()))
-    found = sorted(p.name for p in path.glob("*.safetensors"))
-    return found or [OLD] * (path / OLD).is_file()
+    for name in WEIGHTS:
+        if (index := path / f"{name}.index.json").is_file():
+            return list_shards(index)
+        if (path / name).is_file():
+            return [name]
+    return []
+
+
+def list_shards(index: Path) -> list[str]:
+    """The files of which an index tells."""
+    shards = read_object(index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise InputError(f"{index}: has no weight_map; fetch it again")
+    for name in shards.values():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise InputError(f"{index}: {name!r} is no file of its folder; fetch it again")
+    return sorted(set(shards.values()))
 
 
 def read_object(file: Path) -> dict[str, Any]:
@@ -151,6 +185,7 @@ class Config(NamedTuple):
 
     type: str  # such as ``llama``
     architecture: str  # the class that was saved, such as ``LlamaForCausalLM``
+    decoder: bool = False  # as which an encoder was saved
 
 
 def read_config(path: Path) -> Config:
@@ -175,7 +210,21 @@ def read_config(path: Path) -> Config:
             f"{path / 'config.json'}: architectures is no list of names; fetch it or save the "
             "model again"
         )
-    return Config(kind, saved[0] if saved else "unknown")
+    refuse_quantized(path, config)
+    decoder = any(config.get(name) is True for name in ("is_decoder", "causal"))
+    return Config(kind, saved[0] if saved else "unknown", decoder)
+
+
+def refuse_quantized(path: Path, config: dict[str, Any]) -> None:
+    """Raise InputError if weights are in a form that can neither be quantized nor merged into."""
+    parts = (config.get("quantization_config"), config.get("compression_config"))
+    for found in (part for part in parts if isinstance(part, dict)):
+        method = str(found.get("quant_method", "bitsandbytes"))[:100]
+        if method != "mxfp4":  # of which transformers makes ordinary weights
+            raise InputError(
+                f"{path}: its weights are quantized already ({method}), and an adapter cannot be "
+                "merged into them; take the model that they were made of, and model.quantization"
+            )
 
 
 def find_counts(values: dict[str, Any]) -> Iterator[tuple[str, float]]:
@@ -189,9 +238,12 @@ def find_counts(values: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 def tasks(config: Config) -> list[str]:
     """What the model can do as ``model.task``."""
+    if config.type in PADDED or config.type in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
+        return []
     able = [task for task, names in TASKS.items() if config.type in names]
     name = config.architecture
     speechless = name.endswith(SPEECHLESS) and not name.endswith("LMHeadModel")
+    speechless |= config.type in BOTH_WAYS and not config.decoder
     return [task for task in able if task != "causal" or not speechless]
 
 
@@ -201,6 +253,10 @@ def check_task(path: Path, task: str) -> None:
     if task in (able := tasks(config)):
         return
     lacks = {"causal": "predicts no next word", "classification": "can have no head"}[task]
+    if config.type in PADDED:
+        lacks = "answers by the padding too, not by the text alone"
+    if config.type in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
+        lacks = "has an encoder and a decoder, not one of them"
     raise InputError(
         f"{path}: a {config.architecture} {lacks}, as model.task {task} needs; use "
         f"{f'model.task {able[0]}' if able else 'another model'}"

@@ -59,11 +59,24 @@ def test_a_folder_that_is_no_model_is_refused_and_told_what_it_lacks(
 
 @pytest.mark.parametrize(("config", "task", "message"), [
     ({"model_type": "bert", "architectures": ["BertModel"]}, "causal", "use model.task classif"),
-    ({"model_type": "bert", "architectures": None}, "causal", None),
+    ({"model_type": "bert", "architectures": None}, "causal", "use model.task classif"),
+    ({"model_type": "bert", "is_decoder": True}, "causal", None),
+    ({"model_type": "roberta", "architectures": ["RobertaForCausalLM"]}, "causal", "no next word"),
+    ({"model_type": "xlnet", "architectures": ["XLNetLMHeadModel"]}, "causal", "the padding too"),
+    ({"model_type": "fnet"}, "classification", "answers by the padding too"),
+    ({"model_type": "t5"}, "classification", "an encoder and a decoder"),
+    ({"model_type": "bart", "architectures": ["BartForConditionalGeneration"]}, "causal",
+     "an encoder and a decoder"),
+    ({"model_type": "llama", "quantization_config": {"quant_method": "gptq"}}, "causal",
+     r"quantized already \(gptq\)"),
+    ({"model_type": "llama", "quantization_config": {"load_in_4bit": True}}, "causal",
+     r"quantized already \(bitsandbytes\)"),
+    ({"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}, "causal", None),
     ({"model_type": "bert", "architectures": ["BertModel"]}, "classification", None),
     ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "causal", None),
     ({"model_type": "opt", "architectures": ["OPTForCausalLM"]}, "causal", None),
-    ({"model_type": "rwkv", "architectures": ["RwkvForCausalLM"]}, "classification",
+    ({"model_type": "rwkv", "architectures": ["RwkvForCausalLM"]}, "causal", "the padding too"),
+    ({"model_type": "mamba", "architectures": ["MambaForCausalLM"]}, "classification",
      "can have no head.*use model.task causal"),
     ({"model_type": "own", "auto_map": {}}, "causal", "code of the model's own, which is not run"),
 ])  # fmt: skip
@@ -127,3 +140,24 @@ def test_every_chat_template_is_pinned(models: Path) -> None:
     (folder / "tools.jinja").write_text("x")
     names = {file.name for file in pin(models / "tiny", Place("path", "tiny")).files}
     assert "additional_chat_templates/tools.jinja" in names
+
+
+def test_an_adapter_is_refused_beside_a_model_too(models: Path) -> None:
+    """Which transformers would put on, and then there is no way to merge."""
+    (models / "tiny/adapter_config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds an adapter .*merge_and_unload"):
+        resolve(Place("path", "tiny"), models)
+
+
+def test_weights_that_are_not_loaded_count_for_nothing(models: Path) -> None:
+    """Some publishers lay the same weights beside the others, in a form of their own."""
+    alone = pin(models / "tiny", Place("path", "tiny"))
+    for name in ("consolidated.safetensors", "pytorch_model.bin.index.json"):
+        shutil.copy(models / "tiny/model.safetensors", models / "tiny" / name)
+    both = pin(models / "tiny", Place("path", "tiny"))
+    assert both.parameters == alone.parameters
+    assert "consolidated.safetensors" not in [file.name for file in both.files]
+    (models / "tiny/model.safetensors").unlink()
+    (models / "tiny/pytorch_model.bin.index.json").unlink()
+    with pytest.raises(InputError, match=r"lacks model\.safetensors"):
+        resolve(Place("path", "tiny"), models)

@@ -165,6 +165,21 @@ def test_weights_in_the_older_format_are_taken_where_there_are_no_others(
     assert "pytorch_model.bin" in [file["name"] for file in manifest["files"]]
 
 
+@pytest.mark.parametrize("shards", ["1MB", "200KB"])
+def test_weights_are_fetched_in_the_one_form_that_is_loaded(
+    stand_in: Hub, changed: Changed, tmp_path: Path, shards: str
+) -> None:
+    source = tmp_path / "tiny"
+    tiny.model().save_pretrained(source, max_shard_size=shards)
+    tiny.tokenizer().save_pretrained(source)
+    served_model(stand_in, source, **{"consolidated.safetensors": b"", "pytorch_model.bin": b""})
+    base_model.run(changed(FROM_HUB))
+    manifest = json.loads((paths.BASE / "base.json").read_text())
+    assert manifest["parameters"] == sum(p.numel() for p in tiny.model().parameters())
+    assert {file["name"] for file in manifest["files"]} == {f.name for f in source.iterdir()}
+    assert len([*source.glob("*.safetensors")]) == (1 if shards == "1MB" else 3)
+
+
 def test_a_failure_leaves_the_earlier_manifest(
     stand_in: Hub, changed: Changed, tmp_path: Path
 ) -> None:
