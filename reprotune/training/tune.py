@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,7 @@ from reprotune.core.params import Train
 from reprotune.core.space import telling
 from reprotune.models.adapters import Tuned, check_room, interpolate, prepare
 from reprotune.models.encoders import Encoder
+from reprotune.models.heads import IGNORED
 from reprotune.models.loading import DEVICE, Precision
 from reprotune.tables.metrics import Trial
 from reprotune.training.batches import Padding
@@ -95,7 +97,8 @@ def encode_rows(
     for text, label in zip(rows["text"], rows["label"], strict=True):
         examples.append({**encoder.example(text, label), "weight": weights[label]})
         if loss == "all":
-            examples[-1]["labels"] = examples[-1]["input_ids"]
+            ids = examples[-1]["input_ids"]
+            examples[-1]["labels"] = [IGNORED, *ids[1:]]  # before the first is padding, or nothing
     ids = examples[0]["input_ids"] if examples else []
     blank = {"input_ids": ids, "labels": encoder.blank(len(ids)), "weight": 0.0}
     return Dataset.from_list(examples + [blank] * (-len(examples) % multiple_of))
@@ -191,6 +194,7 @@ def tune(
         else None,
     }
     tuned = prepare(model, train, encoder)
+    asked = deepcopy(vars(model).get("generation_config"))  # a model with a head generates nothing
 
     def build(train: Train, place: Path, micro: int) -> Trainer:
         settings = set_arguments(train, precision, len(train_rows), validate, micro, str(place))
@@ -224,6 +228,8 @@ def tune(
         with PartialState().main_process_first():
             resumed = latest(folder) or latest(begun)
         trainer = run(train, folder, resumed, [*watch, Checkpoints()])
+    if asked is not None:  # a trainer changes it, and what is changed must be without a fault
+        model.generation_config = asked
     history = trainer.state.log_history
     losses = [entry[key] for entry in history for key in LOSSES if key in entry]
     free = [p for p in tuned.parameters() if p.requires_grad]

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,24 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params, Train
 from reprotune.core.params_file import load_params
 from reprotune.models.adapters import save_tuned
-from reprotune.models.loading import Precision, load_model
-from reprotune.models.prompts import PromptEncoder
+from reprotune.models.loading import WHOLE, Precision, load_model
+from reprotune.models.prompts import IGNORED, PromptEncoder
 from reprotune.training import fitting
-from reprotune.training.tune import explain_memory, set_arguments, tune, weigh_classes
+from reprotune.training.tune import (
+    encode_rows,
+    explain_memory,
+    set_arguments,
+    tune,
+    weigh_classes,
+)
+from tests import tiny
 
+GENERATION = "generation_config.json"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -202,3 +212,27 @@ def test_the_loss_on_all_text_is_more_than_that_on_the_answer(
         _, _, curve, _ = tune(model, encoder, (rows[:32], rows[:0]), chosen, nf4)
         last[loss] = curve["train_loss"].iloc[-1]
     assert last["all"] > last["answer"]
+
+
+def test_the_loss_on_all_text_begins_with_the_second_token(
+    encoder: PromptEncoder, rows: pd.DataFrame
+) -> None:
+    """Before the first one is padding, or in the longest row of a batch nothing."""
+    data = encode_rows(encoder, rows[:3], dict.fromkeys(headlines.CLASSES, 1.0), "all")
+    for ids, labels in zip(data["input_ids"], data["labels"], strict=True):
+        assert labels == [IGNORED, *ids[1:]]
+
+
+def test_what_a_model_generates_by_is_saved_as_it_was(
+    encoder: PromptEncoder, rows: pd.DataFrame, settings: Train, tmp_path: Path
+) -> None:
+    """transformers writes such a file back, but not what its trainer makes of it."""
+    whole = settings.model_copy(update={"method": "full", "epochs": 1})
+    folder = tiny.save(tmp_path / "base")
+    asked = {"do_sample": False, "temperature": 0.9, "eos_token_id": [2, 7]}
+    (folder / GENERATION).write_text(json.dumps(asked))
+    model = load_model(folder, WHOLE, encoder)
+    model, *_ = tune(model, encoder, (rows[:8], rows[:0]), whole, WHOLE)
+    save_tuned(model, "full", tmp_path / "tuned")
+    kept = json.loads((tmp_path / "tuned" / GENERATION).read_text())
+    assert {key: kept.get(key) for key in asked} == asked
