@@ -1,10 +1,12 @@
 """Answers as text, as the reference systems take them: generated, kept raw, and read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
-from transformers import PreTrainedModel
+from peft import PeftModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from reprotune.core.progress import show_progress
 from reprotune.models.adapters import Tuned
@@ -28,7 +30,7 @@ def generate_answers(
     tokenizer, device = encoder.tokenizer, next(model.parameters()).device
     drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
     answers: list[str] = []
-    with show_progress("generate", len(texts), "text") as bar:
+    with asking_plainly(model), show_progress("generate", len(texts), "text") as bar:
         for start in range(0, len(texts), BATCH):
             prompts = [encoder.prompt(text) for text in texts[start : start + BATCH]]
             width = max(map(len, prompts))
@@ -43,6 +45,18 @@ def generate_answers(
             answers += tokenizer.batch_decode(said[:, width:], skip_special_tokens=True)
             bar.update(len(prompts))
     return answers
+
+
+@contextmanager
+def asking_plainly(model: PreTrainedModel | Tuned) -> Iterator[None]:
+    """Without what a model's folder asks for: a penalty on words of the prompt hits the answers."""
+    inner: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    own = inner.generation_config
+    inner.generation_config = GenerationConfig(eos_token_id=own.eos_token_id)
+    try:
+        yield
+    finally:
+        inner.generation_config = own
 
 
 def read_answer(answer: str, verbalizers: Mapping[str, str]) -> str:

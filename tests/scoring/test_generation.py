@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from transformers import GenerationConfig
 
 from reprotune.core.params import Params
 from reprotune.models.loading import Precision, load_model
@@ -48,3 +49,15 @@ def test_sampling_follows_the_seed(base: Path, encoder: PromptEncoder, rows: pd.
     )
     assert one == same
     assert one != other
+
+
+def test_what_a_models_folder_asks_for_changes_no_answer(
+    base: Path, encoder: PromptEncoder, rows: pd.DataFrame
+) -> None:
+    """Such as a penalty on words of the prompt, where the classes are named."""
+    model, texts = load_model(base, FP32, encoder), list(rows["text"][:8])
+    plain = generate_answers(model, encoder, texts, 0.0, 4, 1)
+    asked = GenerationConfig(do_sample=True, repetition_penalty=1.3, no_repeat_ngram_size=1)
+    model.generation_config = asked
+    assert generate_answers(model, encoder, texts, 0.0, 4, 1) == plain
+    assert model.generation_config is asked
