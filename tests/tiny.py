@@ -8,10 +8,14 @@ from pathlib import Path
 from transformers import (
     BertConfig,
     BertModel,
+    Gemma3Config,
     Gemma3ForCausalLM,
+    Gemma3ForConditionalGeneration,
     Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTNeoConfig,
+    GPTNeoForCausalLM,
     LlamaForCausalLM,
     MambaConfig,
     MambaForCausalLM,
@@ -74,18 +78,40 @@ def gpt2() -> GPT2LMHeadModel:
 def gemma(window: int = 8) -> Gemma3ForCausalLM:
     """With a window of so many tokens that slides in one layer of two."""
     set_seed(0)
-    return Gemma3ForCausalLM(
-        Gemma3TextConfig(
-            vocab_size=len(tokenizer()),
-            hidden_size=64,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            layer_types=["sliding_attention", "full_attention"],
-            sliding_window=window,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            head_dim=32,
-        )
+    return Gemma3ForCausalLM(gemma_text(window))
+
+
+def gemma_text(window: int) -> Gemma3TextConfig:
+    return Gemma3TextConfig(
+        vocab_size=len(tokenizer()),
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        layer_types=["sliding_attention", "full_attention"],
+        sliding_window=window,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,
+    )
+
+
+def seeing_gemma() -> Gemma3ForConditionalGeneration:
+    """That sees pictures too, with as many layers; what it says of texts is a part of it."""
+    set_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
+    sees = {"num_hidden_layers": 2, "image_size": 28, "patch_size": 14} | sizes
+    config = Gemma3Config(text_config=gemma_text(4096), vision_config=sees, mm_tokens_per_image=4)
+    return Gemma3ForConditionalGeneration(config)
+
+
+def gpt_neo() -> GPTNeoForCausalLM:
+    """With a window in one layer of two, that slides over padding too."""
+    set_seed(0)
+    sizes = {"hidden_size": 64, "num_layers": 2, "num_heads": 2, "window_size": 16}
+    loud = {"initializer_range": 0.2}  # else what it looks at matters little
+    kinds = [[["global", "local"], 1]]
+    return GPTNeoForCausalLM(
+        GPTNeoConfig(vocab_size=len(tokenizer()), attention_types=kinds, **sizes, **loud)
     )
 
 

@@ -117,15 +117,24 @@ def free(model: PreTrainedModel, train: Train) -> None:
 
 def top_layers(model: PreTrainedModel, count: int) -> list[torch.nn.Module]:
     """The last layers of the body, and what follows them, such as the last norm."""
-    depth = model.config.num_hidden_layers
-    parent, stack = next(
-        (parent, module)
-        for parent in model.base_model.modules()
-        for module in parent.children()
-        if isinstance(module, torch.nn.ModuleList) and len(module) == depth
-    )
+    depth = model.config.get_text_config().num_hidden_layers
     if count > depth:
         raise InputError(f"train.unfrozen_layers {count}: the model has {depth} layers")
+    body: torch.nn.Module = getattr(model.base_model, "language_model", model.base_model)
+    parent, stack = next(
+        (
+            (parent, module)
+            for parent in body.modules()
+            for module in parent.children()
+            if isinstance(module, torch.nn.ModuleList) and len(module) == depth
+        ),
+        (None, None),
+    )
+    if parent is None or stack is None:
+        raise InputError(
+            f"train.unfrozen_layers: the {depth} layers of a {model.config.model_type} model are "
+            "not apart, for some are the same; set it null"
+        )
     children = list(parent.children())
     after = children[next(i for i, child in enumerate(children) if child is stack) + 1 :]
     return [*list(stack)[-count:], *after]
@@ -190,7 +199,7 @@ def add_soft_prompt(
     names = [f"<soft_{number}>" for number in range(len(vectors))]
     tokenizer.add_special_tokens({"additional_special_tokens": names})
     ids = [cast(int, tokenizer.convert_tokens_to_ids(name)) for name in names]
-    old = model.config.vocab_size
+    old = model.config.get_text_config().vocab_size
     model.resize_token_embeddings(max(len(tokenizer), old), mean_resizing=False)
     output = cast(torch.Tensor, model.get_output_embeddings().weight)
     output.data[old:] = 0  # not random: they are part of every probability

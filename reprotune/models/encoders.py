@@ -79,6 +79,7 @@ def encoder_for(
 
 def context(config: PretrainedConfig) -> int | None:
     """The longest sequence that a model can read, in tokens; None if nothing limits it."""
+    config = config.get_text_config()
     length = getattr(config, "max_position_embeddings", None)
     if length is None or length <= 0:
         return None

@@ -73,19 +73,22 @@ def embed_texts(
     Of each such layer the mean of its states over the tokens of the text, with its prompt if there
     is one; shape (texts, at most 4 hidden sizes).
     """
-    depth = model.config.num_hidden_layers
+    config = model.config.get_text_config()
+    depth = config.num_hidden_layers
     layers = sorted({round(depth * quarter / 4) for quarter in range(1, 5)} - {0})
 
     def means(prompts: Sequence[list[int]]) -> np.ndarray:
         inputs = pad(model, encoder, prompts)
         states = model.base_model(**inputs, output_hidden_states=True).hidden_states
         mask = inputs["attention_mask"][:, :, None]
-        mean = [(states[layer].float() * mask).sum(1) / mask.sum(1) for layer in layers]
+        held = [states[layer] for layer in layers]
+        held = [state[0] if state.ndim == 4 else state for state in held]  # Gemma 3n has several
+        mean = [(state.float() * mask).sum(1) / mask.sum(1) for state in held]
         return np.asarray(torch.cat(mean, dim=1).cpu())
 
     model.eval()
     prompts = [encoder.prompt(text) for text in texts]
-    width = len(layers) * model.config.hidden_size
+    width = len(layers) * config.hidden_size
     score = in_parts(means, next(model.parameters()).device)
     return score_in_batches(prompts, width, batch_size, title, score, tell)
 

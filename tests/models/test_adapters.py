@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
+from transformers import AlbertConfig, AlbertModel
 
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
@@ -20,9 +21,9 @@ from reprotune.models.adapters import prepare, save_tuned
 from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
-from reprotune.models.loading import Precision, load_model
+from reprotune.models.loading import WHOLE, Precision, load_model
 from reprotune.models.tokenizer import load_tokenizer
-from reprotune.scoring.scores import score_texts
+from reprotune.scoring.scores import embed_texts, score_texts
 from reprotune.training.tune import tune
 from tests import tiny
 
@@ -204,3 +205,35 @@ def test_more_layers_than_there_are_is_refused(base: Path, changed: Changed) -> 
 def test_unfrozen_layers_without_full_fine_tuning_are_refused(changed: Changed) -> None:
     with pytest.raises(InputError, match=r"counts for train\.method full alone"):
         changed({"train.unfrozen_layers": 1})
+
+
+def test_layers_that_share_their_weights_are_not_unfrozen_apart(
+    changed: Changed, tmp_path: Path
+) -> None:
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 64}
+    sizes |= {"vocab_size": len(tiny.tokenizer()), "intermediate_size": 64}
+    base = tiny.save(tmp_path, AlbertModel(AlbertConfig(**sizes)))
+    params = changed(values("full", "classification", "none") | {"train.unfrozen_layers": 1})
+    encoder = encoder_for(load_tokenizer(base), "classification", params.prompt, CLASSES)
+    model = load_model(base, WHOLE, encoder, new_head=True)
+    with pytest.raises(InputError, match=r"unfrozen_layers: the 2 layers of a albert .*same"):
+        prepare(model, params.train, encoder)
+
+
+def test_of_a_model_that_sees_the_part_that_reads_is_meant(
+    changed: Changed, tmp_path: Path
+) -> None:
+    base = tiny.save(tmp_path / "base", tiny.seeing_gemma())
+    params = changed(values("full", "causal", "none") | {"train.unfrozen_layers": 1})
+    encoder = encoder_for(load_tokenizer(base), "causal", params.prompt, CLASSES)
+    model = load_model(base, WHOLE, encoder)
+    assert embed_texts(model, encoder, ["Net sales rose."], 1, "").shape == (1, 2 * 64)
+    top = {name for name, p in prepare(model, params.train, encoder).named_parameters()
+           if p.requires_grad and ".layers." in name}  # fmt: skip
+    assert top
+    assert all("language_model.layers.1." in name for name in top)
+    params = changed(values("prompt_tuning", "causal", "none"))
+    soft = prepare(load_model(base, WHOLE, encoder), params.train, encoder)
+    save_tuned(soft, "prompt_tuning", tmp_path / "tuned")
+    said = score_texts(*Base(base, WHOLE, encoder).load_tuned(tmp_path / "tuned"), ["x"], 1, "")
+    assert said.shape == (1, len(CLASSES))
