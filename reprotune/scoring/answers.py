@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # predicting with an exported model needs no peft
 
 WORTH = 8  # tokens that all prompts share, from which they are computed once
 MASKLESS = {"rwkv"}  # types of model that attend to padding
-COUNTING = {"mpt"}  # that count the padding between a shared start and the rest as distance
+COUNTING = {"gpt_neo", "mpt"}  # that count padding between a shared start and the rest as distance
 ROOM = 1 << 21  # scores of a vocabulary that are computed at once for a row: 0.5 GiB for 64 in fp32
 Tokens = tuple[int, ...]
 

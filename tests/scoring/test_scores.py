@@ -68,6 +68,18 @@ def test_batched_scores_equal_the_definition(
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
+def test_a_window_that_counts_positions_holds_no_padding(
+    encoder: PromptEncoder, rows: pd.DataFrame
+) -> None:
+    encoder = replace(encoder, template=LONG)
+    model = tiny.gpt_neo().eval()
+    texts = [*rows["text"][:4], "x", "long " * 60]
+    scores = score_texts(model, encoder, texts, 8, "test")
+    with torch.inference_mode():
+        expected = [one_by_one(model, encoder, text) for text in texts]
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
 def test_embeddings_of_prompts_are_means_of_layers_whatever_the_batch(
     folder: Path, encoder: PromptEncoder, rows: pd.DataFrame
 ) -> None:
