@@ -38,6 +38,11 @@ class PromptEncoder:
         cls, tokenizer: PreTrainedTokenizerBase, prompt: Prompt, classes: Sequence[str]
     ) -> Self:
         verbalizers = {name: prompt.verbalizers[name] for name in classes}
+        if tokenizer.eos_token_id is None:
+            raise InputError(
+                "model.task causal: the tokenizer has no end token, and answers need one; set "
+                "tokenizer.eos_token and save_pretrained() it beside the model"
+            )
         if prompt.chat == "required" and tokenizer.chat_template is None:
             raise InputError(
                 "prompt.chat required: the tokenizer has no chat template; take an instruct model, "

@@ -4,6 +4,7 @@ import pytest
 from transformers import GPT2Config, LlamaConfig, PretrainedConfig, RobertaConfig, XLNetConfig
 
 from reprotune.core.errors import InputError
+from reprotune.core.params import Params
 from reprotune.models.encoders import check_fits
 from reprotune.models.prompts import IGNORED, PromptEncoder
 
@@ -107,3 +108,11 @@ def test_examples_come_first_with_their_answers_and_leave_room_for_the_text(
 
 def test_a_model_without_absolute_positions_has_no_limit(encoder: PromptEncoder) -> None:
     check_fits(encoder, XLNetConfig())
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(
+    encoder: PromptEncoder, params: Params
+) -> None:
+    encoder.tokenizer.pad_token, encoder.tokenizer.eos_token = "<unk>", None
+    with pytest.raises(InputError, match=r"no end token.*tokenizer\.eos_token"):
+        PromptEncoder.create(encoder.tokenizer, params.prompt, list(params.prompt.verbalizers))
