@@ -16,6 +16,7 @@ from pipelines.workspace import git
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.printing import count_of
 from reprotune.data.reading.files import read_files
 from reprotune.tables import schemas
 
@@ -60,8 +61,8 @@ def find_reason(
         return True, f"the sources cannot be counted: {error}"
     decisions = count_new_lines(folder, params.curate.decisions)
     told = [
-        f"{len(texts)} new rows (enough: {trigger.rows})",
-        f"{decisions} new decisions (enough: {trigger.decisions})",
+        f"{count_of(len(texts), 'new row')} (enough: {trigger.rows})",
+        f"{count_of(decisions, 'new decision')} (enough: {trigger.decisions})",
     ]
     if len(texts) >= trigger.rows:
         return True, told[0]

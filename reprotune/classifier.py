@@ -10,6 +10,7 @@ import pandas as pd
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.core.seals import check_seal
 from reprotune.core.signing import verify
 from reprotune.core.supervision import is_written
@@ -123,8 +124,9 @@ class Classifier:
         found = choose_threshold(self.certainties, promised, CONFIDENCE)
         if found is None:
             raise InputError(
-                f"on {len(self.certainties)} validation rows no threshold is proven above which "
-                f"{promised:g} of the answers are right; ask for less, or validate on more rows "
+                f"on {count_of(len(self.certainties), 'validation row')} no threshold is proven "
+                f"above which {promised:g} of the answers are right; ask for less, or validate on "
+                "more rows "
                 "(roles.validation_per_class)"
             )
         return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from reprotune.core import paths
 from reprotune.core.io import whole_file
 from reprotune.core.params import Lora, Params, Train
+from reprotune.core.printing import count_of
 from reprotune.core.runner import main
 from reprotune.tables import metrics as records
 
@@ -155,8 +156,8 @@ def ask_model(
     from reprotune.training.tune import tune
 
     taught, asked = tables
-    say(f"audit.judge tuned: {left} models to tune, each on about {len(taught)} rows, "
-        f"{train.epochs:g} epochs")  # fmt: skip
+    say(f"audit.judge tuned: {count_of(left, 'model')} to tune, each on about "
+        f"{count_of(len(taught), 'row')}, {count_of(train.epochs, 'epoch')}")  # fmt: skip
     torch.manual_seed(train.seed)  # a new classification head is drawn
     untuned = opened.load()
     rows = taught, taught[:0]

@@ -283,7 +283,7 @@ CASES = [
         "an empty text",
         "download",
         source("empty_text.csv"),
-        r"empty_text\.csv: 1 of 6 rows cannot be used \(1 empty text\), and "
+        r"empty_text\.csv: 1 of 6 rows cannot be used \(empty text: 1\), and "
         r"download\.bad_rows allows 0 of them: correct or remove them, or allow more \(reprotune "
         r"init --bad-rows 0\.17\)\..* row 3: empty text",
     ),
@@ -375,7 +375,7 @@ CASES = [
         "a cell of 10 MB",
         "download",
         huge_cell,
-        r"own\.csv: 1 of 121 rows cannot be used \(1 broken line\).*download\.bad_rows allows 0.*"
+        r"own\.csv: 1 of 121 rows cannot be used \(broken line: 1\).*download\.bad_rows allows 0.*"
         r"row 121: broken line: .*field larger than field limit",
     ),
     case(

@@ -20,6 +20,7 @@ from reprotune.comparison.report import code, join
 from reprotune.comparison.revision import Revision, flat, git
 from reprotune.core import paths
 from reprotune.core.io import parse_json
+from reprotune.core.printing import count_of
 from reprotune.tables import metrics
 
 MOST_CHECKS = 12
@@ -223,7 +224,7 @@ def count_rows(base: Revision, head: Revision) -> list[str]:
     if old is None or new is None:
         return []
     found = statistics.diff_rows(old, new)
-    told = [f"{len(rows)} rows {name}" for name, rows in found.items() if len(rows)]
+    told = [f"{count_of(len(rows), 'row')} {name}" for name, rows in found.items() if len(rows)]
     decided = count_decisions(base, head)
     return [*told, *([f"decisions: {decided}"] if decided else [])]
 

@@ -15,6 +15,7 @@ from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
 from reprotune.core.costs import list_current
+from reprotune.core.printing import count_of
 from reprotune.tables import metrics
 
 ABSENT = "absent"
@@ -102,8 +103,8 @@ def tabulate_moves(old: pd.DataFrame, new: pd.DataFrame) -> list[Section]:
     counts = counts.reindex(index=PLACES, columns=PLACES, fill_value=0)
     left = int((moved["role_x"] == "test").sum())
     notes = [
-        f"{left} test rows are in another part now. With `roles.strategy: growing` no row that is "
-        "added moves one."
+        f"{count_of(left, 'test row', 'are')} in another part now. With `roles.strategy: growing` "
+        "no row that is added moves one."
     ]
     rows = [[name, *map(str, counts.loc[name])] for name in PLACES]
     headers = ("before (after: across)", *PLACES)
@@ -146,7 +147,7 @@ def count_decisions(base: Revision, head: Revision) -> str:
     known, said = list_decisions(base), list_decisions(head)
     counts = Counter(entry.reviewer for key, entry in said.items() if key not in known)
     told = [f"{n} by {code(name) or 'nobody named'}" for name, n in counts.most_common(NAMED)]
-    rest = [f"{len(counts) - NAMED} reviewers more"] if len(counts) > NAMED else []
+    rest = [count_of(len(counts) - NAMED, "more reviewer")] if len(counts) > NAMED else []
     return ", ".join([*told, *rest])
 
 
@@ -249,6 +250,8 @@ def compare_costs(base: Revision, head: Revision) -> list[Section]:
     costs = [] if head.commit else [one for name, one in list_current().items() if name in made]
     if costs:
         seconds, peak = sum(cost.seconds for cost in costs), max(cost.peak_mib for cost in costs)
-        rows.append([f"seconds of {len(costs)} stages, on this machine", "", f"{seconds:.0f}"])
+        rows.append(
+            [f"seconds of {count_of(len(costs), 'stage')}, on this machine", "", f"{seconds:.0f}"]
+        )
         rows.append(["peak memory, MiB", "", f"{peak}"])
     return tabulate("Cost", rows)

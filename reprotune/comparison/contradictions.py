@@ -28,6 +28,7 @@ from reprotune.comparison.written import (
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, round_figures
+from reprotune.core.printing import agree, count_of
 from reprotune.robustness.edits import edit_rows
 from reprotune.tables import metrics
 from reprotune.tables.predictions import DECIMALS
@@ -111,7 +112,10 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
         other = labels.to_numpy() != part["label"].to_numpy()
         yield from name_rows(path, part, other, f"it has no such label in {paths.ROWS}")
         if len(part) != count:
-            yield f"{path}: {code(str(name))} has {len(part)} rows; by {paths.ROWS}, {count}"
+            yield (
+                f"{path}: {code(str(name))} has {count_of(len(part), 'row')}; by {paths.ROWS}, "
+                f"{count}"
+            )
 
 
 def check_edits(evidence: Evidence) -> Iterator[str]:
@@ -123,7 +127,10 @@ def check_edits(evidence: Evidence) -> Iterator[str]:
     yield from check_probabilities(path, edited, evidence.classes)
     made = edit_rows(table, evidence.params.predictions.edited_rows, evidence.params.seed)
     if len(edited) != len(made):
-        yield f"{path} has {len(edited)} rows; {code('predictions.edited_rows')} gives {len(made)}"
+        yield (
+            f"{path} has {count_of(len(edited), 'row')}; {code('predictions.edited_rows')} gives "
+            f"{len(made)}"
+        )
         return
     other = (edited[list(made)].astype("str") != made).any(axis=1).to_numpy()
     yield from name_rows(path, edited, other, f"no edit makes this of a row of {paths.PREDICTIONS}")
@@ -142,11 +149,11 @@ def check_subset(evidence: Evidence) -> Iterator[str]:
     hits = round(subset.accuracy * subset.rows)
     exact = is_same(subset.accuracy, hits / subset.rows if subset.rows else 0.0)
     if not (exact and hits <= right and 0 <= subset.rows - hits <= wrong and subset.rows >= least):
-        told = f"{subset.accuracy:g} of {subset.rows} rows"
+        told = f"{subset.accuracy:g} of {count_of(subset.rows, 'row')}"
         yield (
             f"{paths.EVALUATE_METRICS}: {code('without_leaked')} is {code(told)}; of the "
-            f"{len(table)} test rows {right} are right and {wrong} wrong, so no part of "
-            f"{least} rows or more gives that"
+            f"{count_of(len(table), 'test row')} {right} {agree(right, 'are')} right and {wrong} "
+            f"wrong, so no part of {count_of(least, 'row')} or more gives that"
         )
 
 

@@ -13,6 +13,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Compare, Gate
 from reprotune.core.params_file import explain
+from reprotune.core.printing import count_of
 
 
 def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verdict, str]:
@@ -31,13 +32,13 @@ def decide(primary: Change, recalls: Sequence[Change], gate: Gate) -> tuple[Verd
         return Verdict.BETTER, why
     if primary.difference < -gate.tolerance:
         return Verdict.WORSE, why
-    return Verdict.SAME, f"{why}; a loss of {100 * gate.tolerance:g} points is tolerated"
+    return Verdict.SAME, f"{why}; a loss of {count_of(100 * gate.tolerance, 'point')} is tolerated"
 
 
 def decide_by_margin(primary: Change, margin: float, alpha: float, why: str) -> tuple[Verdict, str]:
     """What passes has to rule a loss of the margin out."""
     significant = primary.p_value < alpha
-    told = f"{why}; a loss of {100 * margin:g} points (`compare.gate.margin`)"
+    told = f"{why}; a loss of {count_of(100 * margin, 'point')} (`compare.gate.margin`)"
     if primary.interval[0] > -margin:
         better = significant and primary.difference > 0
         return Verdict.BETTER if better else Verdict.SAME, f"{told} is ruled out"

@@ -16,6 +16,7 @@ from reprotune.comparison.sections import format_p_value, format_points, list_ce
 from reprotune.comparison.statistics import Change
 from reprotune.core import paths
 from reprotune.core.params import Gate
+from reprotune.core.printing import count_of
 from reprotune.evaluation.flips import mark_flips
 from reprotune.evaluation.slices import list_masks
 from reprotune.tables.metrics import Evaluation
@@ -78,8 +79,8 @@ def find_brittle(base: Revision, head: Revision, gate: Gate) -> str:
     was, now = (side.params.get(ASKED) for side in (base, head))
     if isinstance(was, int) and isinstance(now, int) and now < was:
         return (
-            f"edits of {now} test rows are asked in place of {was} (`{ASKED}`), so that "
-            "`compare.gate.flipped` cannot be judged"
+            f"edits of {count_of(now, 'test row')} are asked in place of {was} (`{ASKED}`), so "
+            "that `compare.gate.flipped` cannot be judged"
         )
     if pairs is None or pairs.empty:
         return (
@@ -171,7 +172,8 @@ def tabulate_limits(
     if pairs is not None and len(pairs):
         note = (
             f"How often an edit that keeps the label flips the prediction, on "
-            f"{pairs['id'].nunique()} test rows; `compare.gate.flipped` closes the gate."
+            f"{count_of(pairs['id'].nunique(), 'test row')}; `compare.gate.flipped` closes the "
+            "gate."
         )
         changes = [
             statistics.compare_proportions(
@@ -194,7 +196,7 @@ def name_weak(head: Revision, gate: Gate) -> list[str]:
     found = head.read_figures(paths.EVALUATE_METRICS, Evaluation)
     slices = found.limits.slices if found and found.limits else {}
     weak = [
-        f"{code(name)} ({part.accuracy:.3f} of {part.rows} rows)"
+        f"{code(name)} ({part.accuracy:.3f} of {count_of(part.rows, 'row')})"
         for name, part in slices.items()
         if part.p_value < 1 - gate.confidence
     ]

@@ -9,6 +9,7 @@ from reprotune.comparison import statistics
 from reprotune.comparison.report import code, join, show_name
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
+from reprotune.core.printing import count_of
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def find_obstacle(bases: Sequence[Revision], heads: Sequence[Revision]) -> str:
     if not pairs.classes:
         return f"they have no class in common: {', '.join(pairs.every_class)[:200]}"
     if len(pairs.head) < statistics.LEAST_ROWS:
-        return f"they share {len(pairs.head)} test rows; {statistics.LEAST_ROWS} are the least"
+        return (
+            f"they share {count_of(len(pairs.head), 'test row')}; {statistics.LEAST_ROWS} are the "
+            "least"
+        )
     return ""
 
 

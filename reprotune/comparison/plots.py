@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from reprotune.core import paths
 from reprotune.core.io import whole_file
+from reprotune.core.printing import count_of
 from reprotune.tables import cells
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
@@ -54,12 +55,14 @@ def draw_confusion(axes: Axes, folder: Path) -> None:
     if len(names) > MANY:
         pairs = count_pairs(said).sort_values(ascending=False, kind="stable")[:PAIRS]
         draw_pairs(axes, pairs, COLOURS[0])
-        axes.set_title(f"Most confused of {len(names)} classes ({len(said)} test rows)")
+        axes.set_title(
+            f"Most confused of {count_of(len(names), 'class')} ({count_of(len(said), 'test row')})"
+        )
         return
     counts = pd.crosstab(said["label"], said["predicted"])
     counts = counts.reindex(index=names, columns=names, fill_value=0)
     draw_matrix(axes, counts.to_numpy(), names)
-    axes.set_title(f"Confusion matrix ({len(said)} test rows)")
+    axes.set_title(f"Confusion matrix ({count_of(len(said), 'test row')})")
 
 
 def draw_confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> Figure:

@@ -13,6 +13,7 @@ from reprotune.comparison.revision import Revision
 from reprotune.comparison.statistics import Change
 from reprotune.core import paths
 from reprotune.core.params import Gate
+from reprotune.core.printing import count_of
 from reprotune.tables.classes import is_uneven
 
 LIST = 10  # texts of a kind
@@ -50,7 +51,7 @@ def tabulate_metrics(changes: Sequence[Change], gate: Gate) -> Section:
     interval = f"{100 * gate.confidence:g} % interval"
     note = (
         f"The verdict rests on {PRIMARY[gate.metric]} (`compare.gate` in {paths.PARAMS}); the last "
-        f"column corrects for looking at {len(changes)} figures (Holm)."
+        f"column corrects for looking at {count_of(len(changes), 'figure')} (Holm)."
     )
     headers = ("", "before", "after", "change", interval, "p", "p corrected")
     return Section("Metrics", [note], headers, [list_cells(change) for change in changes])
@@ -116,7 +117,7 @@ def list_flips(pairs: Pairs) -> list[Section]:
             for item in rows.head(LIST).itertuples()
         ]
         more = f"The {LIST} that the new model is surest of." if len(rows) > LIST else ""
-        note = f"{len(rows)} of {len(pairs.head)} rows. {more}".strip()
+        note = f"{len(rows)} of {count_of(len(pairs.head), 'row')}. {more}".strip()
         sections.append(Section(f"Flips: {name}", [note], headers, shown))
     return sections
 
@@ -125,7 +126,9 @@ def draw_differences(changes: Sequence[Change], recalls: Sequence[Change]) -> Se
     """One picture of every difference with its interval."""
     caption = "after minus before, with intervals; filled: significant"
     if len(recalls) > overlays.MOST_LISTED:
-        caption += f"; the {overlays.MOST_LISTED} of {len(recalls)} classes that lost most"
+        caption += (
+            f"; the {overlays.MOST_LISTED} of {count_of(len(recalls), 'class')} that lost most"
+        )
     return Section("All differences", pictures=[(caption, overlays.draw_forest(changes, recalls))])
 
 

@@ -10,6 +10,7 @@ from reprotune.comparison.lock import LOCK, Stage
 from reprotune.comparison.report import code
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
+from reprotune.core.printing import count_of
 
 
 class Outcome(StrEnum):
@@ -37,7 +38,9 @@ class Statement(BaseModel):
     @property
     def scope(self) -> str:
         """What was rebuilt, and where the rest came from; empty if it was the whole, from here."""
-        named = f"{len(self.sampled)} of {self.stages} stages: {', '.join(self.sampled)}"
+        named = (
+            f"{len(self.sampled)} of {count_of(self.stages, 'stage')}: {', '.join(self.sampled)}"
+        )
         remote = "what was not rebuilt from DVC's remote"
         return "; ".join([named] * bool(self.sampled) + [remote] * self.pulled)
 
@@ -48,7 +51,7 @@ class Statement(BaseModel):
         where = f"{self.machine} ({self.scope})" if self.scope else self.machine
         told = f"{self.commit[:7]}, rebuilt in {self.seconds} s on {where}: {self.verdict}"
         if not others:
-            return f"{told}, {len(self.outputs)} outputs"
+            return f"{told}, {count_of(len(self.outputs), 'output')}"
         listed = "\n".join(f"  {path}: {self.outputs[path]}" for path in others)
         return f"{told}. First {self.reason}\n{listed}"
 

@@ -14,6 +14,7 @@ from reprotune.comparison.sections import LIST, format_points
 from reprotune.comparison.statistics import is_right
 from reprotune.core import paths
 from reprotune.core.params import Gate
+from reprotune.core.printing import count_of
 from reprotune.tables.metrics import Evaluation, Roles
 
 PUBLISHED = "published"  # roles.strategy by which the files say of each row whether it is one
@@ -46,17 +47,19 @@ class Shift:
             return ""
         rest = self.after - self.before - self.labels - self.model
         counts = {"removed": self.removed, "in another part now": self.moved}
-        told = [f"{n} of {self.rows} test rows {what}" for what, n in counts.items() if n]
+        told = [
+            f"{n} of {count_of(self.rows, 'test row')} {what}" for what, n in counts.items() if n
+        ]
         if count := len(self.relabelled):
             followed = int((self.relabelled["label"] == self.relabelled["former"]).sum())
             whose = self.relabelled["by"].value_counts()
             named = [f"{n} by {code(str(name))}" for name, n in whose.items() if name]
-            others = f"{len(named) - NAMED} reviewers more" if len(named) > NAMED else ""
+            others = count_of(len(named) - NAMED, "more reviewer") if len(named) > NAMED else ""
             by = ", ".join(filter(None, [*named[:NAMED], others]))
             unknown = f"{whose.get('', 0)} by no decision" if "" in whose else ""
             told.append(
-                f"{count} of {self.rows} test rows relabelled, {followed} of them to the former "
-                f"model's answer ({', '.join(filter(None, (by, unknown)))})"
+                f"{count} of {count_of(self.rows, 'test row')} relabelled, {followed} of them to "
+                f"the former model's answer ({', '.join(filter(None, (by, unknown)))})"
             )
         return (
             f"Recorded {self.before:.3f} → {self.after:.3f}: labels {format_points(self.labels)} "
@@ -141,7 +144,7 @@ def tell_replaced(base: Revision, head: Revision) -> str:
         return ""
     was, now = set(base.predictions["id"]), set(head.predictions["id"])
     gone = len(was - now)
-    return f"; {gone} of {len(was)} former test rows are none any more" if gone else ""
+    return f"; {gone} of {count_of(len(was), 'former test row')} gone" if gone else ""
 
 
 def list_test_labels(shift: Shift) -> list[Section]:

@@ -3,6 +3,7 @@
 from reprotune.comparison.report import Data, Section
 from reprotune.comparison.revision import Revision
 from reprotune.core import paths
+from reprotune.core.printing import count_of
 from reprotune.tables.metrics import Evaluation
 from reprotune.tables.reviewed import Powered, Reviewed
 
@@ -15,11 +16,12 @@ def tabulate_truth(base: Revision, head: Revision) -> list[Section]:
     old, new = (side.reviewed if side else None for side in sides)
     if new is None:
         return []
-    more = f", {new.missing} more have no answer" if new.missing else ""
+    more = f", {count_of(new.missing, 'row')} more without an answer" if new.missing else ""
     notes = [
-        f"{new.rows} test rows were labelled blind (`reprotune review --sample`){more}: "
-        f"{new.label_error:.1%} of their labels are wrong (interval {tell(new.interval)}). The "
-        "accuracy is put right by them (prediction-powered inference). ¹ Of these rows."
+        f"{count_of(new.rows, 'test row', 'were')} labelled blind (`reprotune review "
+        f"--sample`){more}: {new.label_error:.1%} of their labels are wrong (interval "
+        f"{tell(new.interval)}). The accuracy is put right by them (prediction-powered inference). "
+        "¹ Of these rows."
     ]
     before = old.predictors.get("tuned") if old else None
     rows = [list_cells("before, tuned", before)] if before else []

@@ -35,6 +35,7 @@ from reprotune.comparison.versions import Best, find_best, tell_best
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Gate
+from reprotune.core.printing import count_of
 from reprotune.evaluation.worth import tell_worth
 from reprotune.tables.metrics import Evaluation
 
@@ -193,7 +194,10 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     for reason in filter(None, found):
         verdict, why = Verdict.WORSE, f"{reason}; {why}"
     rows = len(pairs.head)
-    told = [f"**{WORDS[verdict]}**: {why}, on {rows} test rows that both have.", pairs.sentence]
+    told = [
+        f"**{WORDS[verdict]}**: {why}, on {count_of(rows, 'test row')} that both have.",
+        pairs.sentence,
+    ]
     if verdict == Verdict.SAME and detectable and not is_same:
         told.append(
             f"A loss of {100 * detectable:.1f} points would have been found in "

@@ -9,6 +9,7 @@ from reprotune.comparison.revision import Revision, git
 from reprotune.comparison.sections import describe
 from reprotune.comparison.statistics import Change, measure_primary
 from reprotune.core.params import Gate
+from reprotune.core.printing import count_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,6 @@ def tell_best(best: Best | None, gate: Gate) -> list[Section]:
         return []
     note = (
         f"Of the versions that git's tags name, {code(best.version.name)} is furthest ahead: "
-        f"{best.change.name} {describe(best.change, gate)}, on {best.rows} test rows."
+        f"{best.change.name} {describe(best.change, gate)}, on {count_of(best.rows, 'test row')}."
     )
     return [Section("Best version so far", [note])]

@@ -13,6 +13,7 @@ from reprotune.comparison.records import RECORDS
 from reprotune.comparison.report import code
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.data.decisions import read_decisions
 from reprotune.evaluation.slices import bin_lengths
 from reprotune.tables import cells, metrics
@@ -88,9 +89,15 @@ def check_counts(evidence: Evidence) -> Iterator[str]:
     if given is not None and roles is not None:
         for name, count in given.classes.items():
             if count != sum(part.get(name, 0) for part in roles.roles.values()):
-                yield f"{paths.DOWNLOAD_METRICS}: {code(name)} has {count} rows, others in roles"
+                yield (
+                    f"{paths.DOWNLOAD_METRICS}: {code(name)} has {count_of(count, 'row')}, others "
+                    "in roles"
+                )
     if left is not None and rows is not None and left.kept != len(rows):
-        yield f"{paths.CURATE_METRICS} keeps {left.kept} rows; {paths.ROWS} has {len(rows)}"
+        yield (
+            f"{paths.CURATE_METRICS} keeps {count_of(left.kept, 'row')}; {paths.ROWS} has "
+            f"{len(rows)}"
+        )
     yield from check_asked(evidence)
     yield from check_size(evidence)
     yield from check_architecture(evidence)
@@ -105,7 +112,10 @@ def check_decisions(evidence: Evidence) -> Iterator[str]:
         counts = {"relabel": told.relabelled, "quarantine": told.quarantined.get("decision", 0)}
         for action, count in counts.items():
             if count > (made := int((said["action"] == action).sum())):
-                yield f"{paths.CURATE_METRICS} counts {count} decisions to {action}, of {made}"
+                yield (
+                    f"{paths.CURATE_METRICS} counts {count_of(count, 'decision')} to {action}, of "
+                    f"{made}"
+                )
     if rows is None:
         return
     found = said[["id", "action", "label"]].merge(rows, on="id", suffixes=("", "_listed"))

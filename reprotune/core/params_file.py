@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.printing import count_of
 from reprotune.core.yaml_file import read_yaml
 
 LISTED = 50  # wrong parameters
@@ -66,8 +67,7 @@ def explain(error: ValidationError) -> str:
             lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
         else:
             lines.append(f"{key} is {shorten(problem['input'])}; {problem['msg']}")
-    count = f"{len(problems)} parameters are wrong" if len(problems) > 1 else "a parameter is wrong"
-    return "\n  ".join([f"{count}:", *lines])
+    return "\n  ".join([f"{count_of(len(problems), 'parameter', 'are')} wrong:", *lines])
 
 
 def join_words(problems: list[Any]) -> list[dict[str, Any]]:

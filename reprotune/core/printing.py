@@ -10,6 +10,7 @@ from reprotune.core import memory
 from reprotune.core.errors import InputError
 from reprotune.core.space import explain_anywhere, explain_denied, is_denied, is_full
 
+OF_ONE = {"are": "is", "were": "was", "have": "has", "do": "does"}
 INTERRUPTED = 128 + signal.SIGINT  # the exit code of what Ctrl-C ended
 
 # C0 but tab and line feed, DEL, C1, and what turns the direction of letters; the marks in texts
@@ -22,10 +23,16 @@ def plain(text: object) -> str:
     return ORDERS.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
 
 
-def count_of(count: int, name: str) -> str:
-    """So many of something, in words: 1 row, 2 bad rows, 2 classes."""
-    end = "es" if name.endswith("ss") else "s"
-    return f"{count} {name}" if count == 1 else f"{count} {name}{end}"
+def count_of(count: float, name: str, verb: str = "") -> str:
+    """So many of something, in words, and what they do: 1 row, 2 classes, 1 row is, 2 rows are."""
+    number = f"{count:g}" if isinstance(count, float) else f"{count}"
+    end = "" if count == 1 else "es" if name.endswith("ss") else "s"
+    return " ".join([number, name + end, *([agree(count, verb)] if verb else [])])
+
+
+def agree(count: float, verb: str) -> str:
+    """The verb, as it is said of so many."""
+    return verb if count != 1 else OF_ONE.get(verb, f"{verb}s")
 
 
 def say(text: object, file: IO[str] | None = None) -> None:

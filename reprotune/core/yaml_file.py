@@ -15,6 +15,7 @@ from ruamel.yaml.events import (
 )
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 
 LARGEST = 1 << 18  # bytes; the lock of the built-in pipeline has 23,000
 MOST = 10_000  # values, counted as often as aliases repeat them: some seconds to read
@@ -36,7 +37,7 @@ def load_yaml(raw: bytes, where: Path | str, parser: YAML | None = None) -> Any:
     """The values of a YAML text, by ``parser`` in place of one for plain values."""
     try:
         if len(raw) > LARGEST:
-            raise ValueError(f"{len(raw)} bytes, and {LARGEST} are allowed")
+            raise ValueError(f"{count_of(len(raw), 'byte')}, and {LARGEST} are allowed")
         text = raw.decode("utf-8")
         try:  # libyaml is many times as fast, but does not know all of YAML 1.2
             return load_checked(text, YAML(typ="safe", pure="%YAML" in text), parser)

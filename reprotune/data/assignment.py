@@ -8,6 +8,7 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Roles
+from reprotune.core.printing import agree, count_of
 from reprotune.data.ids import digest, normalize
 
 Quotas = dict[str, dict[str, int]]  # role: class: rows
@@ -56,8 +57,9 @@ def check_given(split: pd.Series) -> None:
     """Raise InputError unless the files say of every row whether it is test or train."""
     if split.isna().any():
         raise InputError(
-            f"roles: strategy published, but {split.isna().sum()} of {len(split)} rows come from "
-            "files without a split; give every entry of download.files a split, or none"
+            f"roles: strategy published, but {split.isna().sum()} of {count_of(len(split), 'row')} "
+            f"{agree(split.isna().sum(), 'come')} from files without a split; give every entry of "
+            "download.files a split, or none"
         )
     missing = [part for part in ("test", "train") if part not in set(split)]
     if missing:
@@ -119,7 +121,8 @@ def set_quotas(counts: Mapping[str, int], settings: Roles) -> Quotas:
     if short:
         raise InputError(
             f"roles: test_per_class {show_count(test)} and train_per_class {show_count(train)} "
-            f"need {needed} rows of each class, but there are {short}; lower them or add rows"
+            f"need {count_of(needed, 'row')} of each class, but there are {short}; lower them or "
+            "add rows"
         )
     result: Quotas = {"test": {}, "validation": {}, "train": {}}
     for name, count in counts.items():
@@ -146,9 +149,9 @@ def divide_by_share(counts: Mapping[str, int], settings: Roles) -> Quotas:
         train = left if settings.train_per_class is None else settings.train_per_class
         if not 0 < train <= left:
             raise InputError(
-                f"roles: class {name!r} has {count} rows: with {test} for test and {validation} "
-                f"for validation {left} are left, but {max(train, 1)} are needed for training; "
-                "lower the shares or train_per_class, or add rows"
+                f"roles: class {name!r} has {count_of(count, 'row')}: with {test} for test and "
+                f"{validation} for validation {left} {agree(left, 'are')} left, and training needs "
+                f"{max(train, 1)}; lower the shares or train_per_class, or add rows"
             )
         result["test"][name], result["validation"][name] = test, validation
         result["train"][name] = train
@@ -188,8 +191,9 @@ def check_full(room: Counter[str]) -> None:
     missing = {name: n for name, n in room.items() if n > 0}
     if missing:
         raise InputError(
-            f"roles: the test set lacks {missing} rows, for the rest of these classes are in "
-            "groups of near-duplicates that do not fit; lower roles.test_per_class or test_share"
+            f"roles: the test set lacks rows of classes, {missing}, for the rest of these classes "
+            "are in groups of near-duplicates that do not fit; lower roles.test_per_class or "
+            "test_share"
         )
 
 

@@ -22,8 +22,9 @@ def balance(
     short = counts[counts < (per_class or 1)]
     if len(short):
         raise InputError(
-            f"split: {part} needs {per_class or 1} rows of each class after curation, but there "
-            f"are {short.to_dict()}; lower roles.{part}_per_class, keep more in curate or add rows"
+            f"split: {part} needs {count_of(per_class or 1, 'row')} of each class after curation, "
+            f"but there are {short.to_dict()}; lower roles.{part}_per_class, keep more in curate "
+            "or add rows"
         )
     if per_class is not None:
         rows = rows.sort_values(["rank", "id"]).groupby("label").head(per_class)

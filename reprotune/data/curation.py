@@ -28,8 +28,10 @@ def decide(
                 f"{told}; these decisions are on other data: bring its rows back, or leave of the "
                 f"file its first line, {HEADER}"
             )
-        waiting = count_of(len(strangers), "decision")
-        say(f"warning: {told} (kept until they are there: {waiting})", sys.stderr)
+        say(
+            f"warning: {told} ({count_of(len(strangers), 'decision', 'wait')} for such rows)",
+            sys.stderr,
+        )
     relabel = decisions[decisions["action"] == "relabel"]
     empty = relabel.loc[relabel["label"].isna(), "id"]
     if len(empty):

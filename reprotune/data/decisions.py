@@ -232,7 +232,10 @@ def trim(row: Sequence[str]) -> list[str]:
 
 def pair(names: Sequence[str], row: Sequence[str], line: int) -> dict[str, str]:
     if len(row) > len(names):
-        raise ValueError(f"line {line} has {len(row)} cells below {len(names)} names of columns")
+        raise ValueError(
+            f"line {line} has {count_of(len(row), 'cell')} below {count_of(len(names), 'name')} of "
+            "columns"
+        )
     return dict(zip(names, row, strict=False))
 
 

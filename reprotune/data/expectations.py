@@ -24,7 +24,7 @@ from great_expectations.expectations.expectation import Expectation
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Expectations
-from reprotune.core.printing import say
+from reprotune.core.printing import agree, say
 from reprotune.core.space import SAID
 from reprotune.data.data_docs import detach
 from reprotune.data.rules import SEVERITY, WHOLE, build_rules, measure
@@ -106,10 +106,11 @@ def explain(result: ExpectationValidationResult, name: str) -> str:
         return f"{line}, but it is {found['observed_value']:.6g}"
     places = [str(place["row"]) for place in found["partial_unexpected_index_list"]]
     more = ", ..." if found["unexpected_count"] > len(places) else ""
-    kind = "rows" if name == "raw" else "ids"
+    kind = "row" if name == "raw" else "id"
+    count = found["unexpected_count"]
     return (
-        f"{line}, but {found['unexpected_count']} of {found['element_count']} do not fit: "
-        f"{kind} {', '.join(places)}{more}"
+        f"{line}, but {count} of {found['element_count']} {agree(count, 'do')} not fit: "
+        f"{kind if len(places) == 1 else f'{kind}s'} {', '.join(places)}{more}"
     )
 
 

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.core.progress import show_progress
 from reprotune.tables.classes import take_first
 from reprotune.text.tfidf import vectorizer
@@ -86,7 +87,9 @@ def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
     """
     folds, largest = asked.folds, int(np.bincount(codes).max())
     if largest < folds:
-        raise InputError(f"audit.folds {folds}: no class has more than {largest} rows; lower it")
+        raise InputError(
+            f"audit.folds {folds}: no class has more than {count_of(largest, 'row')}; lower it"
+        )
     taught, groups = choose_taught(rows, codes, asked.most), rows["group"].to_numpy()
     cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=asked.seed)
     fold = np.zeros(len(taught), dtype=int)

@@ -10,6 +10,7 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from reprotune.core.params import Expectations, Limit
+from reprotune.core.printing import count_of
 from reprotune.data.ids import digest
 
 WHOLE = ("raw", "curated")  # tables of all rows; the others are parts
@@ -90,7 +91,7 @@ def name_column(class_name: str) -> str:
 def measure(rows: pd.DataFrame, name: str, classes: Sequence[str]) -> pd.DataFrame:
     """What the rules look at; long texts are cut, for the report repeats them."""
     text = rows["text"]
-    marks = text.map(lambda value: f" ... [{len(value)} characters, {digest(value)}]")
+    marks = text.map(lambda value: f" ... [{count_of(len(value), 'character')}, {digest(value)}]")
     shown = text.where(text.str.len() <= LONGEST, text.str[:LONGEST] + marks)
     table = pd.DataFrame(
         {

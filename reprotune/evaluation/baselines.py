@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Baseline
+from reprotune.core.printing import count_of
 from reprotune.core.progress import show_progress
 from reprotune.tables.classes import take_first
 from reprotune.text.tfidf import vectorizer
@@ -118,7 +119,8 @@ def regress(
     fewest = int(labels.value_counts().reindex(list(classes), fill_value=0).min())
     if fewest < folds:
         raise InputError(
-            f"baseline.folds {folds}: a class has only {fewest} training rows; lower it or add rows"
+            f"baseline.folds {folds}: a class has only {count_of(fewest, 'training row')}; "
+            "lower it or add rows"
         )
     codes = np.asarray(pd.Categorical(labels, categories=list(classes)).codes)
     cuts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, codes))

@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.models.encoders import Encoder, is_prompted
 from reprotune.models.exported import MARKED
 from reprotune.models.heads import TextEncoder, head_modules
@@ -86,7 +86,9 @@ def as_classifier(
     if head_modules(classifier) != [HEAD]:
         raise UnfitError(f"a {type(classifier).__name__} has another head than the last token's")
     if changed := count_changed(encoder, reader, config, texts):
-        raise UnfitError(f"{changed} of {len(texts)} test texts would become other tokens")
+        raise UnfitError(
+            f"{changed} of {count_of(len(texts), 'test text')} would become other tokens"
+        )
     setattr(classifier, classifier.base_model_prefix, model.base_model)
     head = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     head.weight = torch.nn.Parameter(weight / temperature)

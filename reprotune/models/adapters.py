@@ -26,6 +26,7 @@ from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Train
+from reprotune.core.printing import count_of
 from reprotune.models.encoders import Encoder, check_fits
 from reprotune.models.heads import head_modules
 from reprotune.models.prompts import PromptEncoder
@@ -119,7 +120,7 @@ def top_layers(model: PreTrainedModel, count: int) -> list[torch.nn.Module]:
     """The last layers of the body, and what follows them, such as the last norm."""
     depth = model.config.get_text_config().num_hidden_layers
     if count > depth:
-        raise InputError(f"train.unfrozen_layers {count}: the model has {depth} layers")
+        raise InputError(f"train.unfrozen_layers {count}: the model has {count_of(depth, 'layer')}")
     body: torch.nn.Module = getattr(model.base_model, "language_model", model.base_model)
     parent, stack = next(
         (

@@ -7,6 +7,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Prompt
+from reprotune.core.printing import count_of
 from reprotune.models.heads import TextEncoder
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import check_vocabulary
@@ -96,6 +97,6 @@ def check_fits(encoder: Encoder, config: PretrainedConfig, more: int = 0) -> Non
     limit, length = context(config), encoder.max_tokens + more
     if limit is not None and length > limit:
         raise InputError(
-            f"prompt.max_tokens {length} is more than the model's context of {limit} tokens; "
-            "lower it"
+            f"prompt.max_tokens {length} is more than the model's context of "
+            f"{count_of(limit, 'token')}; lower it"
         )

@@ -9,6 +9,7 @@ from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Model
+from reprotune.core.printing import count_of
 from reprotune.models.compat import keep_unpacked
 from reprotune.models.encoders import Encoder, check_fits
 from reprotune.models.heads import head_names
@@ -92,8 +93,9 @@ def load_model(
     spared = tuple(heads) if new_head else ()
     if lacking := sorted(key for key in absent if not key.startswith(spared)):
         raise InputError(
-            f"{folder}: its weights lack {len(lacking)} tensors of a {type(model).__name__}, or "
-            f"have them in another size, such as {lacking[0]}; save the whole model there"
+            f"{folder}: its weights lack {count_of(len(lacking), 'tensor')} of a "
+            f"{type(model).__name__}, or have them in another size, such as {lacking[0]}; save the "
+            "whole model there"
         )
     for name in heads if redrawn else ():
         if not any(key.startswith(name) for key in absent):

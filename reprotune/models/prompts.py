@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedToken
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Prompt
+from reprotune.core.printing import count_of
 from reprotune.models.chat import Frame, render
 from reprotune.models.heads import IGNORED
 from reprotune.models.spelling import encode_text
@@ -166,7 +167,7 @@ class PromptEncoder:
             if not text:
                 raise InputError(
                     f"prompt.max_tokens {self.max_tokens} is too short for the template, which "
-                    f"takes {len(ids)} tokens"
+                    f"takes {count_of(len(ids), 'token')}"
                 )
             excess = (len(ids) - self.room) / len(ids)
             text = text[: min(len(text) - 1, int(len(text) * (1 - excess)))]

@@ -13,6 +13,7 @@ from reprotune.comparison.revision import WORKSPACE, Revision
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.printing import agree, count_of
 from reprotune.production import two_samples
 from reprotune.production.history import read_history, require_artifact
 from reprotune.production.keeping import find_output, hash_folder
@@ -96,7 +97,10 @@ def look(texts: Sequence[str], model: Path, params: Params, key: Path | None = N
     kept = len(np.unique(two_samples.group(now, kinds)))
     if kept < LEAST:
         same = f", {kept} if copies and near-copies count once," if kept < len(texts) else ""
-        raise InputError(f"{len(texts)} texts{same} are too few to tell; {LEAST} are the least")
+        raise InputError(
+            f"{count_of(len(texts), 'text')}{same} {agree(len(texts), 'are')} too few to tell; "
+            f"{LEAST} are the least"
+        )
     found = compare(before, now, kinds)
     notes = [
         f"{MOST} of {len(side)} {name} rows were drawn by chance"
@@ -105,7 +109,8 @@ def look(texts: Sequence[str], model: Path, params: Params, key: Path | None = N
     ]
     if kept < MOSTLY * len(now):
         notes.append(
-            f"{len(now) - kept} of {len(now)} new rows are copies or near-copies of others"
+            f"{len(now) - kept} of {count_of(len(now), 'new row')} nearly "
+            f"{agree(len(now) - kept, 'repeat')} another"
         )
     p_values = dict(zip(TESTS, found.p_values, strict=True))
     shares, told = find_shares(now, labels, model, params, key)

@@ -3,6 +3,7 @@
 from reprotune.comparison.report import Data, Report, Section, Verdict, html
 from reprotune.core import paths
 from reprotune.core.io import whole_file
+from reprotune.core.printing import count_of
 from reprotune.production.drift import ALPHA, Drift
 
 MEANING = {
@@ -25,7 +26,7 @@ def draw_up(found: Drift) -> Report:
     kind = Verdict.WORSE if found.has_drifted else Verdict.SAME
     first, _, rest = found.sentence.partition(":" if found.has_drifted else " in ")
     verdict = f"**{first}**{found.sentence[len(first) :]}" if rest else f"**{found.sentence}**"
-    return Report(f"Drift: {found.rows} new texts", kind, verdict, list_sections(found))
+    return Report(f"Drift: {count_of(found.rows, 'new text')}", kind, verdict, list_sections(found))
 
 
 def list_sections(found: Drift) -> list[Section]:
@@ -34,9 +35,9 @@ def list_sections(found: Drift) -> list[Section]:
         for name, p in found.p_values.items()
     ]
     note = (
-        f"{found.compared[1]} new rows beside {found.compared[0]} of the examples that were handed "
-        f"in. The p-values are adjusted for one another: together they raise a false alarm on "
-        f"{ALPHA:.0%} of files at most."
+        f"{count_of(found.compared[1], 'new row')} beside {found.compared[0]} of the examples that "
+        "were handed in. The p-values are adjusted for one another: together they raise a false "
+        f"alarm on {ALPHA:.0%} of files at most."
     )
     sections = [
         Section(

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from reprotune.core import paths
+from reprotune.core.printing import count_of
 from reprotune.data.decisions import read_answers
 from reprotune.data.ids import digest
 from reprotune.production.history import read_history, require_artifact
@@ -63,17 +64,17 @@ class Shadow(NamedTuple):
     @property
     def sentence(self) -> str:
         told = (
-            f"{self.old} and {self.new} differ on {self.differing} of {self.rows} rows "
+            f"{self.old} and {self.new} differ on {self.differing} of {count_of(self.rows, 'row')} "
             f"({self.differing / self.rows:.1%})"
         )
         found = self.count_answers()
         if found["p_value"] is None:
             return told
+        answered = found["old_right"] + found["new_right"] + found["neither"]
         return (
-            f"{told}\nof {found['old_right'] + found['new_right'] + found['neither']} texts that "
-            f"people answered, {self.new} is right on {found['new_right']}, {self.old} on "
-            f"{found['old_right']}, neither on {found['neither']} (sign test: p "
-            f"{found['p_value']:.3g})"
+            f"{told}\nof {count_of(answered, 'text')} that people answered, {self.new} is right on "
+            f"{found['new_right']}, {self.old} on {found['old_right']}, neither on "
+            f"{found['neither']} (sign test: p {found['p_value']:.3g})"
         )
 
 

@@ -1,5 +1,6 @@
 """A file that nobody has described, as the tables that it may be."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from reprotune.data.reading.files import read_table
 from reprotune.data.reading.formats import fill_columns, unpack
 from reprotune.data.reading.kinds import DELIMITED, SHEETS, TABLES, tell_kind
 from reprotune.data.reading.parsing import (
+    ALWAYS,
     PREFACE,
     Dialect,
     find_misfit,
@@ -43,6 +45,7 @@ from reprotune.project.wanted import Wanted
 
 TWICE = 2
 LABEL_WORD = r"[+-]?\d+|[\w-]+[:_][\w:-]*|[A-Z]{2}[A-Z\d+-]*"
+VECTOR = re.compile(r"[+-]?[\d.,]+( qid:\d+)?( \d+:[+-]?[\d.]+(e[+-]?\d+)?)+")
 WORD = r"[^\W\d_]{2}.* .*[^\W\d_]{2}"  # and another
 
 
@@ -61,10 +64,17 @@ def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.Data
     if not any(map(str.strip, lines)):
         return
     if lines and all(line.startswith(FASTTEXT) for line in lines if line.strip()):
+        if kind in TABLES and not all(any(map(line.count, ALWAYS)) for line in lines):
+            raise InputError(f"{file}: is fastText's, and no {kind} file: let its name end in .txt")
         cut = [line.strip().partition(" ") for line in lines]
         check_fasttext([c[2] for c in cut], str(file))
         yield pd.DataFrame({"0": [c[0] for c in cut], "1": [c[2] for c in cut]})
         return
+    if all(VECTOR.fullmatch(line.strip()) for line in lines if line.strip()):
+        raise InputError(
+            f"{file}: holds vectors of numbers, as libsvm reads them: take the texts that they "
+            "were made of"
+        )
     sought = Sought([lines], [], None, True, trial.bad_rows)
     said = [read_delimiter(wanted.delimiter)] if wanted.delimiter else list_delimiters(lines)
     marks = [mark for mark in said if mark != " "]
@@ -112,8 +122,8 @@ def cut_words(lines: Sequence[str]) -> Iterator[pd.DataFrame]:
 
 
 def take_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """So many rows of all parts of a table, which may be sorted by its labels."""
-    return frame.iloc[:: max(1, len(frame) // SAMPLE)]
+    """So many rows by chance of a table, in which labels may be sorted or take turns."""
+    return frame.sample(min(SAMPLE, len(frame)), random_state=0).sort_index()
 
 
 def find_headers(rows: Sequence[Sequence[str]]) -> Iterator[int]:

@@ -11,9 +11,9 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
-from reprotune.core.printing import plain
+from reprotune.core.printing import count_of, plain
 from reprotune.data.reading.files import read_table
-from reprotune.data.reading.kinds import LINES, tell_kind
+from reprotune.data.reading.kinds import DELIMITED, LINES, tell_kind
 from reprotune.project.candidates import list_tables, take_rows
 from reprotune.project.likely import (
     LABEL_NAMES,
@@ -24,7 +24,9 @@ from reprotune.project.likely import (
     find_likely,
     has_labels,
     has_texts,
+    measure,
     rank,
+    tell_form,
 )
 from reprotune.project.nested import find_flags, is_one_class, spread, tell_flags
 from reprotune.project.wanted import Wanted
@@ -62,9 +64,8 @@ def guess_columns(file: Path, trial: Download, wanted: Wanted) -> Columns:
     said = [*(list_fields(text or "") or [text or ""]), label or ""]
     best, shown, most = Columns(text, label), pd.DataFrame(), (False, 0, False, 0)
     for frame in list_tables(file, trial, wanted):
-        found = Columns(
-            text or find_texts(frame, exclude=label), label or find_labels(frame, exclude=text)
-        )
+        texts = text or find_texts(frame, exclude=label)
+        found = Columns(texts, label or find_labels(frame, exclude=texts))
         worth = (holds(frame, said), found.found, is_named(found), frame.shape[1] * (None in found))
         if worth > most:
             best, shown, most = found, frame, worth
@@ -99,7 +100,10 @@ def is_named(found: Columns) -> bool:
 def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
     """What to say, and the columns that there are, each with its first cell."""
     if frame.empty:
-        return f"{file}: has no rows"
+        is_text = tell_kind(file.name)[0] in DELIMITED
+        return f"{file}: has {'a line or none, and so ' if is_text else ''}no rows"
+    if form := tell_form(frame):
+        return f"{file}: {form}"
     likely = {
         "text": find_likely(frame, found.label, has_texts, TEXT_NAMES)[1],
         "label": find_likely(frame, found.text, has_labels, LABEL_NAMES)[1],
@@ -118,16 +122,16 @@ def tell_choice(file: Path, found: Columns, frame: pd.DataFrame) -> str:
     return f"{file}: {'; '.join(filter(None, told))}. It has: {listed}"
 
 
-def list_names(columns: Mapping[str, pd.Series]) -> str:
+def list_names(columns: Mapping[str, Sequence[str]]) -> str:
     """Those of columns, the fewest different values first, with how many there are."""
-    counts = sorted((cells.nunique(), name) for name, cells in columns.items())
-    return ", ".join(f"{name} ({count} values)" for count, name in counts[:MOST_SHOWN])
+    counts = sorted((len(set(cells)), name) for name, cells in columns.items())
+    return ", ".join(f"{name} ({count_of(count, 'value')})" for count, name in counts[:MOST_SHOWN])
 
 
 def find_texts(frame: pd.DataFrame, exclude: str | None) -> str | None:
     """The column of texts: by its name, else the one that is far longer than every other."""
     named, likely = find_likely(frame, exclude, has_texts, TEXT_NAMES)
-    lengths = sorted((float(cells.str.len().mean()), name) for name, cells in likely.items())
+    lengths = sorted((measure(cells), name) for name, cells in likely.items())
     if not lengths or (named and named.casefold() not in SHORT_NAMES):
         return named
     longest = lengths[-1][1]

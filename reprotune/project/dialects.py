@@ -75,7 +75,8 @@ def take_sample(text: str) -> list[str]:
     rest = text[sum(map(len, first)) :]
     if not rest:
         return first
-    last = list(io.StringIO(rest[-LARGEST:], newline=""))[1:] or [rest]
+    end = rest[-LARGEST:]
+    last = list(io.StringIO(end, newline=""))[1:] or [end]
     return [*first[: SAMPLE // 2], *last[-SAMPLE // 2 :]]
 
 

@@ -19,7 +19,7 @@ from reprotune.core import paths, space
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.core.rooms import explain_rooms, find_other_rooms
 from reprotune.core.supervision import RWLOCK, read_running, require_readable
 from reprotune.core.yaml_file import read_yaml
@@ -132,12 +132,12 @@ def check_data(params: Params) -> Finding:
     from reprotune.data.reading.files import read_files
 
     decisions = len(read_decisions(Path(params.curate.decisions)))
-    rows = f"{params.download.builtin.rows} rows (builtin)"
+    rows = f"{count_of(params.download.builtin.rows, 'row')} (builtin)"
     if params.download.kind != "builtin":
         found = read_files(params.download, paths.SOURCE_DATA)
-        bad = f", {len(found.bad)} bad ones" if found.bad else ""
-        rows = f"{len(found.rows)} rows ({params.download.kind}){bad}"
-    return Finding(OK, "data", f"{rows}, {decisions} decisions")
+        bad = f", {len(found.bad)} of them bad" if found.bad else ""
+        rows = f"{count_of(len(found.rows), 'row')} ({params.download.kind}){bad}"
+    return Finding(OK, "data", f"{rows}, {count_of(decisions, 'decision')}")
 
 
 def check_model(params: Params) -> Finding:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from reprotune.core.errors import InputError
-from reprotune.data.reading.archives import LARGEST, check_names, check_size
+from reprotune.data.reading.archives import LARGEST, check_member, check_names
 from reprotune.data.reading.kinds import LINES, tell_kind
 
 SPLITS = {
@@ -53,7 +53,7 @@ def unpack_zip(archive: Path, folder: Path) -> None:
         members = [one for one in file.infolist() if not one.filename.startswith(NOISE)]
         check_names([one.filename for one in members], str(archive))
         for one in members:
-            check_size(one, str(archive))
+            check_member(one, str(archive))
         check_room(sum(one.file_size for one in members), archive)
         file.extractall(folder, members)
 

@@ -100,6 +100,11 @@ def freeze_folder(wanted: "Wanted", folder: Path) -> "Wanted":
     Raises:
         InputError: there are no rows in it, or no part of them to learn from.
     """
+    if Path.cwd().is_relative_to(wanted.files[0].resolve()):
+        raise InputError(
+            f"{wanted.files[0].resolve()}: this project lies in it: name the file or the folder of "
+            "the examples"
+        )
     source = find_root(wanted.files[0])
     if any((source / name).is_file() for name in SAVED):
         return name_parts(wanted, write_saved(source, folder))

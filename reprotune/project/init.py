@@ -16,6 +16,7 @@ from reprotune.core.io import whole_file
 from reprotune.core.params import Download, Params, SourceFile
 from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import agree, count_of
 from reprotune.project import profiles
 from reprotune.project.columns import guess_columns, guess_text
 from reprotune.project.first_run import choose_split, choose_training, set_limits
@@ -27,7 +28,7 @@ from reprotune.project.opening import check_there
 from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sheets import list_unread_sheets
 from reprotune.project.sniff import Look, find_way, look
-from reprotune.project.wanted import Wanted
+from reprotune.project.wanted import Wanted, check_said
 
 
 def init(
@@ -40,11 +41,13 @@ def init(
     Raises:
         InputError: a file cannot be read so, or cannot be learnt from; nothing is written then.
     """
+    check_said(wanted)
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         work = Path(copies.enter_context(TemporaryDirectory()))
         names = Names(wanted.files[0], work)
         copies.enter_context(naming(names))
         found = names.learn(freeze(wanted, work))
+        begun = {file: stamp(file) for file in (*found.files, *found.test, *found.validation)}
         paths_, way = find_reading(found)
         if divided := divide(paths_, way, work):
             found = names.learn(name_parts(found, divided))
@@ -67,8 +70,18 @@ def init(
         seen = replace(seen, cut=cut)
         for path in paths_:
             shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
+        if changed := [file for file, known in begun.items() if stamp(file) != known]:
+            raise InputError(
+                f"{changed[0]}: was changed while it was read; init it once it is whole"
+            )
         params = profiles.write(changes, target)
     return seen, way, params, parts
+
+
+def stamp(file: Path) -> tuple[int, int]:
+    """What a file has another of once it was written to; zeros if it is not there."""
+    found = file.stat() if file.is_file() else None
+    return (found.st_size, found.st_mtime_ns) if found else (0, 0)
 
 
 def find_reading(wanted: Wanted) -> tuple[list[Path], Download]:
@@ -80,6 +93,11 @@ def find_reading(wanted: Wanted) -> tuple[list[Path], Download]:
         text = text or guess_text(files[0], trial, wanted)
     elif text is None or label is None:
         text, label = guess_columns(files[0], trial, wanted)
+    if label and label in (list_fields(text or "") or [text or ""]):
+        raise InputError(
+            f"{files[0]}: column {label!r} is the label and in the text, which would say its own "
+            "class: name another --text or --label"
+        )
     trial = name_columns(trial, text or "0", label)
     return files, find_way(files, trial, wanted.encoding, wanted.delimiter)
 
@@ -109,7 +127,8 @@ def list_files(wanted: Wanted) -> tuple[list[Path], list[SourceFile]]:
     )  # fmt: skip
     if classes and len(classes) != len(files):
         raise InputError(
-            f"--classes names {len(classes)} classes, but there are {len(files)} files"
+            f"--classes names {count_of(len(classes), 'class')}, but there "
+            f"{agree(len(files), 'are')} {count_of(len(files), 'file')}"
         )
     if classes and (test or validation):
         raise InputError("--classes means one file a class; it does not go with --test")

@@ -16,6 +16,7 @@ from dvc.repo import Repo
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.printing import count_of
 from reprotune.models.manifest import MANIFEST, Manifest
 from reprotune.project.checks import Check
 from reprotune.sources import hub
@@ -52,17 +53,19 @@ def check_bytes() -> Check:
     kept = list(dict.fromkeys(chain.from_iterable(found.values())))
     if not kept:
         raise InputError(
-            f"nothing was read: none of the {len(found)} outputs of dvc.lock is here; dvc pull "
-            "fetches them, dvc repro makes them"
+            f"nothing was read: dvc.lock names {count_of(len(found), 'output')}, and none is here; "
+            "dvc pull fetches them, dvc repro makes them"
         )
     damaged = {str(file.path): [file.remedy] for file in kept if not file.is_whole}
-    told = f"{len(kept)} files were read, and each byte is what was noted of it"
+    told = f"{count_of(len(kept), 'file', 'were')} read, and each byte is what was noted of it"
     if absent := [path for path, files in found.items() if not files]:
         named = ", ".join(absent[:SHOWN]) + ", ..." * (len(absent) > SHOWN)
-        told += f"; {len(absent)} of {len(found)} outputs are not here: {named}"
+        told += f"; {len(absent)} of {count_of(len(found), 'output')} not here: {named}"
     if damaged:
         lines = [f"  {path}: {remedy}" for path, (remedy,) in damaged.items()]
-        told = "\n".join([f"{len(damaged)} of {len(kept)} files are damaged or changed:", *lines])
+        told = "\n".join(
+            [f"{len(damaged)} of {count_of(len(kept), 'file')} damaged or changed:", *lines]
+        )
     return Check({"damaged": damaged}, told)
 
 

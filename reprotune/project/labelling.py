@@ -63,7 +63,8 @@ class Report:
         """What a person must know; empty if there is nothing."""
         more = f" and {self.count - SHOWN} more" if self.count > SHOWN else ""
         told = [
-            f"{self.count} of {self.rows} rows have no answer: {'; '.join(self.first)}{more}"
+            f"{self.count} of {count_of(self.rows, 'row')} without an answer: "
+            f"{'; '.join(self.first)}{more}"
             if self.count
             else "",
             f"{count_of(self.partial, 'row')} with some of the text columns empty"

@@ -1,10 +1,13 @@
 """Whether a column looks like one of texts, or of labels, by its name and by what it holds."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
+from reprotune.data.reading.bad_rows import is_missing
 from reprotune.project.folders import SPLITS
 from reprotune.project.sniff import MOST_CLASSES
 
@@ -23,11 +26,18 @@ LABEL_NAMES = (
     *(f"{name}_{kind}" for kind in ("id", "idx", "index") for name in LABELS[:4]),
 )
 LONGEST_LABEL = 80  # characters, in the mean
-AMOUNT = r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"  # with a fraction that is no half, as stars have
+WORDS = re.compile(r"\w\s+\w|[^\x00-\x7f]{4}")  # two, or one of a script without spaces
+AMOUNT = re.compile(
+    r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"
+)  # with a fraction that is no half, as stars have
+PARTS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
+TAG = re.compile(rf"(.*\s)?(O|[BILMESU]-\S+|{'|'.join(PARTS.split())})(\s.*)?")  # of a word
+TAGGED = re.compile(r"(^|\s)([BI]-\S+|PUNCT|NOUN)($|\s)")
+LISTS = list, np.ndarray
 PAIR = {"premise", "hypothesis"}
-TIME = r"(?i)(mon|tue|wed|thu|fri|sat|sun)\w*,? .*\d:\d\d"
+TIME = re.compile(r"(?i)(mon|tue|wed|thu|fri|sat|sun)\w*,? .*\d:\d\d")
 MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-DATE = (
+DATE = re.compile(
     r"(?i)(\d{4}([-./])\d\d?\2\d\d?|\d\d?([-./])\d\d?\3(\d\d){1,2}|"
     rf"\d\d?[-./ ]{MONTH}[-./ ](\d\d){{1,2}}|{MONTH} \d\d?,? \d{{4}})(\D.{{0,30}})?"
 )
@@ -42,32 +52,41 @@ def are_two(one: str, other: str) -> bool:
     return is_pair or (one != other and re.sub(r"\d", "", one) == re.sub(r"\d", "", other))
 
 
-def has_texts(cells: pd.Series) -> bool:
+def has_texts(cells: Sequence[str]) -> bool:
     """Whether most cells are several words, and many of them differ."""
-    words = cells.str.contains(r"\w\s+\w|[^\x00-\x7f]{4}", regex=True)
-    times = cells.str.match(TIME) | cells.str.fullmatch(DATE)
-    is_text = len(cells) > 0 and words.mean() > 0.5 and not times.mean() > 0.5
-    return is_text and cells.nunique() > 0.3 * len(cells)
-
-
-def has_labels(cells: pd.Series) -> bool:
-    """Whether the cells have few and short values, which are no parts of a split."""
-    counts = cells.str.casefold().value_counts()
-    values = set(counts.index)
     return (
-        (counts > 1).sum() > 1  # of which a second or third header makes none
-        and len(values) <= min(MOST_CLASSES, max(2, len(cells) / 5))
-        and cells.str.len().mean() <= LONGEST_LABEL
-        and not values <= SPLITS.keys()
-        and not cells.str.fullmatch(AMOUNT).any()
-        and not cells.str.fullmatch(DATE).mean() > 0.5
+        len(set(cells)) > 0.3 * len(cells)
+        and is_most(WORDS.search, cells)
+        and not is_most(lambda cell: TIME.match(cell) or DATE.fullmatch(cell), cells)
     )
 
 
-def list_cells(column: pd.Series) -> pd.Series:
+def has_labels(cells: Sequence[str]) -> bool:
+    """Whether the cells have few and short values, which are no parts of a split."""
+    counts = Counter(map(str.casefold, cells))
+    return (
+        sum(count > 1 for count in counts.values()) > 1  # another header makes none
+        and len(counts) <= min(MOST_CLASSES, max(2, len(cells) / 5))
+        and measure(cells) <= LONGEST_LABEL
+        and not counts.keys() <= SPLITS.keys()
+        and not any(map(AMOUNT.fullmatch, counts))
+        and not is_most(DATE.fullmatch, cells)
+    )
+
+
+def is_most(is_such: Callable[[str], object], cells: Sequence[str]) -> bool:
+    return sum(map(bool, map(is_such, cells))) > len(cells) / 2
+
+
+def measure(cells: Sequence[str]) -> float:
+    """Characters of a cell, in the mean."""
+    return sum(map(len, cells)) / len(cells)
+
+
+def list_cells(column: pd.Series) -> list[str]:
     """The cells that hold something, as texts that can be looked at."""
-    cells = column.dropna().map(lambda cell: str(cell).encode(errors="replace").decode().strip())
-    return cells[cells != ""]
+    held = (str(cell) for cell in column if not is_missing(cell))
+    return [cell for one in held if (cell := one.encode(errors="replace").decode().strip())]
 
 
 def rank(name: str, usual: Sequence[str]) -> int:
@@ -78,12 +97,31 @@ def rank(name: str, usual: Sequence[str]) -> int:
     return len(usual) + (not whole.endswith(tuple(f"_{known}" for known in usual)))
 
 
+def tell_form(frame: pd.DataFrame) -> str:
+    """What a table is that, by what it holds, is none of texts with a label each; else empty."""
+    for column in (list_cells(frame[name]) for name in frame):
+        if all(map(TAG.fullmatch, column)) and any(map(TAGGED.search, column)):
+            return (
+                "holds a word and its tag a line, as CoNLL and IOB do: here a whole text has a "
+                "class, so make a table of texts and their labels"
+            )
+    sizes = [
+        [len(cell) if isinstance(cell, LISTS) else 0 for cell in frame[name]] for name in frame
+    ]
+    if any(all(one) and sizes.count(one) > 1 for one in sizes):
+        return (
+            "holds lists of words and of their tags: here a whole text has a class, so make a "
+            "table of texts and their labels"
+        )
+    return ""
+
+
 def find_likely(
     frame: pd.DataFrame,
     exclude: str | None,
-    is_likely: Callable[[pd.Series], bool],
+    is_likely: Callable[[Sequence[str]], bool],
     usual: Sequence[str],
-) -> tuple[str | None, dict[str, pd.Series]]:
+) -> tuple[str | None, dict[str, list[str]]]:
     """The column with the likeliest name, and all that are likely by what they hold.
 
     A name counts among these, or among all columns if there are none.

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
+from reprotune.core.printing import count_of
 from reprotune.data.reading.labels import fold
 
 Names = Mapping[str, str] | Sequence[str]  # by raw value, or in the order of their numbers
@@ -99,7 +100,8 @@ def rename(labels: Mapping[str, str | None], names: Names) -> dict[str, str | No
     known: dict[str, Any] = {str(n): name for n, name in enumerate(names, start=first)}
     if names and (odd := sorted(set(plain.values()) - set(known) - {UNLABELLED})):
         raise InputError(
-            f"there are {len(names)} names, from {names[0]!r} to {names[-1]!r}, and none for the "
+            f"{count_of(len(names), 'name')} given, from {names[0]!r} to {names[-1]!r}, and none "
+            "for the "
             f"label {odd[0]!r}; name each: --names 0=negative 1=positive"
         )
     return {raw: known.get(plain[raw]) if names else name for raw, name in labels.items()}

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from reprotune.core.params import Download
+from reprotune.core.printing import agree
 from reprotune.data.reading.columns import as_object
 from reprotune.data.reading.files import read_table
 from reprotune.project.wanted import Wanted
@@ -30,15 +30,16 @@ def spread(frame: pd.DataFrame, depth: int = DEEP) -> pd.DataFrame:
     """
     parts = []
     for name in frame:
-        cells = frame[name].map(open_cell)
-        cells = cells[cells.map(bool)]
-        is_uneven = len(set(map(len, cells))) > 1 and all("-1" in fields for fields in cells)
-        cells = cells.map(partial(take_places, from_end=is_uneven))
-        if depth and len(cells) > len(frame) / 2:
-            inner = pd.DataFrame(list(cells), index=cells.index, dtype="object")
-            parts.append(spread(inner.add_prefix(f"{name}."), depth - 1))
-        else:
-            parts.append(frame[[name]])
+        column = frame[name]
+        cells = {place: opened for place, cell in column.items() if (opened := open_cell(cell))}
+        if not depth or len(cells) <= len(frame) / 2:
+            parts.append(column.to_frame())
+            continue
+        sizes = set(map(len, cells.values()))
+        is_uneven = len(sizes) > 1 and all("-1" in fields for fields in cells.values())
+        taken = [take_places(fields, from_end=is_uneven) for fields in cells.values()]
+        inner = pd.DataFrame(taken, index=list(cells), dtype="object")
+        parts.append(spread(inner.add_prefix(f"{name}."), depth - 1))
     return pd.concat(parts, axis="columns") if parts else frame
 
 
@@ -94,9 +95,9 @@ def tell_flags(frame: pd.DataFrame) -> str:
         return ""
     names = ", ".join(flags.columns[:MOST_SHOWN])
     return (
-        f"{names} hold 0 or 1 and not one 1 a row: if each is a label, a row has several "
-        f"(multi-label), and classes are one a row; --label {flags.any().idxmax()} learns yes or "
-        "no of one"
+        f"{names} {agree(len(flags.columns), 'hold')} 0 or 1 and not one 1 a row: if each is a "
+        "label, a row has several (multi-label), and classes are one a row; --label "
+        f"{flags.any().idxmax()} learns yes or no of one"
     )
 
 

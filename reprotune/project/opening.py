@@ -19,6 +19,7 @@ from reprotune.data.reading.kinds import START
 BLOCK = 1 << 20  # bytes that are read at once
 STANDARD = ("-", "/dev/stdin")
 ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/")  # of which a path has one slash
+DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are no character, as Python hands them on
 
 
@@ -35,7 +36,21 @@ def check_there(file: Path) -> None:
             f"{file}: is not on this machine: fetch the file first or, to have each run of the "
             "pipeline fetch its examples, see download.kind: url"
         )
-    raise InputError(f"{file}: no such file")
+    raise InputError(f"{file}: {tell_missing(file)}")
+
+
+def tell_missing(file: Path) -> str:
+    """What may be meant by the name of a file that is not there."""
+    name = str(file)
+    if file.is_symlink():
+        return f"is a link to {file.readlink()}, and no such file is there"
+    if name.startswith("~"):
+        return "no such file: in quotation marks, ~ is not your home folder"
+    if DRIVE.match(name) and not Path(name).drive:
+        return "no such file: it is a path of Windows; WSL has the drive C: at /mnt/c"
+    if Path(name.replace("\\", "/")).exists():
+        return f"no such file; here, folders are parted by /: {name.replace(chr(92), '/')}"
+    return "no such file"
 
 
 @dataclass(frozen=True)

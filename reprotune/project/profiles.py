@@ -17,6 +17,7 @@ from reprotune.core.inside import require_inside
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
+from reprotune.core.printing import count_of
 from reprotune.core.yaml_file import load_yaml
 from reprotune.data.reading.archives import divide
 from reprotune.data.reading.files import locate
@@ -98,8 +99,8 @@ def replace_files(download: dict[str, object], data: Sequence[str], name: str) -
     assert isinstance(entries, list)
     if len(entries) != len(data):
         raise InputError(
-            f"profile {name} reads {len(entries)} files, --data names {len(data)}: one for each of "
-            f"{[entry['location'] for entry in entries]}"
+            f"profile {name} reads {count_of(len(entries), 'file')}, --data names {len(data)}: "
+            f"one for each of {[entry['location'] for entry in entries]}"
         )
     for entry, location in zip(entries, data, strict=True):
         locate(Path(divide(location)[0]), paths.SOURCE_DATA)

@@ -18,7 +18,7 @@ from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.statement import Outcome, Statement
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.core.rooms import PINS, list_pinned
 from reprotune.project import pins
 from reprotune.project.checks import Check
@@ -96,7 +96,9 @@ def choose_stages(lineage: Lineage, count: int, commit: str) -> list[str]:
     """
     names = sorted(lineage.noted)
     if count > len(names):
-        raise InputError(f"verify --sample {count}: this commit has {len(names)} stages")
+        raise InputError(
+            f"verify --sample {count}: this commit has {count_of(len(names), 'stage')}"
+        )
     before = {
         name: {maker for dep in stage.deps for maker in lineage.find_makers(dep.path)} - {name}
         for name, stage in lineage.noted.items()

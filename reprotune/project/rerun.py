@@ -5,6 +5,7 @@ from pathlib import Path
 from reprotune.comparison.lock import LOCK, read_stages
 from reprotune.comparison.revision import Revision, read_revision, succeeds
 from reprotune.comparison.statement import Outcome
+from reprotune.core.printing import count_of
 
 
 def tell_rerun() -> str:
@@ -21,7 +22,7 @@ def tell_rerun() -> str:
     drifted = [path for path, found in outcomes.items() if found == Outcome.DRIFTED]
     same = sum(found == Outcome.IDENTICAL for found in outcomes.values())
     told = f"The run of commit {str(head.commit)[:7]} once more, on {name_machine()}: "
-    told += f"{same} of {len(outcomes)} outputs to the byte, "
+    told += f"{same} of {count_of(len(outcomes), 'output')} to the byte, "
     if drifted:
         return f"{told}but these drifted: {', '.join(drifted)}. reprotune verify says more."
     return (

@@ -197,7 +197,8 @@ def name_classes(raw: pd.Series, where: str) -> dict[str, str]:
         if raw.str.fullmatch(NUMBER).mean() > SEVERAL:
             hint = "; numbers that mean an amount become classes first, such as low and high"
         raise InputError(
-            f"{where} has {len(counts)} different values in {len(raw)} rows, such "
+            f"{where} has {count_of(len(counts), 'different value')} in "
+            f"{count_of(len(raw), 'row')}, such "
             f"as {[value[:40] for value in counts.index[:3]]}: that is no column of labels (at "
             f"most {MOST_CLASSES}){hint}"
         )
@@ -232,7 +233,10 @@ def check_classes(
     if len(counts) < 2:
         lacking = f", and not in both train and test: {sorted(absent)}" if absent else ""
         if empty:
-            lacking += f", and {empty} rows have no label (as under the first of merged cells)"
+            lacking += (
+                f", and {count_of(empty, 'row', 'have')} no label (as under the first of merged "
+                "cells)"
+            )
         raise InputError(
             f"{where}: fewer than two classes have {FEWEST} texts or more that differ and have one "
             f"label each: {learnable.to_dict()}{lacking}; are these the columns of the texts and "

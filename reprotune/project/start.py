@@ -59,7 +59,7 @@ def start(wanted: Wanted) -> None:
         say(fit_training(params, parts, wanted.minutes))
     elif (share := params.train.fraction) < 1:
         rows = len(parts["train"])
-        say(f"\nTraining reads {round(share * rows)} of {rows} rows (train.fraction)")
+        say(f"\nTraining reads {round(share * rows)} of {count_of(rows, 'row')} (train.fraction)")
     if wanted.model is None:
         say(BUILTIN)
     if params.roles.strategy == "hashed":
@@ -135,7 +135,7 @@ def warn_of_few(pace: Pace, texts: float, most: float, classes: int) -> str:
 def describe_training(pace: Pace, rows: int, epochs: float, fraction: float, beside: float) -> str:
     """What the stage ``train`` will do; ``beside`` the training itself it takes so many seconds."""
     used = round(rows * fraction)
-    part = f"{used} of {rows} rows" if used < rows else f"{rows} rows"
+    part = ("" if used == rows else f"{used} of ") + count_of(rows, "row")
     times = "once" if epochs == 1 else f"{epochs} times"
     return (
         f"training: {part}, {times}, at {1 / pace.train:.1f} rows a second: about "

@@ -48,11 +48,13 @@ def describe_finding(found: BaseModel) -> str:
             return f"{found.architecture}, {found.parameters / 1e6:.1f} M parameters"
         case metrics.Roles():
             groups = found.near_duplicates.groups
-            return f"{groups} near-duplicate groups, leaked: {found.leaked_test_rows}"
+            return f"{count_of(groups, 'near-duplicate group')}, leaked: {found.leaked_test_rows}"
         case metrics.Features():
-            return f"{found.columns} numbers a text" if found.columns else "not asked for"
+            return (
+                f"{count_of(found.columns, 'number')} a text" if found.columns else "not asked for"
+            )
         case metrics.Folds():
-            asked = f"{found.models} models, loss out of fold {found.loss or 0:.3f}"
+            asked = f"{count_of(found.models, 'model')}, loss out of fold {found.loss or 0:.3f}"
             return asked if found.models else "not asked for"
         case metrics.Audit():
             counts = sorted(found.findings.items())
@@ -80,7 +82,7 @@ def describe_finding(found: BaseModel) -> str:
 
 
 def describe_download(found: metrics.Download) -> str:
-    text = f"{found.rows} examples of {len(found.classes)} classes"
+    text = f"{count_of(found.rows, 'example')} of {count_of(len(found.classes), 'class')}"
     if found.bad_rows:
         text += f", {count_of(sum(found.bad_rows.values()), 'bad row')} left out"
     if found.respelt:
@@ -89,9 +91,9 @@ def describe_download(found: metrics.Download) -> str:
 
 
 def describe_training(found: metrics.Train) -> str:
-    text = f"{found.rows} rows"
+    text = count_of(found.rows, "row")
     if found.learning_rate:
-        text += f", learning rate {found.learning_rate:g} by {len(found.trials)} trials"
+        text += f", learning rate {found.learning_rate:g} by {count_of(len(found.trials), 'trial')}"
     return ", ".join([text, *(f"{name} {loss:.3f}" for name, loss in found.loss.items())])
 
 
@@ -125,9 +127,9 @@ def describe_truth(found: Reviewed) -> str:
     if tuned is None:
         return ""
     (low, high), (least, most) = tuned.interval, found.interval
-    more = f" ({found.missing} more have no answer)" if found.missing else ""
+    more = f" ({count_of(found.missing, 'row')} more without an answer)" if found.missing else ""
     return (
-        f"; by {found.rows} rows labelled blind{more} {tuned.accuracy:.3f} "
+        f"; by {count_of(found.rows, 'row')} labelled blind{more} {tuned.accuracy:.3f} "
         f"({low:.3f} to {high:.3f}) are right and {found.label_error:.1%} of the labels wrong "
         f"({least:.1%} to {most:.1%})"
     )

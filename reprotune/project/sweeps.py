@@ -22,7 +22,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.inside import require_inside
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.params_file import explain
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import killed_trials, terminal
@@ -96,7 +96,7 @@ def list_trials(name: str, sweep: Sweep) -> list[Trial]:
     ]
     if sweep.trials is not None:
         if sweep.trials > len(settings):
-            raise InputError(f"trials {sweep.trials}: there are {len(settings)} settings")
+            raise InputError(f"trials {sweep.trials}: {count_of(len(settings), 'setting')} in all")
         settings = random.Random(sweep.seed).sample(settings, sweep.trials)
     found = []
     for values, seed in itertools.product(settings, sweep.seeds):
@@ -229,8 +229,8 @@ class Outcome:
     @property
     def failure(self) -> str:
         """Which trials failed, in a sentence; empty if none did."""
-        names = ", ".join(self.failed)
-        return f"{len(self.failed)} of {self.trials} trials failed: {names}" if names else ""
+        names, every = ", ".join(self.failed), count_of(self.trials, "trial")
+        return f"{len(self.failed)} of {every} failed: {names}" if names else ""
 
 
 Runner = Callable[[Sequence[Trial], str, str], dict[str, str]]  # trials, stage, commit: failures

@@ -1,5 +1,6 @@
 """What `init` saw in a person's files, for them to check."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
@@ -20,6 +21,11 @@ from reprotune.tables.classes import is_uneven
 
 MOST = 20  # classes
 SHORT = 80  # characters of a bad row
+MOSTLY = 0.5  # share of the texts
+WORDLESS = {  # what to call texts of this form
+    "numbers": re.compile(r"[\W\d_]*\d[\W\d_]*"),
+    "addresses, of which nothing is fetched": re.compile(r"(https?://|www\.)\S+"),
+}
 
 
 def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.DataFrame]) -> Table:
@@ -31,12 +37,15 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "rows": f"{len(seen.rows)}, of which {seen.repeated:.1%} share their text",
         "characters": f"median {lengths.median():.0f}, at most {lengths.max()}",
         "cut": describe_cut(seen.cut, params.prompt.max_tokens),
-        f"{len(seen.classes)} classes": list_some(f"{c} {n}" for c, n in seen.classes.items()),
+        count_of(len(seen.classes), "class"): list_some(
+            f"{c} {n}" for c, n in seen.classes.items()
+        ),
         "numbers": describe_numbers(seen),
         "named": list_some(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
         "alike": describe_alike({str(c): n for c, n in seen.classes.items()} | seen.left_out),
         "garbled": describe_garbled(seen.rows["text"]),
+        "no words": describe_wordless(seen.rows["text"]),
         "texts of": describe_columns(seen, way),
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
@@ -95,8 +104,17 @@ def describe_cut(share: float, tokens: int) -> str:
     if not share:
         return ""
     return (
-        f"{share:.1%} of the texts, of which the first {tokens} tokens are read (prompt.max_tokens)"
+        f"{share:.1%} of the texts, of which the first {count_of(tokens, 'token', 'are')} read "
+        "(prompt.max_tokens)"
     )
+
+
+def describe_wordless(texts: pd.Series) -> str:
+    """Said of texts that nothing can be learnt from, most likely."""
+    for name, pattern in WORDLESS.items():
+        if (share := sum(map(bool, map(pattern.fullmatch, texts))) / len(texts)) > MOSTLY:
+            return f"{share:.0%} of the texts are {name}; if another column is meant: --text COLUMN"
+    return ""
 
 
 def describe_units(params: Params) -> str:

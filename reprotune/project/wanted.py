@@ -1,10 +1,12 @@
 """What a person says of their files to `reprotune init`: its arguments and options."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
+
+from reprotune.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,12 @@ class Wanted:
     growing: Annotated[
         bool, Option("--growing", help="Rows will be added: test rows stay test rows.")
     ] = False
+
+
+def check_said(wanted: Wanted) -> None:
+    """Raise InputError if an option has nothing in it, as ``--text "$unset"`` has."""
+    for one in fields(wanted):
+        said = getattr(wanted, one.name)
+        if "" in (said if isinstance(said, list) else [said]):
+            option = one.name.replace("_", "-")
+            raise InputError(f"--{option} '': it is empty; say something, or leave --{option} out")

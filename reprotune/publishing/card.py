@@ -10,6 +10,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from reprotune.core import paths
+from reprotune.core.printing import count_of
 from reprotune.evaluation.worth import tell_uneven, tell_worth
 from reprotune.export.model_card import plain
 from reprotune.publishing.facts import Facts, Release
@@ -140,7 +141,7 @@ def write_quality(facts: Facts) -> list[str]:
     ]  # fmt: skip
     return [
         "## How good it is",
-        f"On {test.rows} test rows that it never saw; intervals of {confidence}.",
+        f"On {count_of(test.rows, 'test row')} that it never saw; intervals of {confidence}.",
         tabulate(["", "value", "interval"], figures),
         tell_uneven(test),
         tabulate(["class", "test rows", "precision", "recall", "interval", "F1"], by_class),
@@ -156,13 +157,13 @@ def write_limits(facts: Facts, pipeline: str) -> list[str]:
     stock = pipeline == "text-classification"
     told = [
         "They hold for texts like the test rows and for no others.",
-        f"Without the test rows whose label is doubted ({found.without_doubted.rows} are left) "
+        f"Without the test rows whose label is doubted ({found.without_doubted.rows} left) "
         f"accuracy is {found.without_doubted.accuracy:.3f}, without those that nearly repeat a "
-        f"training row ({found.without_leaked.rows} are left) {found.without_leaked.accuracy:.3f}.",
+        f"training row ({found.without_leaked.rows} left) {found.without_leaked.accuracy:.3f}.",
         f"Probabilities: calibration error {found.test.ece:.3f}, log loss "
         f"{found.test.log_loss:.3f} nats, Brier score {found.test.brier:.3f} (of 0 to 2).",
-        f"A text is read up to {tokens} tokens, prompt included, and cut beyond "
-        f"({facts.predictions.texts_cut} test texts were). "
+        f"A text is read up to {count_of(tokens, 'token')}, prompt included, and cut beyond "
+        f"({count_of(facts.predictions.texts_cut, 'test text', 'were')}). "
         + (
             f"Ask the same of stock tools: `truncation=True, max_length={tokens}`." if stock else ""
         ),
@@ -204,7 +205,7 @@ def write_origin(facts: Facts) -> list[str]:
                 f"- Base model: `{base.location}`{revision}, {base.architecture} of "
                 f"{facts.base_model.parameters:,} weights; license: "
                 f"{facts.base_license or UNKNOWN}.",
-                f"- Tuning: {params.train.method}, {facts.train.rows} rows, "
+                f"- Tuning: {params.train.method}, {count_of(facts.train.rows, 'row')}, "
                 f"{facts.train.trained_parameters:,} weights, seed {params.train.seed}.",
                 f"- Data: {'; '.join(list_data(facts))}; license: {facts.data_license or UNKNOWN}.",
             ]

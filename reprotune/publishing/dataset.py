@@ -6,6 +6,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from reprotune.core import paths
 from reprotune.core.io import whole_folder
+from reprotune.core.printing import agree, count_of
 from reprotune.core.signing import INSIDE, sign
 from reprotune.export.model_card import plain
 from reprotune.publishing.card import UNKNOWN, list_data, tabulate
@@ -37,7 +38,10 @@ def make_dataset(data: Data, key: Path | None = None) -> Path:
 def tell(data: Data) -> str:
     """The data in a sentence."""
     classes = ", ".join(data.split.test)
-    return f"Texts of {len(data.split.test)} classes ({classes}), as a classifier was tuned on them"
+    return (
+        f"Texts of {count_of(len(data.split.test), 'class')} ({classes}), as a classifier was "
+        "tuned on them"
+    )
 
 
 def count_rows(data: Data) -> dict[str, int]:
@@ -103,14 +107,15 @@ def write_curation(data: Data) -> list[str]:
         "\n".join(
             f"- {line}"
             for line in (
-                f"Of {data.download.rows} rows {found.kept} were kept"
-                + (f"; {away} are left out." if away else "."),
-                f"People gave {found.relabelled} rows another label.",
-                f"{near.rows} rows nearly repeat another. "
+                f"Of {count_of(data.download.rows, 'row')} {found.kept} "
+                f"{agree(found.kept, 'were')} kept" + (f"; {away} left out." if away else "."),
+                f"People gave {count_of(found.relabelled, 'row')} another label.",
+                f"{count_of(near.rows, 'row')} nearly {agree(near.rows, 'repeat')} another. "
                 f"{ORIGINS[data.params.roles.strategy]} Test rows that nearly repeat a row of "
                 f"another part: {data.roles.leaked_test_rows}.",
-                f"{data.split.spare} rows of the training pool were not drawn, and are not here.",
-                f"An audit doubted the labels of {doubts} rows; what people did not decide is as "
+                f"{count_of(data.split.spare, 'row')} of the training pool "
+                f"{agree(data.split.spare, 'were')} not drawn, and not kept here.",
+                f"An audit doubted {count_of(doubts, 'label')}; what people did not decide is as "
                 "it came.",
             )
         ),

@@ -19,6 +19,7 @@ from scipy.special import softmax
 from reprotune.classifier import Classifier
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_folder
+from reprotune.core.printing import count_of
 from reprotune.core.seals import CLASSIFIER, SEAL, hash_file, seal
 from reprotune.export.parity import ask_afresh
 from reprotune.models.exported import CERTAINTIES
@@ -85,7 +86,8 @@ def convert(
         if forms[0].agreement < 1:
             raise InputError(
                 f"{FP32} says something else than {model} on {1 - forms[0].agreement:.2%} of "
-                f"{len(texts)} texts, by up to {forms[0].change_max:.4f}; nothing was written"
+                f"{count_of(len(texts), 'text')}, by up to {forms[0].change_max:.4f}; nothing was "
+                "written"
             )
         write_int8(partial)
         small = ask(partial, INT8, known, given)

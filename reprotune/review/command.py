@@ -13,7 +13,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file
 from reprotune.core.options import taking
-from reprotune.core.printing import say
+from reprotune.core.printing import agree, count_of, say
 
 if TYPE_CHECKING:  # whose imports take seconds
     from reprotune.core.params import Params
@@ -229,7 +229,8 @@ def serve(session: "Session", port: int) -> None:
             step = session.wording.next_step
             more = f"; `{step}` takes them up" if step else ""
             say(
-                f"\n{figures.decided} of {figures.total} rows are decided, in {session.file.path}"
+                f"\n{figures.decided} of {count_of(figures.total, 'row')} "
+                f"{agree(figures.decided, 'are')} decided, in {session.file.path}"
                 f"{more}"
             )
 
@@ -241,7 +242,8 @@ def write_tasks(session: "Session", file: Path) -> None:
     tasks = write_tasks(session)
     with whole_file(file) as partial:
         partial.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    say(f"{file}: {len(tasks)} rows; the labelling interface for them:\n{write_config(session)}")
+    say(f"{file}: {count_of(len(tasks), 'row')}; the labelling interface for them:")
+    say(write_config(session))
 
 
 def take_annotations(session: "Session", file: Path) -> None:
@@ -258,4 +260,4 @@ def take_annotations(session: "Session", file: Path) -> None:
         raise InputError(f"{file}: no JSON: {error}") from None
     entries = read_entries(found, session, file)
     session.take(entries)
-    say(f"{session.file.path}: {len(entries)} decisions more")
+    say(f"{session.file.path}: {count_of(len(entries), 'more decision')}")

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from reprotune.core.printing import count_of, plain
+from reprotune.core.printing import agree, count_of, plain
 from reprotune.review.queue import Filter
 from reprotune.review.session import Session, View
 
@@ -45,7 +45,12 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.filters |= {"plain": plain, "query": link, "count_of": count_of}
+        self.environment.filters |= {
+            "plain": plain,
+            "query": link,
+            "agree": agree,
+            "count_of": count_of,
+        }
         self.environment.globals |= {"shown": SHOWN, "issues": ISSUES, "longest": LONGEST}
 
     def row(self, session: Session, view: View) -> str:

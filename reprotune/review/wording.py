@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 
 
 class Wording(NamedTuple):
@@ -45,5 +46,5 @@ def complete(text: str, classes: Sequence[str]) -> str:
         name for name in classes if name.casefold().startswith(wanted)
     ]
     if len(found) != 1:
-        raise InputError(f"{len(found) or 'no'} classes begin with {text!r}")
+        raise InputError(f"{count_of(len(found), 'class', 'begin')} with {text!r}")
     return found[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reprotune.core.params import Prompt
+from reprotune.core.printing import count_of
 
 QUESTION = "label"
 TOKENS = 8  # of a generated answer
@@ -52,7 +53,7 @@ def read_classes(asked: Asked, said: Any) -> Answer:
     if isinstance(found, list):
         return choose({entry["label"]: entry["score"] for entry in found}, asked)
     if len(found["probs"]) != len(asked.classes):
-        raise ValueError(f"it knows {len(found['probs'])} classes")
+        raise ValueError(f"it knows {count_of(len(found['probs']), 'class')}")
     return choose(dict(zip(asked.classes, found["probs"], strict=True)), asked)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
+from reprotune.core.printing import count_of
 from reprotune.evaluation.calibration import rescale
 from reprotune.project.terminal import name_lines
 from reprotune.serving.apis import APIS, GENERATING, Asked
@@ -128,12 +129,14 @@ def report(found: Served) -> Table:
         "served": f"{found.model or 'a model without a name'}, asked by {APIS[found.api].path}",
         "rows": f"{found.rows}, {found.concurrency} at a time",
         "accuracy": f"{found.accuracy:.3f} (recorded: {found.recorded:.3f})",
-        "agreement": f"{found.agreement:.1%}" + (f": {others} answers are others" if others else "")
+        "agreement": f"{found.agreement:.1%}"
+        + (f": {count_of(others, 'answer', 'differ')}" if others else "")
         + (", or it serves another version than this commit's" if not found.ok else "")
-        + (f"; {found.ties} ties are equal" if found.ties else ""),
+        + (f"; {count_of(found.ties, 'tie', 'are')} equal" if found.ties else ""),
         "probabilities": "" if found.change is None
         else f"at most {found.change:.4f} from those of the export",
-        "unreadable": f"{found.unreadable} answers begin with no class" if found.unreadable else "",
+        "unreadable": count_of(found.unreadable, "answer", "begin") + " with no class"
+        if found.unreadable else "",
         "latency": ", ".join(f"{name} {value:.0f} ms" for name, value in found.latency.items()),
         "throughput": f"{found.per_second:.1f} texts a second",
     }  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
+from reprotune.core.printing import count_of
 
 CHUNK = 8192  # texts at once
 KIND = np.dtype("<f4")
@@ -39,5 +40,7 @@ def read(path: Path, rows: int) -> np.ndarray:
     except (OSError, ValueError, EOFError):
         table = np.empty(0)
     if table.ndim != 2 or len(table) != rows:
-        raise InputError(f"{path}: not the features of these {rows} rows; `dvc repro` makes them")
+        raise InputError(
+            f"{path}: not the features of these {count_of(rows, 'row')}; `dvc repro` makes them"
+        )
     return table

@@ -10,6 +10,7 @@ from pandera.typing import Series
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
+from reprotune.core.printing import count_of
 
 ROLES = ("test", "validation", "train", "spare")
 ISSUES = ("duplicate", "near_duplicate", "conflict", "label")
@@ -111,7 +112,9 @@ def explain(cases: pd.DataFrame, schema: type[Table], where: Path | str) -> str:
         lines.append(f"{place}: {value!r} breaks {rule}")
     if len(lines) > SHOWN:
         lines = [*lines[:SHOWN], f"... and {len(lines) - SHOWN} more"]
-    return "\n  ".join([f"{where}: {len(cases)} violations of {schema.__name__}:", *lines])
+    return "\n  ".join(
+        [f"{where}: {count_of(len(cases), 'violation')} of {schema.__name__}:", *lines]
+    )
 
 
 def read(path: Path, schema: type[Table]) -> pd.DataFrame:
@@ -134,7 +137,8 @@ def check_labels(labels: pd.Series, classes: Sequence[str], where: Path | str) -
     unknown = labels[~labels.isin(classes)]
     if len(unknown):
         shown = ", ".join(
-            f"{label!r} ({n} rows)" for label, n in unknown.value_counts(dropna=False).items()
+            f"{label!r} ({count_of(n, 'row')})"
+            for label, n in unknown.value_counts(dropna=False).items()
         )
         raise InputError(f"{where}: unknown labels {shown}; allowed are {list(classes)}")
 

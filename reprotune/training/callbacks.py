@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from reprotune.core.params import Train
-from reprotune.core.printing import say
+from reprotune.core.printing import count_of, say
 from reprotune.core.progress import show_progress
 from reprotune.core.space import telling
 from reprotune.training.checkpoints import locate
@@ -79,7 +79,8 @@ class Forecast(TrainerCallback):
             self.began = step, now  # the first step is slow
         elif step == self.began[0] + TIMED:
             seconds = (now - self.began[1]) / TIMED * (self.trainings * state.max_steps - step)
-            say(f"about {max(seconds / 60, 1):.0f} minutes for {self.trainings} such trainings")
+            minutes = count_of(max(round(seconds / 60), 1), "minute")
+            say(f"about {minutes} for {count_of(self.trainings, 'such training')}")
 
 
 class Live(dvclive.Live):

@@ -7,6 +7,7 @@ import sys
 import torch
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.core.supervision import PARENT, SUPERVISED
 
 MARK = "REPROTUNE_PROCESSES"
@@ -39,4 +40,4 @@ def launch(module: str, processes: int, configuration: str | None, threads: int)
     command = [*SUPERVISED, sys.executable, "-m", *way]  # a killed stage leaves no process behind
     done = subprocess.run(command, env=os.environ | more, check=False)
     if done.returncode:
-        raise InputError(f"one of {count} processes failed; it says why above")
+        raise InputError(f"one of {count_of(int(count), 'process')} failed; it says why above")

@@ -603,7 +603,7 @@ FORGED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: metrics.write(
             paths.CURATE_METRICS, metrics.Curate(kept=420, quarantined={}, relabelled=1)
         ),
-        "metrics/curate.json counts 1 decisions to relabel, of 0",
+        "metrics/curate.json counts 1 decision to relabel, of 0",
     ),
     "a count below nothing": (
         lambda: metrics.write(paths.AUDIT_METRICS, metrics.Audit(findings={"label": -1})),

@@ -207,7 +207,7 @@ def test_a_crowd_of_reviewers_does_not_fill_the_headline(repository: Path) -> No
     said.to_csv("data/decisions.csv", index=False)
     found = compare("eighteen names")
     for told in (found.sentence, next(line for line in found.report.changed if "Data" in line)):
-        assert "13 reviewers more" in told and len(told) < 2500
+        assert "13 more reviewers" in told and len(told) < 2500
 
 
 def test_rows_that_changed_their_part_are_tabulated(repository: Path) -> None:

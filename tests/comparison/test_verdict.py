@@ -656,4 +656,4 @@ def test_a_report_that_cannot_be_made_fails_the_job(report: Any) -> None:
     done = report()
     assert done.returncode == 1
     assert not (report.tools / "summary.md").exists()
-    assert "params.yaml of main: compare: a parameter is wrong" in done.stderr
+    assert "params.yaml of main: compare: 1 parameter is wrong" in done.stderr

@@ -1,11 +1,13 @@
 """What data, files and git hold gives no orders to a terminal."""
 
+import ast
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +15,7 @@ import pytest
 
 from reprotune import cli
 from reprotune.core.errors import InputError
-from reprotune.core.printing import count_of, end, fail, plain, say
+from reprotune.core.printing import agree, count_of, end, fail, plain, say
 from reprotune.project import terminal
 from tests.projects import ROOT
 
@@ -40,7 +42,28 @@ def test_control_characters_are_spelled_out_and_other_texts_stay() -> None:
 
 def test_one_of_something_is_no_plural() -> None:
     assert [count_of(n, "bad row") for n in (0, 1, 2)] == ["0 bad rows", "1 bad row", "2 bad rows"]
-    assert count_of(2, "class") == "2 classes"
+    assert count_of(2, "class") == "2 classes" and count_of(2, "process") == "2 processes"
+    assert [count_of(n, "point", "are") for n in (1.0, 0.5)] == ["1 point is", "0.5 points are"]
+    assert [agree(n, verb) for verb in ("have", "wait") for n in (1, 2)] == [
+        *("has", "have", "waits", "wait")
+    ]
+
+
+@pytest.mark.parametrize("folder", ["reprotune", "stages", "pipelines"])
+def test_no_sentence_puts_the_size_of_something_before_a_plural(folder: str) -> None:
+    plural = re.compile(r" ([a-z-]+ )?(?!is|was|has|does|as|its|this)[a-z]+[^s\W]s\b")
+    found = [
+        f"{path}:{node.lineno}: {{{size}}}{noun.value[:30]}"
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        for value, noun in pairwise(node.values)
+        if isinstance(value, ast.FormattedValue) and not value.format_spec
+        if isinstance(noun, ast.Constant)
+        if plural.match(noun.value)
+        if re.match(r"(len|sum)\(|.*(\.rows|nunique\(\))$", size := ast.unparse(value.value))
+    ]
+    assert not found, "reprotune.core.printing.count_of says 1 row, 2 rows"
 
 
 def test_json_stays_json() -> None:

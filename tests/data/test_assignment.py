@@ -131,7 +131,7 @@ def test_shares_give_every_class_its_own_number_of_test_rows() -> None:
     assert found["test"] == {"many": 200, "few": 2, "fewest": 1}
     assert found["validation"] == {"many": 100, "few": 1, "fewest": 0}
     assert found["train"] == {"many": 700, "few": 7, "fewest": 1}
-    with pytest.raises(InputError, match=r"class 'one' has 1 rows.*0 are left"):
+    with pytest.raises(InputError, match=r"class 'one' has 1 row:.*0 are left"):
         set_quotas({"one": 1}, limits)
 
 

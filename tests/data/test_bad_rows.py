@@ -95,7 +95,7 @@ def test_more_bad_rows_than_the_share_are_one_error_with_the_first_ten(read: Any
     with pytest.raises(InputError) as error:
         read("a.csv", lines, bad_rows=0.05)
     said = str(error.value)
-    assert "12 of 162 rows cannot be used (11 empty text, 1 broken line), and " in said
+    assert "12 of 162 rows cannot be used (empty text: 11, broken line: 1), and " in said
     assert "download.bad_rows allows 0.05 of them" in said
     assert re.findall(r"^  row (\d+): ", said, re.MULTILINE) == [str(n) for n in range(11, 21)]
 

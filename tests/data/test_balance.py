@@ -25,7 +25,7 @@ def test_none_keeps_all_and_the_order_of_rows_does_not_matter() -> None:
     ("per_class", "classes", "said"),
     [
         (4, ["x", "y"], r"needs 4 rows .*\{'x': 3\}"),
-        (None, ["x", "y", "z"], r"needs 1 rows .*\{'z': 0\}"),
+        (None, ["x", "y", "z"], r"needs 1 row .*\{'z': 0\}"),
     ],
 )
 def test_a_class_with_too_few_rows_is_an_error_that_names_the_parameter(

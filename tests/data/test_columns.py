@@ -113,7 +113,7 @@ def test_the_texts_of_a_model_are_those_that_predict_and_score_read(
     label = "label" if header else "2"
     found = init(Wanted([Path(name)], text=join_columns(columns), label=label))
     told = " ".join(str(cell) for cell in report(*found).columns[1].cells)
-    assert "some of them empty in 3 rows" in told and "1 empty text" in told
+    assert "some of them empty in 3 rows" in told and "empty text: 1" in told
     params = load_params()
     template = str(params.download.text_column)
     assert template == join_columns(columns)

@@ -115,7 +115,7 @@ def test_a_class_may_be_called_what_pandas_takes_for_missing(decisions: Path, na
         (f"{HEADER}{IDS[0]},drop,,,\n", "column action, row 2: 'drop' breaks isin(('keep', "),
         (f"{HEADER}1x,keep,,,\n", "column id, row 2: '1x' breaks str_matches"),
         (f"{HEADER}{IDS[0]},keep,,,\n{IDS[0]},quarantine,,,\n", "row 3: 00000000"),
-        (f"{HEADER}{IDS[0]},relabel,bda,,\n", "'bda' (1 rows); allowed are ['good', 'bad']"),
+        (f"{HEADER}{IDS[0]},relabel,bda,,\n", "'bda' (1 row); allowed are ['good', 'bad']"),
         (f"{HEADER}{IDS[0]},relabel,,,\n", IDS[0]),
         (f"{HEADER}{'f' * 16},keep,,,\n", "no example has the ids ['ffffffffffffffff']"),
         (
@@ -150,6 +150,6 @@ def test_decisions_on_rows_that_have_left_wait_and_are_said(
     rows, _ = decide(ROWS, read_decisions(decisions), ["good", "bad"], decisions)
     assert rows["label"][0] == "bad"
     assert (
-        "no example has the ids ['ffffffffffffffff'] (kept until they are there: 1 decision)"
+        "no example has the ids ['ffffffffffffffff'] (1 decision waits for such rows)"
         in capsys.readouterr().err
     )

@@ -115,10 +115,10 @@ violations = pytest.mark.parametrize(
 
 def numbers(rows: pd.DataFrame, name: str, places: list[int]) -> str:
     """How the rows at these positions are named: by number from 1, or later by their ids."""
-    kind, values = ("rows", rows["row"] + 1) if name == "raw" else ("ids", rows["id"])
-    return f"{len(places)} of {len(rows)} do not fit: {kind} " + ", ".join(
-        str(values[place]) for place in places
-    )
+    kind, values = ("row", rows["row"] + 1) if name == "raw" else ("id", rows["id"])
+    said = f"does not fit: {kind}" if len(places) == 1 else f"do not fit: {kind}s"
+    listed = ", ".join(str(values[place]) for place in places)
+    return f"{len(places)} of {len(rows)} {said} {listed}"
 
 
 @violations
@@ -281,7 +281,7 @@ def test_html_in_a_label_that_is_no_class_is_escaped_in_every_page(report: Repor
 @pytest.mark.parametrize("odd", ["$5 ${x}", "100 % {0}", "a/b.c", "é 🚀 שלום"])
 def test_marks_of_templates_and_of_paths_do_no_harm(report: Report, odd: str) -> None:
     rows = having("text", odd * 20, 3).replace({"label": {"bad": odd}})
-    with pytest.raises(InputError, match=r"but 1 of 20 do not fit: rows 4$"):
+    with pytest.raises(InputError, match=r"but 1 of 20 does not fit: row 4$"):
         report.require(rows, classes=[odd, "good"], limits=limits(characters={"max": 20}))
     report.page("raw")
 
@@ -298,7 +298,7 @@ def test_a_text_of_ten_million_characters_keeps_report_and_store_small(report: R
 def test_a_store_whose_settings_are_cut_off_is_made_anew(report: Report, share: float) -> None:
     report.require(good())
     cut(report.work / "gx/great_expectations.yml", share)
-    with pytest.raises(InputError, match=r"rows 4$"):
+    with pytest.raises(InputError, match=r"row 4$"):
         report.require(having("text", "four", 3))
     assert not report.fits("raw")
 

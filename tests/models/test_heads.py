@@ -117,7 +117,7 @@ def test_weights_that_are_missing_elsewhere_than_in_the_head_are_refused(
     broken = shutil.copytree(folder, tmp_path / "broken")
     kept = {name: tensor for name, tensor in weights.items() if name != lost}
     save_file(kept, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(InputError, match="its weights lack 1 tensors"):
+    with pytest.raises(InputError, match="its weights lack 1 tensor"):
         load_model(broken, FP32, reader, new_head=True)
 
 
@@ -145,7 +145,7 @@ def test_the_bases_own_head_is_kept_for_the_same_classes_in_the_same_order_alone
 def test_a_head_that_is_missing_where_it_was_saved_is_refused(
     folder: Path, reader: TextEncoder
 ) -> None:
-    with pytest.raises(InputError, match=r"its weights lack \d tensors"):
+    with pytest.raises(InputError, match=r"its weights lack \d tensors?"):
         load_model(folder, FP32, reader)
 
 

@@ -62,7 +62,7 @@ def compare(project: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> 
     def run() -> dict[str, object]:
         cli.main(["shadow", str(models / "old"), str(models / "new"), "new.csv", "--json"])
         said = capsys.readouterr()
-        assert "1 of 7 rows have no answer: row 7: " in said.err
+        assert "1 of 7 rows without an answer: row 7: " in said.err
         return dict(json.loads(said.out))
 
     return run

@@ -1,10 +1,11 @@
 """``reprotune init`` on files that nobody has described."""
 
+import json
 import random
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
-from reprotune.project.init import init
+from reprotune.project.init import choose_settings, init
 from reprotune.project.start import fit_training, start, warn_of_few
 from reprotune.project.telling import list_some, report
 from reprotune.project.trial import STEPS, Pace, count_waiting, draw_batches
@@ -430,9 +431,13 @@ WORDLESS = NUMBERED.replace(" ", "").replace("text", "a")
         (NUMBERED, {"label": None}, r"say --label .* It has: text \(some words 0"),
         (WORDLESS, {"text": None, "label": "n"}, "say --text"),
         (EVEN, {"text": "label", "label": "text"}, "no column of labels"),
+        (EVEN, {"text": "label"}, "'label' is the label and in the text"),
+        (EVEN, {"text": "{label}: {text}"}, "'label' is the label and in the text"),
+        (EVEN, {"text": ""}, "--text '': it is empty"),
+        (EVEN, {"classes": ["up", ""]}, "--classes '': it is empty"),
         (table({"up": 60}), {}, "fewer than two classes"),
-        (EVEN + " ,up\n" * 3, {}, r"3 of 113 rows cannot be used \(3 empty text\)"),
-        (EVEN, {"classes": ["a", "b"]}, "2 classes, but there are 1 files"),
+        (EVEN + " ,up\n" * 3, {}, r"3 of 113 rows cannot be used \(empty text: 3\)"),
+        (EVEN, {"classes": ["a", "b"]}, "2 classes, but there is 1 file"),
         (EVEN, {"encoding": "utf-8x"}, "no encoding that Python knows"),
         (EVEN, {"validation": [Path("v.csv")]}, "name its --test too"),
         (EVEN, {"test": [Path("gone.csv")]}, "gone.csv: no such file"),
@@ -448,6 +453,40 @@ def test_what_cannot_be_learnt_from_is_refused_and_nothing_is_written(
         begun([file], **{"text": "text", "label": "label"} | options)
     assert paths.PARAMS.read_text() == "mine: 1\n"
     assert list(paths.SOURCE_DATA.iterdir()) == []
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "a.csv", EVEN)
+    monkeypatch.setattr("reprotune.project.init.choose_settings", append_to(file))
+    with pytest.raises(InputError, match=r"a\.csv: was changed while it was read"):
+        begun([file], text="text", label="label")
+    assert list(paths.SOURCE_DATA.iterdir()) == []
+
+
+def append_to(file: Path) -> Callable[..., Any]:
+    def choose(*asked: Any) -> Any:
+        with file.open("a") as opened:
+            opened.write("one more row,up\n")
+        return choose_settings(*asked)
+
+    return choose
+
+
+def test_labels_that_take_turns_in_a_long_file_are_found(project: Path, tmp_path: Path) -> None:
+    rows = [{"words": t, "about": n % 2} for n, t in enumerate(texts(12_000))]
+    assert begun([write(tmp_path / "a.json", json.dumps(rows))]).download.label_column == "about"
+
+
+def test_a_thousand_columns_are_looked_at_in_seconds(project: Path, tmp_path: Path) -> None:
+    numbers = ",0.25" * 1000
+    names = "".join(f",n{n}" for n in range(1000))
+    lines = EVEN.splitlines()
+    wide = "\n".join([lines[0] + names, *(line + numbers for line in lines[1:])])
+    begun_at = time.process_time()
+    assert begun([write(tmp_path / "a.csv", wide)]).download.text_column == "text"
+    assert time.process_time() - begun_at < 15, "pandas took minutes for it, a column at a time"
 
 
 def test_another_file_of_the_same_name_is_not_overwritten(project: Path, tmp_path: Path) -> None:
@@ -473,9 +512,16 @@ def test_what_a_former_init_copied_and_nothing_reads_any_more_is_said(
         ("-", "write standard input to one first"),
         ("https://example.org/a.csv?x=[1]", "fetch the file first"),
         ("absent.csv", "no such file"),
+        ("C:\\Users\\me\\a.csv", "no such file: it is a path of Windows"),
+        ("~/a.csv", "in quotation marks, ~ is not your home folder"),
+        ("data\\decisions.csv", "parted by /: data/decisions.csv"),
+        ("loop.csv", "is a link to loop.csv, and no such file is there"),
+        ("", "project: this project lies in it"),
+        ("..", "this project lies in it"),
     ],
 )
 def test_what_is_no_file_here_is_told_what_to_do(project: Path, file: str, said: str) -> None:
+    Path("loop.csv").symlink_to("loop.csv")
     with pytest.raises(InputError, match=said):
         begun([Path(file)])
 

@@ -77,7 +77,7 @@ def test_integers_that_come_as_floats_are_named_as_integers() -> None:
         (["0=a", "b"], "--names b: not RAW=NAME"),
         (["=a", "1=b"], "not RAW=NAME"),
         (["7=a", "1=b"], "--names 7=a: no row has this label; there are ['0', '1', '2']"),
-        (["names.txt"], "there are 2 names, from 'no' to 'yes', and none for the label '2'"),
+        (["names.txt"], "2 names given, from 'no' to 'yes', and none for the label '2'"),
     ],
 )
 def test_wrong_names_are_refused(

@@ -116,7 +116,7 @@ def test_a_row_that_cannot_be_read_is_kept_with_the_reason(
         assert expected in found and bool(expected) == bool(found)
     assert list(labelled["predicted"] == "") == list(labelled["problem"] != "")
     bad = sum(map(bool, PROBLEMS[name]))
-    assert f"{bad} of {len(labelled)} rows have no answer: row 2: " in capsys.readouterr().err
+    assert f"{bad} of {len(labelled)} rows without an answer: row 2: " in capsys.readouterr().err
 
 
 def test_stray_quotes_are_part_of_the_text_and_swallow_no_row() -> None:

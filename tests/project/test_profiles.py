@@ -102,7 +102,7 @@ def test_a_class_may_have_a_digit_for_its_name(folder: Path) -> None:
 def test_a_value_that_is_not_allowed_is_refused_and_the_file_stays(folder: Path) -> None:
     use(GPT2, PROFILES, paths.PARAMS, "gpt2", ["train.jsonl", "test.jsonl"])
     before = paths.PARAMS.read_text()
-    with pytest.raises(InputError, match=r"^params.yaml: a parameter is wrong:\n  train.epochs is"):
+    with pytest.raises(InputError, match=r"^params.yaml: 1 parameter is wrong:\n  train.epochs is"):
         pin({"train.epochs": -1})
     assert paths.PARAMS.read_text() == before
 
@@ -115,7 +115,7 @@ def test_a_name_that_is_no_parameter_is_refused(folder: Path, name: str) -> None
     with pytest.raises(InputError, match=f"{name} is no parameter of params.yaml"):
         pin({name: 1})
     with pytest.raises(
-        InputError, match=r"^params.yaml: a parameter is wrong:\n  train.epochs is -1"
+        InputError, match=r"^params.yaml: 1 parameter is wrong:\n  train.epochs is -1"
     ):
         pin({"train.epochs": -1})
     assert paths.PARAMS.read_text() == before

@@ -138,9 +138,7 @@ def test_a_sample_is_no_more_in_a_report_than_it_is() -> None:
     )
     scope = "1 of 11 stages: train; what was not rebuilt from DVC's remote"
     assert said.scope == scope
-    assert said.sentence == (
-        f"1234567, rebuilt in 3 s on Linux ({scope}): bit-identical, 1 outputs"
-    )
+    assert said.sentence == (f"1234567, rebuilt in 3 s on Linux ({scope}): bit-identical, 1 output")
 
 
 @pytest.mark.slow  # each rebuilds a pipeline in a clone

@@ -44,7 +44,8 @@ def test_what_a_blind_sample_says_stands_beside_the_accuracy() -> None:
     )
     told = describe_accuracy(figures.model_copy(update={"reviewed": reviewed}))
     assert (
-        "; by 97 rows labelled blind (3 more have no answer) 0.950 (0.900 to 0.980) are right and "
+        "; by 97 rows labelled blind (3 rows more without an answer) 0.950 "
+        "(0.900 to 0.980) are right and "
         "6.0% of the labels wrong (3.0% to 12.5%)"
     ) in told
     assert "blind" not in describe_accuracy(figures)

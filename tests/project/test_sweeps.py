@@ -123,7 +123,7 @@ def test_uncommitted_changes_are_refused(project: Path) -> None:
         ({"parameters": {}}, "no entry"),
         ({"select": "test.accuracy"}, "no selection"),
         ({"trials": 2}, "a grid has them all"),
-        ({"search": "random", "trials": 9}, "there are 2 settings"),
+        ({"search": "random", "trials": 9}, "2 settings in all"),
         ({"sede": 1}, "sede is no parameter"),
     ],
 )

@@ -75,5 +75,5 @@ def test_unknown_labels_are_counted_and_the_classes_named() -> None:
 
 
 def test_a_missing_label_is_shown_as_such() -> None:
-    with pytest.raises(InputError, match=r"unknown labels .*\(1 rows\)"):
+    with pytest.raises(InputError, match=r"unknown labels .*\(1 row\)"):
         schemas.check_labels(pd.Series(["good", None]), ["good", "bad"], "here")

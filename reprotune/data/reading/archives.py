@@ -32,9 +32,7 @@ def read_member(raw: bytes, name: str, where: str) -> bytes:
                 files = [one for one in names if not one.endswith("/")]
                 raise InputError(f"{where}: has no {name!r}; it has {files}")
             info = archive.getinfo(name)
-            check_size(info, where)
-            if info.flag_bits & 1:
-                raise InputError(f"{where}: {name} has a password; unpack it into data/source")
+            check_member(info, where)
             with archive.open(info) as file:
                 return file.read(info.file_size)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error) as error:
@@ -52,7 +50,10 @@ def check_names(names: list[str], where: str) -> None:
         )
 
 
-def check_size(info: zipfile.ZipInfo, where: str) -> None:
+def check_member(info: zipfile.ZipInfo, where: str) -> None:
+    """Raise InputError for a file that has a password or a size that does harm."""
+    if info.flag_bits & 1:
+        raise InputError(f"{where}: {info.filename} has a password: unpack it into data/source")
     bomb = info.file_size > SMALL and info.file_size > RATIO * info.compress_size
     if bomb or info.file_size > LARGEST:
         raise InputError(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reprotune.core.errors import InputError
+from reprotune.core.printing import count_of
 from reprotune.tables import cells
 
 SHOWN = 10
@@ -133,9 +134,10 @@ def check_share(bad: Sequence[BadRow], rows: int, share: float) -> None:
     option = f" (reprotune init --bad-rows {share_found:g})" if share_found < MOST_BAD else ""
     advice = "".join(f"; {ADVICE[kind]}" for kind in counts if kind in ADVICE)
     raise InputError(
-        f"{bad[0].file}: {len(bad)} of {rows} rows cannot be used ({describe(counts)}), and "
-        f"download.bad_rows allows {share:g} of them: correct or remove them, or allow more"
-        f"{option}{advice}. The first (row 1 is the first after the header):\n  {listed}"
+        f"{bad[0].file}: {len(bad)} of {count_of(rows, 'row')} cannot be used "
+        f"({describe(counts)}), and download.bad_rows allows {share:g} of them: correct or remove "
+        f"them, or allow more{option}{advice}. The first (row 1 is the first after the header):\n  "
+        f"{listed}"
     )
 
 
@@ -145,7 +147,7 @@ def count_kinds(bad: Iterable[BadRow]) -> dict[str, int]:
 
 
 def describe(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{rows} {kind}" for kind, rows in counts.items())
+    return ", ".join(f"{kind}: {rows}" for kind, rows in counts.items())
 
 
 def show(content: str) -> str:

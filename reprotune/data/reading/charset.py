@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from contextlib import suppress
 
 from charset_normalizer import from_bytes
 
@@ -99,7 +100,16 @@ def find_mark(raw: bytes) -> str | None:
 
 
 def find_wide(raw: bytes) -> str | None:
-    """UTF-16 without a mark: ASCII's other bytes, which are 0, all come first or all second."""
+    """UTF-32 or UTF-16 without a mark.
+
+    Four bytes of other texts are no character at all in UTF-32. In UTF-16, ASCII's other bytes,
+    which are 0, all come first or all second.
+    """
+    for name in ("utf-32-le", "utf-32-be"):
+        with suppress(UnicodeDecodeError):
+            top = raw[: min(START, len(raw) // 4 * 4)].decode(name)
+            if top and "\0" not in top:
+                return name
     first, second = raw[:START:2].count(0), raw[1:START:2].count(0)
     if first + second < ASCII * min(len(raw), START) / 2:
         return None

@@ -73,9 +73,19 @@ def parse_text(text: str, kind: str, download: Download) -> Parsed:
     objects = enumerate(listed) if listed is not None else parse_lines(text)
     found = collect_objects(row for _, row in objects)
     if kind == ".json" and found.frame.empty:
-        reason = next(iter(found.broken.values())).reason.removeprefix("broken line: ")
+        reason = find_flaw(text, found) or "they have no fields"
         raise ValueError(f'it holds no objects such as {{"text": ..., "label": ...}}: {reason}')
     return found
+
+
+def find_flaw(text: str, found: Parsed) -> str:
+    """Why a file of JSON is none, or its first row that is no object; empty if all are objects."""
+    try:
+        parse_json(text)
+    except ValueError as error:
+        return str(error)
+    reasons = (row.reason.removeprefix("broken line: ") for row in found.broken.values())
+    return next(reasons, "")
 
 
 def parse_binary(raw: bytes, kind: str, download: Download) -> Parsed:
@@ -111,8 +121,8 @@ def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Parsed:
     body = numbered[1:] if dialect.header else numbered
     if not body:
         raise ValueError(
-            "it has a header and no rows; add rows or, if it has no header, set download.header: "
-            "false"
+            "it has a header and no rows below it; a file without a header has positions for "
+            "columns (reprotune init --text 0 --label 1, or download.header: false)"
         )
     fitted = [fit(row, len(names), line, dialect.delimiter) for line, row in body]
     good = {place: row for place, row in enumerate(fitted) if not isinstance(row, Broken)}

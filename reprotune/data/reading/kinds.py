@@ -20,6 +20,8 @@ PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # behind another ending
 
 START = 1000  # bytes that tell what a file is
 PAGES = (b"<html", b"<!doctype", b"<table", b"<meta")
+PAGE = re.compile(rb"(?i)(\xef\xbb\xbf)?\s*<(\?xml|!doctype|html)\b[^\n]*>\s*(\n|$)")
+POINTER = b"version https://git-lfs"  # what a clone holds in the place of a large file
 OBJECT = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*"[^"\n]*"\s*:')
 PANDAS = "pandas.{}({!r}).to_csv('rows.csv', index=False)"  # what makes a file that can be read
 READERS = {  # of pandas, by the ending
@@ -40,6 +42,10 @@ OTHERS = {  # by the ending: what to do
     **dict.fromkeys((".docx", ".doc", ".odt", ".rtf", ".pdf", ".pptx"), "a document has no rows: "
     "put its texts and their labels into a table, such as .csv or .xlsx"),
     **dict.fromkeys((".html", ".htm"), "a page has no rows: save its table as .csv or .xlsx"),
+    **dict.fromkeys((".conll", ".conllu", ".iob", ".iob2", ".bio"), "a word and its tag a line are "
+    "no texts with a label each: put whole texts and their labels into a table, such as .csv"),
+    **dict.fromkeys((".libsvm", ".svm", ".svmlight", ".npy", ".npz"), "numbers are no texts: take "
+    "the texts that they were made of, in a table such as .csv"),
     **dict.fromkeys((".yml", ".yaml"), "save its rows as .json, a list of objects"),
     ".arff": "save the lines below @data as .csv, below a line with the names of the columns",
     ".avro": "save its rows as .jsonl or .parquet",
@@ -108,12 +114,16 @@ def check_kind(raw: bytes, path: str) -> None:
     ``raw``: its first bytes, unpacked, or all.
     """
     kind = tell_kind(path)[0]
+    if raw.startswith(POINTER):
+        raise InputError(f"{path}: is what Git LFS has in the place of the file: git lfs pull")
     found = next((known for known in SIGNS if raw.startswith(known.sign)), None)
     if kind not in TEXTS:
         is_page = raw[:START].lstrip().lower().startswith(PAGES)
         found = found or (Sign(b"", "a page of HTML", ()) if is_page else None)
     elif kind in DELIMITED and (ending := tell_objects(raw)):
         found = Sign(b"", "JSON", (ending,))
+    elif kind not in LINES and PAGE.match(raw[:START]):
+        found = Sign(b"", "a page of HTML or XML", ())
     if found and kind not in found.endings:
         endings = " or ".join(found.endings)
         how = f"let its name end in {endings}" if endings else "save its rows as .csv or .xlsx"

@@ -8,6 +8,8 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from reprotune.data.reading.parsing import PREFACE, Numbered
 
+LOCKED = "EncryptedPackage".encode("utf-16-le")  # the part of a workbook that has a password
+
 
 @lru_cache(maxsize=1)  # `init` looks at a workbook several times
 def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
@@ -23,6 +25,8 @@ def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
             for place, name in enumerate(book.sheet_names)
         }
     except CalamineError as error:
+        if LOCKED in raw:
+            raise ValueError("it has a password: save it without one") from None
         raise ValueError(str(error)) from None
     shown = {n: [[show_cell(cell) for cell in row] for row in sheet] for n, sheet in sheets.items()}
     return {name: list(drop_blank(enumerate(rows, start=1))) for name, rows in shown.items()}
