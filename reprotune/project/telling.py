@@ -13,6 +13,7 @@ from reprotune.data.balance import tell_unused
 from reprotune.data.reading.bad_rows import BadRow, count_kinds, describe, show
 from reprotune.data.reading.kinds import DELIMITED, TEXTS, tell_kind
 from reprotune.project.garbled import describe_garbled
+from reprotune.project.likely import DATE
 from reprotune.project.likeness import describe_alike, describe_joint, describe_spellings
 from reprotune.project.sheets import describe_unread
 from reprotune.project.sniff import Look, find_joint
@@ -41,6 +42,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
             f"{c} {n}" for c, n in seen.classes.items()
         ),
         "numbers": describe_numbers(seen),
+        "dates": describe_dates(seen),
         "named": list_some(f"{raw} = {name}" for raw, name in seen.named.items()),
         "one class": "; ".join(map(describe_spellings, seen.spellings)),
         "alike": describe_alike({str(c): n for c, n in seen.classes.items()} | seen.left_out),
@@ -98,6 +100,12 @@ def describe_numbers(seen: Look) -> str:
         return ""
     few = " ".join(f"{name}=NAME" for name in sorted(seen.classes.index, key=int)[:2])
     return f"if the classes have names: --names {few} ..., or a file with one a line"
+
+
+def describe_dates(seen: Look) -> str:
+    """Said of classes that are days, which are mostly those on which a text was written."""
+    is_such = all(map(DATE.fullmatch, map(str, seen.classes.index)))
+    return "the classes are dates; if another column is meant: --label COLUMN" if is_such else ""
 
 
 def describe_cut(share: float, tokens: int) -> str:
