@@ -141,11 +141,12 @@ def top_layers(model: PreTrainedModel, count: int) -> list[torch.nn.Module]:
     return [*list(stack)[-count:], *after]
 
 
-def interpolate(model: Tuned, share: float) -> None:
-    """Go back to this share of what LoRA has learned: less is forgotten (WiSE-FT)."""
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name or "lora_embedding_B" in name:
-            parameter.data *= share
+def interpolate(model: Tuned, train: Train) -> None:
+    """Of what LoRA has learned a share is kept: less is forgotten (WiSE-FT)."""
+    if train.method == "lora":
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name or "lora_embedding_B" in name:
+                parameter.data *= train.lora.interpolation
 
 
 def save_tuned(model: Tuned, method: str, target: Path) -> None:

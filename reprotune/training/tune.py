@@ -238,8 +238,7 @@ def tune(
             "train: the loss is no longer a number; lower train.learning_rate, or use "
             "model.compute_dtype bfloat16 or float32 instead of float16"
         )
-    if train.method == "lora":
-        interpolate(tuned, train.lora.interpolation)
+    interpolate(tuned, train)
     train_curve, validation_curve = (learning_curve(history, *pair) for pair in CURVES.items())
     return tuned, trials, train_curve, validation_curve
 
