@@ -26,6 +26,7 @@ from pipelines.workspace import (
     clone,
     copy_whole,
     dvc,
+    fetch,
     git,
     home,
     publish,
@@ -233,6 +234,7 @@ def retrain(
 
 def was_tried(folder: Path, base: str, name: str, branch: str, promote: Register) -> str:
     """What became of a branch that is there already; a proposal that was cut off is made now."""
+    fetch(folder)  # it may be there only since the clone was made
     if PASSED not in git(folder, "log", "-1", "--format=%B", f"origin/{name}"):
         return f"branch {name}, which the gate stopped"
     if promote == "at_once":

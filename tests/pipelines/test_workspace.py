@@ -13,6 +13,7 @@ from dvc.config import Config
 from pipelines import registry, server, workspace
 from pipelines.commands import FlowError
 from pipelines.logs import cut_repeated
+from pipelines.retrain import was_tried
 from pipelines.workspace import (
     clone,
     copy_whole,
@@ -137,6 +138,18 @@ def test_of_two_retrainings_the_second_leaves_what_the_first_has_pushed(
     with pytest.raises(FlowError, match=r"registered a version meanwhile: origin has classifier@"):
         publish(second, "retrain/z")
     assert "retrain/z" not in git("ls-remote", "origin"), "half of it"
+
+
+def test_a_branch_that_comes_while_a_retraining_looks_is_the_one_that_was_tried(
+    project: Path,
+) -> None:
+    folder, other = (
+        clone(home(project), "origin/main", project.parent / name) for name in ("a", "b")
+    )
+    git("-C", str(other), "commit", "-qm", "Retrained\n\nGate: closed", "--allow-empty")
+    git("-C", str(other), "push", "-q", "origin", "HEAD:refs/heads/retrain/x")
+    told = was_tried(folder, "HEAD", "retrain/x", "main", "on_merge")
+    assert told == "branch retrain/x, which the gate stopped"
 
 
 def test_a_file_that_is_being_written_is_copied_when_it_is_whole(
