@@ -11,15 +11,17 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from prefect import State, flow, get_run_logger
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.states import Completed, Failed
+from pydantic import Field
 
 from pipelines import commands
 from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
+from pipelines.seeds import run_seeds
 from pipelines.server import serving
 from pipelines.trigger import WHY, Trigger, add_options, find_reason, find_rest, read_options
 from pipelines.workspace import (
@@ -133,10 +135,11 @@ def hash_file(file: Path) -> str:
 def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
     """Whether the new model may take over: the report's gate, and better than every baseline.
 
-    The report is that of ``reprotune compare``, made by it.
+    The report is that of ``reprotune compare``, made by it. Commas part runs of several seeds, of
+    which the first is the model.
     """
     found = commands.ask_reprotune(["compare", base, head], folder)
-    where = f"{head}:{paths.EVALUATE_METRICS}"
+    where = f"{head.split(',', maxsplit=1)[0]}:{paths.EVALUATE_METRICS}"
     behind = find_unbeaten(parse(git(folder, "show", where), Evaluation, where).gain_over)
     return found["verdict"] in PASSES and not behind, str(found["sentence"])
 
@@ -169,6 +172,7 @@ def retrain(
     incoming: str | None = None,
     promote: Register = "on_merge",
     trigger: Trigger = Trigger(),  # noqa: B008
+    seeds: Annotated[int, Field(ge=1)] = 1,
 ) -> State[str]:
     """Look for something new; if there is enough, retrain, compare, and propose or register.
 
@@ -179,6 +183,7 @@ def retrain(
             itself, if it is a folder.
         promote: When a model that passes the gate goes into production.
         trigger: What makes a retraining due.
+        seeds: Training seeds of each side whose runs the gate compares: their spread is noise.
     """
     log = get_run_logger().info
     is_folder = Path(source).is_dir()
@@ -211,10 +216,14 @@ def retrain(
             return Completed(name=NOTHING, message="nothing new: it was run before")
         told = "\n".join([f"{MESSAGE} {revision}", "", *news, f"Why: {' '.join(why.split())}"])
         git(folder, "commit", "--quiet", "-m", told)
-        passed, verdict = judge(folder, base, name)
+        head = name
+        if seeds > 1:
+            base, head = (run_seeds(folder, run, seeds) for run in (base, name))
+            git(folder, "checkout", "--quiet", "--force", name)
+        passed, verdict = judge(folder, base, head)
         gate = PASSED if passed else "Gate: closed"
         git(folder, "commit", "--quiet", "--amend", "-m", f"{told}\n\n{gate}\n{verdict}")
-        judge(folder, base, name)  # once more, for the report names the commit
+        judge(folder, base, head)  # once more, for the report names the commit
         show_metrics(folder)
         markdown = (folder / paths.COMPARISON.with_suffix(".md")).read_text(encoding="utf-8")
         show_report(folder, markdown)
@@ -253,11 +262,14 @@ def main() -> None:
     parser.add_argument(
         "--promote", choices=get_args(Register), default="on_merge", help="(%(default)s)"
     )
+    parser.add_argument("--seeds", type=int, default=1, help="training seeds a side (%(default)s)")
     add_options(parser)
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule")
     parser.add_argument("--cron", default="0 3 * * 1", help="of --serve (%(default)s)")
     arguments = parser.parse_args()
-    names = ("source", "branch", "incoming", "promote")
+    names = ("source", "branch", "incoming", "promote", "seeds")
+    if arguments.seeds < 1:
+        parser.error("--seeds: at least 1 run of each side")
     asked = {name: getattr(arguments, name) for name in names}
     asked["trigger"] = read_options(parser, arguments)
     place = Path(arguments.source) if Path(arguments.source).is_dir() else Path()
