@@ -45,7 +45,7 @@ def run_trial(trial: sweeps.Trial, stage: str, commit: str, deployment: str | No
     asked = {"name": trial.name, "commit": commit, "changes": trial.changes, "stage": stage}
     there: Any = run_deployment(deployment, parameters=asked, flow_run_name=trial.name)
     if not there.state.is_completed():
-        return tell_failure(f"{trial.name}: {there.state.message}")
+        return tell_failure(f"{trial.name}: {there.state.message or there.state.name.lower()}")
     return Completed(message="done")
 
 
