@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from peft.utils import ModulesToSaveWrapper
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -31,7 +32,18 @@ def merge(base: Base, tuned: Path) -> tuple[PreTrainedModel, Encoder]:
         model.is_loaded_in_4bit = model.is_loaded_in_8bit = False  # which peft asks
     model, encoder = apply(model, tuned, base.encoder)
     if isinstance(model, PeftModel):
+        unwrap_heads(model)
         model = model.merge_and_unload(safe_merge=True)
     for name in transposed:
         model.set_submodule(name, as_conv1d(model.get_submodule(name)))
     return model, encoder
+
+
+def unwrap_heads(model: PeftModel) -> None:
+    """Put trained heads in the place of their wrappers.
+
+    peft's IA3 fails to do so with a head that is more than one layer.
+    """
+    for name, module in [*model.named_modules()]:
+        if isinstance(module, ModulesToSaveWrapper):
+            model.set_submodule(name, module.modules_to_save[module.active_adapters[0]])

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +15,14 @@ from reprotune.export.parity import compare, require
 from reprotune.models.adapters import prepare, save_tuned
 from reprotune.models.base import Base
 from reprotune.models.compat import compute_in_float32
+from reprotune.models.encoders import encoder_for
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
-from reprotune.models.loading import Precision, load_model
+from reprotune.models.loading import WHOLE, Precision, load_model
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 from reprotune.scoring.scores import score_texts
 from reprotune.training.tune import tune
+from tests import tiny
 
 
 @pytest.mark.parametrize(
@@ -101,3 +105,23 @@ def test_what_is_multiplied_in_half_precision_is_merged_in_full(
     layers = {name: w for name, w in model.state_dict().items() if "_proj" in name}
     assert layers and all(weight.dtype == torch.float32 for weight in layers.values())
     assert not any(w.equal(w.bfloat16().float()) for w in layers.values()), "of the 4 bits' own"
+
+
+@pytest.mark.parametrize("method", ["ia3", "lora"])
+def test_a_trained_head_of_several_layers_is_merged_too(
+    changed: Callable[[dict[str, Any]], Params], tmp_path: Path, method: str
+) -> None:
+    params = changed({"model.task": "classification", "train.method": method})
+    base = tiny.save(tmp_path / "base", tiny.bert())
+    encoder = encoder_for(load_tokenizer(base), "classification", params.prompt, ["a", "b"])
+    fresh = prepare(load_model(base, WHOLE, encoder, new_head=True), params.train, encoder)
+    pooler = "pooler.modules_to_save.default.dense.bias"
+    for name, weight in fresh.named_parameters():
+        if name.endswith(pooler):
+            weight.data += 1
+    before = score_texts(fresh, encoder, ["Net sales rose.", "x"], 2, "")
+    save_tuned(fresh, method, tmp_path / "tuned")
+    torch.manual_seed(0)
+    merged, _ = merge(Base(base, WHOLE, encoder), tmp_path / "tuned")
+    assert np.allclose(score_texts(merged, encoder, ["Net sales rose.", "x"], 2, ""), before)
+    assert not any("modules_to_save" in name for name in merged.state_dict())
