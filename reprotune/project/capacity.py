@@ -83,6 +83,9 @@ def check_device(params: Params) -> Finding:
     detail = f"no GPU: {os.cpu_count()} CPU cores, {params.threads} threads"
     if unused := explain_unused():
         return Finding(WARN, "device", f"{detail}; {unused}")
+    if dtype == "float16":
+        return Finding(STOP, "device", f"{detail}; model.compute_dtype float16 is trained in on a "
+                       "GPU alone: use float32 or bfloat16")  # fmt: skip
     if dtype != "float32" and (times := time_product(dtype) / time_product("float32")) > 1:
         return Finding(WARN, "device", f"{detail}; model.compute_dtype {dtype} multiplies "
                        f"{times:.0f} times slower than float32 here")  # fmt: skip

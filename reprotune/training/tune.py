@@ -179,6 +179,7 @@ def tune(
             "roles.validation_per_class and validation_share"
         )
     check_room(model, train, encoder)
+    check_able(model, train, precision)
     if train.tensorboard:
         if find_spec("tensorboard") is None:
             raise InputError("train.tensorboard needs its package: pip install tensorboard")
@@ -241,6 +242,18 @@ def tune(
     interpolate(tuned, train)
     train_curve, validation_curve = (learning_curve(history, *pair) for pair in CURVES.items())
     return tuned, trials, train_curve, validation_curve
+
+
+def check_able(model: PreTrainedModel, train: Train, precision: Precision) -> None:
+    """Raise InputError if this machine, or the model, cannot be trained so."""
+    if precision.compute_dtype == "float16" and DEVICE == "cpu":
+        raise InputError(
+            "model.compute_dtype float16 is trained in on a GPU alone; use float32 or bfloat16"
+        )
+    if train.activation_checkpointing and not model.supports_gradient_checkpointing:
+        raise InputError(
+            f"train.activation_checkpointing: a {type(model).__name__} cannot; set it to false"
+        )
 
 
 def restore_precision(model: torch.nn.Module) -> None:

@@ -165,6 +165,8 @@ def test_a_slow_number_format_is_a_warning(
         monkeypatch.setattr(capacity, "time_product", seconds.__getitem__)
         found = doctor.check_device(params)
         assert (found.level, "20 times slower" in found.detail) == (level, times > 1)
+    found = doctor.check_device(changed({"model.compute_dtype": "float16"}))
+    assert (found.level, "on a GPU alone" in found.detail) == ("stop", True)
 
 
 @pytest.fixture

@@ -236,3 +236,16 @@ def test_what_a_model_generates_by_is_saved_as_it_was(
     save_tuned(model, "full", tmp_path / "tuned")
     kept = json.loads((tmp_path / "tuned" / GENERATION).read_text())
     assert {key: kept.get(key) for key in asked} == asked
+
+
+def test_what_machine_or_model_cannot_is_refused_before_the_training(
+    base: Path, encoder: PromptEncoder, nf4: Precision, rows: pd.DataFrame, settings: Train
+) -> None:
+    model, parts = load_model(base, nf4, encoder), (rows[:8], rows[:0])
+    half = nf4._replace(compute_dtype="float16")
+    with pytest.raises(InputError, match="float16 is trained in on a GPU alone"):
+        tune(model, encoder, parts, settings, half)
+    model.supports_gradient_checkpointing = False  # as of ALBERT
+    sparing = settings.model_copy(update={"activation_checkpointing": True})
+    with pytest.raises(InputError, match="activation_checkpointing: a LlamaForCausalLM cannot"):
+        tune(model, encoder, parts, sparing, nf4)
