@@ -181,9 +181,7 @@ def tune(
     check_room(model, train, encoder)
     check_able(model, train, precision)
     if train.tensorboard:
-        if find_spec("tensorboard") is None:
-            raise InputError("train.tensorboard needs its package: pip install tensorboard")
-        os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.TENSORBOARD)
+        open_tensorboard()
     weights = weigh_classes(train_rows["label"], train.class_weights)
     fill = train.batch_size if train.processes > 1 else 1
     examples = encode_rows(encoder, train_rows, weights, train.loss, fill)
@@ -254,6 +252,12 @@ def check_able(model: PreTrainedModel, train: Train, precision: Precision) -> No
         raise InputError(
             f"train.activation_checkpointing: a {type(model).__name__} cannot; set it to false"
         )
+
+
+def open_tensorboard() -> None:
+    if find_spec("tensorboard") is None:
+        raise InputError("train.tensorboard needs its package: pip install tensorboard")
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.TENSORBOARD)
 
 
 def restore_precision(model: torch.nn.Module) -> None:
