@@ -1,7 +1,7 @@
 """A first run beside a bare script: scikit-learn's TF-IDF on the very rows of ``data/splits``.
 
-``python -m benchmarks.first_run`` after `dvc repro`; with a FOLDER it writes there two made-up data
-sets with some wrong labels, German reviews and Japanese requests, for `reprotune init`.
+``python -m benchmarks.first_run`` after ``dvc repro split``; with a FOLDER it writes there two
+made-up data sets with some wrong labels, German reviews and Japanese requests, for `init`.
 """
 
 import csv
@@ -10,12 +10,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from reprotune.core import paths
+from reprotune.core.params_file import load_params
+from reprotune.evaluation import baselines
 
 ROWS = 600
 WRONG = 0.08  # share of the labels that are drawn anew
@@ -90,18 +93,24 @@ def write(folder: Path) -> None:
             csv.writer(file).writerows([["text", "label"], *rows])
 
 
-def ask_bare() -> None:
+def ask() -> None:
+    params = load_params()
     train, test = (pd.read_parquet(path) for path in (paths.TRAIN, paths.TEST))
+    classes = sorted(train["label"].unique())
+    asked = classes, params.baseline, params.seed, params.text.units
+    found = baselines.learn(train, test["text"], *asked)["tfidf"]
+    right = float((np.take(classes, found.argmax(axis=1)) == test["label"]).mean())
+    print(f"{len(train)} training rows; baseline tfidf: {right:.3f} of {len(test)} test rows")
     for kind, ngrams in WAYS.items():
         turner = TfidfVectorizer(analyzer=kind.removesuffix("s"), ngram_range=ngrams)
         learner = make_pipeline(turner, LogisticRegression(max_iter=1000))
         learner.fit(train["text"], train["label"])
         right = learner.score(test["text"], test["label"])
-        print(f"bare script, n-grams of {kind}: {right:.3f} of {len(test)} test rows")
+        print(f"bare script, n-grams of {kind}: {right:.3f}")
 
 
 def main() -> None:
-    write(Path(sys.argv[1])) if len(sys.argv) > 1 else ask_bare()
+    write(Path(sys.argv[1])) if len(sys.argv) > 1 else ask()
 
 
 if __name__ == "__main__":
