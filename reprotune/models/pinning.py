@@ -38,7 +38,7 @@ PADDED = {
     *("convbert", "fnet", "mobilebert", "nystromformer", "recurrent_gemma", "rwkv", "xlnet"),
     *("xlstm", "yoso"),
 }
-# A mask is their way to hide what comes next: without one they read the answer before they say it.
+# Encoders, which fill in masks: unless saved as decoders they see the answer that they learn.
 BOTH_WAYS = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES}
 LAYERS = re.compile("layers?$")  # how the names of their counts end
 MOST_LAYERS = 1000  # all are built before a weight is looked for
