@@ -68,7 +68,7 @@ ODD = (
 
 NOT_UTF_8 = r"is not utf-8; try download\.encoding: (latin-1|cp1252)$"
 NOT_READABLE = r"not readable as \.(csv|txt): "
-BROKEN = r"\d of \d rows cannot be used \(\d broken line\), .*row \d: broken line: "
+BROKEN = r"\d of \d rows cannot be used \(broken line: \d\), .*row \d: broken line: "
 OR_THE_PARAMETER = r"correct the data or, if the data is right, the parameter; "
 
 pytestmark = pytest.mark.slow
