@@ -109,9 +109,9 @@ def ask() -> None:
         print(f"bare script, n-grams of {kind}: {right:.3f}")
 
 
-def main() -> None:
-    write(Path(sys.argv[1])) if len(sys.argv) > 1 else ask()
+def main(folder: str = "") -> None:
+    write(Path(folder)) if folder else ask()
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

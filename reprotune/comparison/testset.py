@@ -144,7 +144,7 @@ def tell_replaced(base: Revision, head: Revision) -> str:
         return ""
     was, now = set(base.predictions["id"]), set(head.predictions["id"])
     gone = len(was - now)
-    return f"; {gone} of {count_of(len(was), 'former test row')} gone" if gone else ""
+    return f"; {gone} of {count_of(len(was), 'former test row', 'are')} gone" if gone else ""
 
 
 def list_test_labels(shift: Shift) -> list[Section]:

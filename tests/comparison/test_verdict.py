@@ -401,7 +401,7 @@ def test_what_cannot_be_compared_is_said_with_the_reason(repository: Path, why: 
     expected = {
         "rows": "**Inconclusive**: 100.0 % of the former test rows are not there to compare on "
         "(5 % are let through by `compare.gate.test_changed`); they share 0 test rows; 30 are the "
-        "least; 900 of 900 former test rows are none any more.",
+        "least; 900 of 900 former test rows are gone.",
         "none": "**Not comparable**: workspace has no reports/predictions/evaluate.csv",
     }
     assert ended == {"rows": 1, "none": 2}[why] and expected[why] in text
