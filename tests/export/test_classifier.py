@@ -189,7 +189,7 @@ def test_the_prompt_is_around_raw_text_of_any_length(
     [
         ({"verbalizers": WORDS | {"negative": " so so"}}, tiny.model, "x", "several tokens"),
         ({}, tiny.mamba, "x", "no mamba with a head"),
-        ({}, tiny.model, "", "1 of 1 test texts would become other tokens"),
+        ({}, tiny.model, "", "1 of 1 test text would become other tokens"),
     ],
 )
 def test_what_would_not_be_exact_stays_causal_and_says_why(

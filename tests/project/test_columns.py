@@ -120,7 +120,7 @@ def test_a_delimiter_and_an_encoding_that_are_said_are_taken(tmp_path: Path) -> 
 
 def test_an_empty_file_has_no_columns_to_choose_from(tmp_path: Path) -> None:
     (tmp_path / "own.csv").touch()
-    with pytest.raises(InputError, match=r"own\.csv: has no rows"):
+    with pytest.raises(InputError, match=r"own\.csv: has a line or none, and so no rows"):
         guess(Wanted([tmp_path / "own.csv"]), tmp_path)
 
 
