@@ -26,7 +26,7 @@ from reprotune.models.base import Base
 from reprotune.models.encoders import encoder_for
 from reprotune.models.exported import load_classifier, save_classifier, save_merged
 from reprotune.models.loading import Precision, load_model
-from reprotune.models.pinning import TASKS
+from reprotune.models.pinning import TASKS, check_task
 from reprotune.models.prompts import PromptEncoder
 from reprotune.models.tokenizer import load_tokenizer
 from reprotune.scoring.scores import normalize, score_texts
@@ -80,6 +80,7 @@ def configured(name: str, tokens: dict[str, int]) -> PretrainedConfig:
 def outcome(base: Path, work: Path, params: Params, rows: pd.DataFrame, way: str) -> str:
     """How far merged and tuned model are apart, in nats, or why there is none."""
     task, quantization = way.split(", ")
+    check_task(base, task)
     precision = Precision(quantization, False, "float32")
     encoder = encoder_for(
         load_tokenizer(base), task, params.prompt, class_names(params.download.labels)

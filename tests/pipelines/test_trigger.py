@@ -63,7 +63,11 @@ def test_anything_new_is_enough_if_nothing_else_is_asked(project: Path) -> None:
     [
         ({"rows": 20, "decisions": 5}, True, "20 new rows (enough: 20)"),
         ({"rows": 21, "decisions": 1}, True, "1 new decision (enough: 1)"),
-        ({"rows": 21, "decisions": 2}, False, "20 new rows (enough: 21); 1 new decision (enough: 2)"),
+        (
+            {"rows": 21, "decisions": 2},
+            False,
+            "20 new rows (enough: 21); 1 new decision (enough: 2)",
+        ),
     ],
 )
 def test_rows_and_decisions_are_counted(
