@@ -29,8 +29,6 @@ SETTINGS: dict[str, dict[str, object]] = {
     "three times the rate": {"learning_rate": 3e-3},
     "two epochs": {"epochs": 2},
     "rank 4": {"rank": 4},
-    "seven tenths of the update": {"interpolation": 0.7},
-    "half of the update": {"interpolation": 0.5},
     "as it is": {},
 }
 

@@ -27,9 +27,8 @@ LABEL_NAMES = (
 )
 LONGEST_LABEL = 80  # characters, in the mean
 WORDS = re.compile(r"\w\s+\w|[^\x00-\x7f]{4}")  # two, or one of a script without spaces
-AMOUNT = re.compile(
-    r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*"
-)  # with a fraction that is no half, as stars have
+# With a fraction that is no half, as stars have.
+AMOUNT = re.compile(r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*")
 PARTS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
 TAG = re.compile(rf"(.*\s)?(O|[BILMESU]-\S+|{'|'.join(PARTS.split())})(\s.*)?")  # of a word
 TAGGED = re.compile(r"(^|\s)([BI]-\S+|PUNCT|NOUN)($|\s)")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from reprotune.core.rooms import LIBRARY, PACKAGE, PINS, find_room, hash_room, list_pinned
 from reprotune.core.yaml_file import read_yaml
 
@@ -75,7 +77,7 @@ def render(lock: str, rooms: Iterable[str] = (), own: Mapping[str, Any] = NO_GRO
 
 def normalize(name: str) -> str:
     """The name in the lock, which may be another than that of the import."""
-    return re.sub(r"[-_.]+", "-", DISTRIBUTIONS.get(name, name)).lower()
+    return canonicalize_name(DISTRIBUTIONS.get(name, name))
 
 
 def find_installed(name: str) -> str:
