@@ -65,7 +65,7 @@ def prove(
     del model
     clear_device_cache()  # the stock pipeline is another process, on the same GPU
     labels = rows["label"].map(list(classes).index).to_numpy()
-    found = compare(before, after, labels, export.log_likelihood_tolerance)
+    found = compare(before, after, labels, export.tie)
     require(found, export)
     if not encoder.has_head:
         return found, None

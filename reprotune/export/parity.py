@@ -21,15 +21,15 @@ KEPT = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")  # without which some machine
 TOLERANCE = 1e-5  # of probabilities, of the same weights in fp32
 
 
-def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray, tolerance: float) -> Parity:
+def compare(tuned: np.ndarray, merged: np.ndarray, labels: np.ndarray, tie: float) -> Parity:
     """Agreement of the predictions and change of the label's log-likelihood, in nats.
 
     Both scores have shape (rows, classes), ``labels`` are column numbers. Two classes whose scores
-    by the tuned model are no further apart than ``tolerance`` are tied: either is its prediction.
+    by the tuned model are no further apart than ``tie`` are tied: either is its prediction.
     """
     rows = np.arange(len(labels))
     said, now = tuned.argmax(1), merged.argmax(1)
-    tied = (said != now) & (tuned[rows, said] - tuned[rows, now] <= tolerance)
+    tied = (said != now) & (tuned[rows, said] - tuned[rows, now] <= tie)
     change = np.abs(tuned - merged)[rows, labels]
     return Parity(
         agreement=float(((said == now) | tied).mean()),

@@ -34,7 +34,7 @@ class Served(Figures):
     accuracy: float
     recorded: float  # accuracy of the same rows in reports/predictions/evaluate.csv
     agreement: float  # share of answers that are the recorded ones, or tied with them
-    ties: int  # other answers whose log-likelihood is within the tolerance of the export
+    ties: int  # other answers between classes that count as equal (``Export.tie``)
     change: float | None  # the most by which a probability is another than that of the export
     unreadable: int  # generated answers that begin with no class
     latency: dict[str, float]  # p50, p95, p99 of the requests that were answered, in milliseconds
@@ -65,7 +65,7 @@ def measure(
     start = time.perf_counter()
     timed = ask_all(server, APIS[name], asked, recorded["text"].tolist(), concurrency)
     seconds = time.perf_counter() - start
-    table = set_beside(recorded, timed, classes, params.export.log_likelihood_tolerance)
+    table = set_beside(recorded, timed, classes, params.export.tie)
     same = (table["predicted"] == table["recorded"]) | table["tied"]
     return Served(
         api=name,

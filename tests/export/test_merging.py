@@ -62,21 +62,29 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says_and_a_fault_sho
     before = score_texts(model, asking, rows["text"], 32, "tuned")
     assert np.abs(before - untuned).mean() > 0.1, "training changed something"
     labels = before.argmax(1)
-    require(compare(before, export(tmp_path / "tuned"), labels, 2e-3), params.export)
+    require(compare(before, export(tmp_path / "tuned"), labels, params.export.tie), params.export)
 
     file = tmp_path / "tuned/adapter_model.safetensors"
     weights = load_file(file)
     lost = next(name for name in weights if "lora_B" in name)
     save_file(weights | {lost: torch.zeros_like(weights[lost])}, file)
     with pytest.raises(InputError, match=r"export\."):
-        require(compare(before, export(tmp_path / "tuned"), labels, 2e-3), params.export)
+        require(compare(before, export(tmp_path / "tuned"), labels, params.export.tie), params.export)
 
 
 def test_a_flip_between_classes_that_are_tied_is_none() -> None:
     tuned = np.array([[-1.0, -1.001, -9], [-1.0, -1.5, -9], [-1.0, -1.001, -9]])
     merged = np.array([[-1.0, -0.9999, -9], [-1.0, -1.5, -9], [-1.0, -1.001, -0.9]])
-    found = compare(tuned, merged, np.zeros(3, int), tolerance=0.002)
+    found = compare(tuned, merged, np.zeros(3, int), tie=0.002)
     assert (found.ties, found.agreement) == (1, pytest.approx(2 / 3)), "the third is no tie"
+
+
+@pytest.mark.parametrize(("tolerance", "tie"), [(1e-5, 0.02), (0.002, 0.02), (0.03, 0.03)])
+def test_likelihoods_that_are_within_two_hundredths_are_equal(
+    params: Params, tolerance: float, tie: float
+) -> None:
+    export = params.export.model_copy(update={"log_likelihood_tolerance": tolerance})
+    assert export.tie == tie
 
 
 def test_a_weight_beyond_the_number_format_is_refused(

@@ -184,6 +184,15 @@ class Export(Section):
     agreement: Probability
     log_likelihood_tolerance: PositiveReal
 
+    @property
+    def tie(self) -> float:
+        """How far apart, in nats, the log-likelihoods of classes that count as equal may be.
+
+        No less than 0.02, where one is 1.02 times as likely as the other: the tolerance is of the
+        mean over all rows, and rounding moves those that are unsure several times as far.
+        """
+        return max(0.02, self.log_likelihood_tolerance)
+
 
 class Gate(Section):
     """When a change is worse than what it replaces."""
