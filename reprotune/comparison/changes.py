@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,9 +136,8 @@ def quote_examples(rows: pd.DataFrame) -> Data:
     """A few rows as id: label and role, before → after."""
     told = []
     for item in rows.head(3).itertuples():
-        before = f"{item.label_base} {item.role_base}"
-        after = f"{item.label_head} {item.role_head}"
-        parts = [part for part in (before, after) if "nan" not in part]
+        sides: Any = ((item.label_base, item.role_base), (item.label_head, item.role_head))
+        parts = [f"{label} {role}" for label, role in sides if pd.notna(role)]
         told.append(f"{item.id}: {' → '.join(parts)}")
     return Data("; ".join(told))
 

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, log_loss
 
 from benchmarks import gate
 from reprotune.comparison import statistics
+from reprotune.comparison.changes import quote_examples
 from reprotune.comparison.swapping import count_answers
 
 CLASSES = ["negative", "neutral", "positive"]
@@ -111,6 +112,14 @@ def test_every_change_of_rows_is_told() -> None:
     )
     found = {name: list(rows["id"]) for name, rows in statistics.diff_rows(base, head).items()}
     assert found == {"added": ["e"], "removed": ["d"], "relabelled": ["b"], "moved": ["c"]}
+
+
+def test_a_row_is_quoted_whatever_its_class_is_called() -> None:
+    base = pd.DataFrame({"id": ["a"], "label": ["finance"], "role": ["train"]})
+    head = pd.DataFrame({"id": ["a", "b"], "label": ["nan", "finance"], "role": ["test", "train"]})
+    found = statistics.diff_rows(base, head)
+    assert quote_examples(found["moved"]) == "a: finance train → nan test"
+    assert quote_examples(found["added"]) == "b: finance train"
 
 
 def test_a_permutation_test_is_that_of_every_way_to_swap() -> None:
