@@ -18,7 +18,6 @@ from reprotune.tables.classes import is_uneven
 
 LIST = 10  # texts of a kind
 MOST = 5  # classes in the headline
-PRIMARY = {"accuracy": "accuracy", "macro_f1": "macro-F1"}  # compare.gate.metric: its figure
 
 
 def name_side(revisions: Sequence[Revision]) -> str:
@@ -47,10 +46,10 @@ def describe(change: Change, gate: Gate) -> str:
     )
 
 
-def tabulate_metrics(changes: Sequence[Change], gate: Gate) -> Section:
+def tabulate_metrics(changes: Sequence[Change], primary: Change, gate: Gate) -> Section:
     interval = f"{100 * gate.confidence:g} % interval"
     note = (
-        f"The verdict rests on {PRIMARY[gate.metric]} (`compare.gate` in {paths.PARAMS}); the last "
+        f"The verdict rests on {primary.name} (`compare.gate` in {paths.PARAMS}); the last "
         f"column corrects for looking at {count_of(len(changes), 'figure')} (Holm)."
     )
     headers = ("", "before", "after", "change", interval, "p", "p corrected")

@@ -107,16 +107,30 @@ def compare_log_loss(
 
 
 def compare_metrics(
-    base: pd.DataFrame, head: pd.DataFrame, classes: Sequence[str], confidence: float, seed: int
+    bases: Sequence[pd.DataFrame],
+    heads: Sequence[pd.DataFrame],
+    classes: Sequence[str],
+    confidence: float,
+    seed: int,
 ) -> list[Change]:
-    """Accuracy, macro-F1 and log loss of paired predictions, corrected for being three."""
+    """Accuracy of all runs, macro-F1 and log loss of the first two, corrected for being three."""
+    base, head = bases[0], heads[0]
     return correct(
         [
-            compare_proportions("accuracy", is_right(base), is_right(head), confidence, seed),
+            compare_accuracies(bases, heads, confidence, seed),
             compare_macro_f1(base, head, classes, confidence, seed),
             compare_log_loss(base, head, classes, confidence),
         ]
     )
+
+
+def compare_accuracies(
+    bases: Sequence[pd.DataFrame], heads: Sequence[pd.DataFrame], confidence: float, seed: int
+) -> Change:
+    """Accuracy of two runs, or of several training seeds."""
+    if len(bases) + len(heads) > 2:
+        return compare_over_seeds(bases, heads, confidence)
+    return compare_proportions("accuracy", is_right(bases[0]), is_right(heads[0]), confidence, seed)
 
 
 def measure_primary(
@@ -127,12 +141,9 @@ def measure_primary(
     seed: int,
 ) -> Change:
     """The one figure that decides: that of the gate or, of several seeds, the accuracy."""
-    base, head = bases[0], heads[0]
-    if len(bases) + len(heads) > 2:  # their spread is known of the accuracy alone
-        return compare_over_seeds(bases, heads, gate.confidence)
-    if gate.metric == "macro_f1":
-        return compare_macro_f1(base, head, classes, gate.confidence, seed)
-    return compare_proportions("accuracy", is_right(base), is_right(head), gate.confidence, seed)
+    if gate.metric == "macro_f1" and len(bases) + len(heads) == 2:
+        return compare_macro_f1(bases[0], heads[0], classes, gate.confidence, seed)
+    return compare_accuracies(bases, heads, gate.confidence, seed)
 
 
 def compare_recalls(
@@ -169,7 +180,7 @@ def compare_over_seeds(
     wide = float(chance.ppf(0.5 + confidence / 2)) * error
     interval = (after - before - wide, after - before + wide)
     p_value = float(2 * chance.sf(abs(after - before) / error))
-    return Change("accuracy", before, after, interval, p_value, p_value)
+    return Change("accuracy", before, after, interval, p_value)
 
 
 def find_flips(

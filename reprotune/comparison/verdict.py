@@ -175,7 +175,9 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
     pairs = pair_rows(bases, heads)
     guarded = [pairs.renamed.get(name, name) for name in gate.classes]
     gate = gate.model_copy(update={"classes": guarded})
-    changes, recalls = measure(pairs, gate, seed)
+    settings = pairs.classes, gate.confidence, seed
+    changes = statistics.compare_metrics(pairs.bases, pairs.heads, *settings)
+    recalls = statistics.compare_recalls(pairs.base, pairs.head, *settings)
     primary = statistics.measure_primary(pairs.bases, pairs.heads, pairs.classes, gate, seed)
     shift = testset.measure_shift(base, head, pairs)
     detectable = find_detectable(primary, pairs, gate)
@@ -209,7 +211,9 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
         told.append(f"Accuracy fell on {lost}.")
     told += [shift.sentence, testset.tell_leaks(base, head), tell_head(head)]
     text = " ".join(filter(None, told))
-    parts = [] if is_same else describe_predictions(pairs, changes, recalls, shift, best, gate)
+    parts = (
+        [] if is_same else describe_predictions(pairs, primary, changes, recalls, shift, best, gate)
+    )
     limits = [] if is_same else tabulate_limits(sliced, base, head, gate, seed)
     pictures = [] if is_same else sections.draw_both(base, head, pairs)
     parts = [
@@ -221,6 +225,7 @@ def judge(bases: Sequence[Revision], heads: Sequence[Revision], gate: Gate, seed
 
 def describe_predictions(
     pairs: Pairs,
+    primary: Change,
     changes: Sequence[Change],
     recalls: Sequence[Change],
     shift: testset.Shift,
@@ -230,7 +235,7 @@ def describe_predictions(
     """The sections that tell of predictions, but the pictures of each run."""
     return [
         sections.draw_differences(changes, recalls),
-        sections.tabulate_metrics(changes, gate),
+        sections.tabulate_metrics(changes, primary, gate),
         *tell_best(best, gate),
         *sections.score_apart(pairs),
         *testset.list_test_labels(shift),
@@ -258,12 +263,3 @@ def tell_head(head: Revision) -> str:
     """What the baselines say of the new model; empty if it beats them all."""
     known = head.read_figures(paths.EVALUATE_METRICS, Evaluation)
     return tell_worth(known.gain_over, code) if known else ""
-
-
-def measure(pairs: Pairs, gate: Gate, seed: int) -> tuple[list[Change], list[Change]]:
-    """The figures of the model, and the recall of each class."""
-    known = (pairs.base, pairs.head, pairs.classes, gate.confidence, seed)
-    changes, recalls = statistics.compare_metrics(*known), statistics.compare_recalls(*known)
-    if len(pairs.bases) + len(pairs.heads) > 2:
-        changes[0] = statistics.compare_over_seeds(pairs.bases, pairs.heads, gate.confidence)
-    return changes, recalls

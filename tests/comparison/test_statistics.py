@@ -43,9 +43,8 @@ def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -
     called = {"accuracy": 0, "macro-F1": 0, "log loss": 0}
     pairs = 200
     for seed in range(pairs):
-        for change in statistics.compare_metrics(
-            *simulated((0.85, 0.85), 900, seed), CLASSES, 0.95, seed
-        ):
+        base, head = simulated((0.85, 0.85), 900, seed)
+        for change in statistics.compare_metrics([base], [head], CLASSES, 0.95, seed):
             called[change.name] += change.p_value < 0.05
     assert called["accuracy"] <= 0.05 * pairs, called
     assert called["macro-F1"] <= 0.06 * pairs, called  # within what 200 pairs tell
@@ -54,19 +53,17 @@ def test_without_a_difference_one_pair_in_twenty_at_most_is_called_different() -
 
 @pytest.mark.slow
 def test_five_points_on_900_rows_are_found_in_four_of_five_pairs() -> None:
-    found = sum(
-        statistics.compare_metrics(*simulated((0.82, 0.87), 900, seed), CLASSES, 0.95, seed)[
-            0
-        ].p_value
-        < 0.05
-        for seed in range(100)
-    )
+    found = 0
+    for seed in range(100):
+        base, head = simulated((0.82, 0.87), 900, seed)
+        changes = statistics.compare_metrics([base], [head], CLASSES, 0.95, seed)
+        found += changes[0].p_value < 0.05
     assert found >= 80
 
 
 def test_figures_are_those_of_scikit_learn() -> None:
     base, head = simulated((0.7, 0.8), 500, 3)
-    accuracy, f1, loss = statistics.compare_metrics(base, head, CLASSES, 0.95, 1)
+    accuracy, f1, loss = statistics.compare_metrics([base], [head], CLASSES, 0.95, 1)
     assert accuracy.head == (head["label"] == head["predicted"]).mean()
     assert f1.base == pytest.approx(f1_score(base["label"], base["predicted"], average="macro"))
     assert loss.head == pytest.approx(log_loss(head["label"], head[CLASSES], labels=CLASSES))
@@ -89,6 +86,16 @@ def test_seeds_that_spread_make_a_difference_uncertain() -> None:
     unsure = statistics.compare_over_seeds(wild, better, 0.95)
     assert sure.p_value < 0.001
     assert unsure.interval[1] - unsure.interval[0] > 1.5 * (sure.interval[1] - sure.interval[0])
+
+
+def test_of_several_seeds_too_each_figure_is_corrected_for_all_three() -> None:
+    runs = [simulated((0.8, 0.8), 300, seed) for seed in range(6)]
+    labels = runs[0][0]["label"]
+    old, new = ([run[0].assign(label=labels) for run in part] for part in (runs[:3], runs[3:]))
+    changes = statistics.compare_metrics(old, new, CLASSES, 0.95, 1)
+    assert changes[0].p_value == statistics.compare_over_seeds(old, new, 0.95).p_value
+    corrected = statistics.holm([change.p_value for change in changes])
+    assert [change.corrected for change in changes] == corrected
 
 
 def test_holm_corrects_in_steps() -> None:

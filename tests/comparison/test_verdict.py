@@ -421,14 +421,16 @@ def test_a_first_commit_has_nothing_to_compare_with(
 
 def test_several_seeds_count_by_their_spread(repository: Path) -> None:
     names = []
+    gate = {"metric": "macro_f1", "tolerance": 0.0, "confidence": 0.95, "classes": []}
     for seed, accuracy in ((2, 0.79), (3, 0.80), (4, 0.81), (5, 0.86), (6, 0.87), (7, 0.88)):
-        write_run(accuracy, seed, train__seed=seed)
+        write_run(accuracy, seed, train__seed=seed, compare__gate=gate)
         commit(f"seed {seed}")
         git("tag", f"seed{seed}")
         names.append(f"seed{seed}")
     ended, text = compare(",".join(names[:3]), ",".join(names[3:]))
     assert ended == 0 and "**Better**" in text
     assert "seed2" in text and "seed7" in text
+    assert "The verdict rests on accuracy" in text, "of which alone the spread is known"
 
 
 def test_merge_commits_and_a_sub_folder(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
