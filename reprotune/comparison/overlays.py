@@ -64,8 +64,10 @@ def fade(axes: Axes) -> None:
         axes.invert_yaxis()
 
 
-def draw_forest(changes: Sequence[Change], recalls: Sequence[Change]) -> Figure:
+def draw_forest(changes: Sequence[Change], recalls: Sequence[Change], alpha: float) -> Figure:
     """Every difference with its interval: figures of the model, then the recall of each class.
+
+    Those whose corrected p-value is below ``alpha`` are filled.
 
     What is no share of rows (the log loss) has a scale of its own, and is better to the left.
     """
@@ -81,24 +83,26 @@ def draw_forest(changes: Sequence[Change], recalls: Sequence[Change]) -> Figure:
         places = figure.subplots(
             len(heights), squeeze=False, height_ratios=[h + 1 for h in heights]
         )
-        draw_rows(places[0, 0], names, [*shares, *listed], 100)
+        draw_rows(places[0, 0], names, [*shares, *listed], 100, alpha)
         places[0, 0].set_xlabel("change in points (better to the right)")
         if losses:
-            draw_rows(places[1, 0], ["log loss"], losses, 1)
+            draw_rows(places[1, 0], ["log loss"], losses, 1, alpha)
             places[1, 0].locator_params(axis="x", nbins=5)
             places[1, 0].set_xlabel("change in nats (better to the left)")
         return figure
 
 
-def draw_rows(axes: Axes, names: Sequence[str], changes: Sequence[Change], scale: float) -> None:
+def draw_rows(
+    axes: Axes, names: Sequence[str], changes: Sequence[Change], scale: float, alpha: float
+) -> None:
     """One line a change: filled if it is significant, corrected for the number of figures."""
     axes.axvline(0, color="grey", linewidth=0.8)
     for place, change in enumerate(changes):
         low, high = (scale * end for end in change.interval)
         better = (change.difference > 0) == (change.name != "log loss")
-        colour = "grey" if change.corrected >= 0.05 else COLOURS[2] if better else COLOURS[1]
+        colour = "grey" if change.corrected >= alpha else COLOURS[2] if better else COLOURS[1]
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
-        fill = colour if change.corrected < 0.05 else "white"
+        fill = colour if change.corrected < alpha else "white"
         middle = scale * change.difference
         axes.plot([middle], [place], marker="o", color=colour, markerfacecolor=fill)
     axes.set_yticks(np.arange(len(names)), names)

@@ -121,14 +121,15 @@ def list_flips(pairs: Pairs) -> list[Section]:
     return sections
 
 
-def draw_differences(changes: Sequence[Change], recalls: Sequence[Change]) -> Section:
+def draw_differences(changes: Sequence[Change], recalls: Sequence[Change], gate: Gate) -> Section:
     """One picture of every difference with its interval."""
     caption = "after minus before, with intervals; filled: significant"
     if len(recalls) > overlays.MOST_LISTED:
         caption += (
             f"; the {overlays.MOST_LISTED} of {count_of(len(recalls), 'class')} that lost most"
         )
-    return Section("All differences", pictures=[(caption, overlays.draw_forest(changes, recalls))])
+    picture = overlays.draw_forest(changes, recalls, 1 - gate.confidence)
+    return Section("All differences", pictures=[(caption, picture)])
 
 
 def draw_both(base: Revision, head: Revision, pairs: Pairs) -> list[Section]:

@@ -234,7 +234,7 @@ def describe_predictions(
 ) -> list[Section]:
     """The sections that tell of predictions, but the pictures of each run."""
     return [
-        sections.draw_differences(changes, recalls),
+        sections.draw_differences(changes, recalls, gate),
         sections.tabulate_metrics(changes, primary, gate),
         *tell_best(best, gate),
         *sections.score_apart(pairs),

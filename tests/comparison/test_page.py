@@ -171,10 +171,13 @@ def test_all_differences_are_in_one_picture() -> None:
     changes = [Change("accuracy", 0.8, 0.9, (0.05, 0.15), 0.001, 0.003)]
     loss = Change("log loss", 0.5, 0.4, (-0.2, 0.0), 0.04, 0.12)
     recalls = [Change(f"${n}$ <b>", 0.8, 0.7, (-0.2, 0.0), 0.1, 1.0) for n in range(60)]
-    figure = overlays.draw_forest([*changes, loss], recalls)
+    figure = overlays.draw_forest([*changes, loss], recalls, 0.05)
     shares, losses = figure.axes
     assert len(shares.get_yticks()) == 1 + overlays.MOST_LISTED and len(losses.get_yticks()) == 1
-    low, high = overlays.draw_forest(changes, []).axes[0].get_xlim()
+    for alpha, is_filled in ((0.05, True), (0.001, False)):
+        (axes,) = overlays.draw_forest(changes, [], alpha).axes
+        assert (axes.lines[-1].get_markerfacecolor() != "white") == is_filled, "as the gate has it"
+    low, high = axes.get_xlim()
     assert -low == high > 15
     figure.canvas.draw()
 
