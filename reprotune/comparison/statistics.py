@@ -165,13 +165,18 @@ def compare_over_seeds(
     """Accuracy of several training seeds on each side; their spread counts as noise.
 
     The difference of two means over seeds, on the same rows: its variance is that of the rows'
-    differences plus that of each side's seeds. A t-test, for a spread that is known from few seeds
-    is known badly; its degrees of freedom are those of Welch (1947).
+    differences plus that of each side's seeds. A side of one run is taken to spread as the other
+    does. A t-test, for a spread that is known from few seeds is known badly; its degrees of freedom
+    are those of Welch (1947).
     """
     old, new = (np.array([is_right(table) for table in side]) for side in (bases, heads))
     rows = new.mean(axis=0) - old.mean(axis=0)
-    samples = [rows, *(side.mean(axis=1) for side in (old, new) if len(side) > 1)]
-    parts = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
+    seeds = [side.mean(axis=1) for side in (old, new)]
+    counts: list[float] = [len(side) for side in seeds]
+    if 1 in counts:
+        seeds, counts = [max(seeds, key=len)], [1 / sum(1 / count for count in counts)]
+    samples, counts = [rows, *seeds], [len(rows), *counts]
+    parts = np.array([one.var(ddof=1) / count for one, count in zip(samples, counts, strict=True)])
     before, after, error = float(old.mean()), float(new.mean()), float(np.sqrt(parts.sum()))
     if not error:
         return Change("accuracy", before, after, (after - before,) * 2, 1.0)

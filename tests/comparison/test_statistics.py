@@ -88,6 +88,21 @@ def test_seeds_that_spread_make_a_difference_uncertain() -> None:
     assert unsure.interval[1] - unsure.interval[0] > 1.5 * (sure.interval[1] - sure.interval[0])
 
 
+def test_one_run_beside_several_is_taken_to_spread_as_they_do() -> None:
+    """Else the chance of its one training is none, and equal settings are called different."""
+    draw = np.random.default_rng(2)
+    called = 0
+    for _ in range(200):
+        luck = draw.normal(size=900)
+        accuracies = 0.85 + draw.normal(0, 0.02, 4)
+        runs = []
+        for accuracy in accuracies:
+            right = 0.8 * luck + 0.6 * draw.normal(size=900) < norm.ppf(accuracy)
+            runs.append(pd.DataFrame({"label": 1, "predicted": np.where(right, 1, 0)}))
+        called += statistics.compare_over_seeds(runs[:1], runs[1:], 0.95).p_value < 0.05
+    assert called <= 20, "5 % of 200, and two standard errors and more"
+
+
 def test_of_several_seeds_too_each_figure_is_corrected_for_all_three() -> None:
     runs = [simulated((0.8, 0.8), 300, seed) for seed in range(6)]
     labels = runs[0][0]["label"]
