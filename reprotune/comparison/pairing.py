@@ -84,7 +84,7 @@ def find_obstacle(bases: Sequence[Revision], heads: Sequence[Revision]) -> str:
             return f"{show_name(revision.label)} has no {paths.PREDICTIONS} ({why})"
     pairs = pair_rows(bases, heads)
     if not pairs.classes:
-        return f"they have no class in common: {', '.join(pairs.every_class)[:200]}"
+        return f"they have no class in common: {join([*map(code, pairs.every_class)])}"
     if len(pairs.head) < statistics.LEAST_ROWS:
         return (
             f"they share {count_of(len(pairs.head), 'test row')}; {statistics.LEAST_ROWS} are the "

@@ -124,7 +124,7 @@ def find_replaced(bases: Sequence[Revision], heads: Sequence[Revision], gate: Ga
 
     What has nothing before it passes: there is nothing to lose.
     """
-    if any(run.predictions is None for run in bases):
+    if any(run.predictions is None or run.predictions.empty for run in bases):
         return ""
     if any(run.predictions is None for run in heads):  # of the workspace: not run here yet
         return "nothing to judge by" if heads[0].commit else ""

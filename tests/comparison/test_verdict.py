@@ -407,6 +407,29 @@ def test_what_cannot_be_compared_is_said_with_the_reason(repository: Path, why: 
     assert ended == {"rows": 1, "none": 2}[why] and expected[why] in text
 
 
+def test_predictions_of_no_row_on_either_side_are_told(repository: Path) -> None:
+    table = predictions(900, 0.8, 1)
+    write_predictions(table[:0])
+    ended, text = compare()
+    assert ended == 3 and "100.0 % of the former test rows are not there" in text
+    before = commit("predictions without rows")
+    write_predictions(table)
+    ended, text = compare(before)
+    assert ended == 2 and "has no reports/predictions/evaluate.csv (nothing was run" in text
+
+
+def test_names_of_classes_that_no_side_shares_are_no_markdown(repository: Path) -> None:
+    classes = ["@octocat", "**b**"]
+    write_run(
+        0.8,
+        download__labels={name: name for name in classes},
+        prompt__verbalizers={name: name for name in classes},
+    )
+    table = predictions(900, 0.8, 1)[["id", "text"]]
+    write_predictions(say(table.assign(label=classes[0], predicted=classes[1]), classes))
+    assert "no class in common: `**b**`, `@octocat`, `negative`" in compare()[1]
+
+
 def test_a_first_commit_has_nothing_to_compare_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
 ) -> None:
