@@ -53,9 +53,8 @@ def read_gate(head: Revision, base: Revision) -> tuple[Gate, int]:
         if "compare" in tree:
             try:
                 return Compare.model_validate(tree["compare"]).gate, int(str(tree["seed"]))
-            except (ValidationError, KeyError) as error:
-                told = (
-                    explain(error) if isinstance(error, ValidationError) else f"{error} is missing"
-                )
+            except (ValueError, KeyError) as error:
+                told = f"the seed is {tree.get('seed')!r}, and an integer is needed"
+                told = explain(error) if isinstance(error, ValidationError) else told
                 raise InputError(f"{paths.PARAMS} of {revision.name}: compare: {told}") from None
     raise InputError(f"no {paths.PARAMS} has compare.gate; see profiles/builtin.yaml")

@@ -276,6 +276,15 @@ def test_a_lock_of_another_form_is_no_hindrance(repository: Path) -> None:
     assert "| `train` | new |" in compare("HEAD")[1]
 
 
+def test_a_seed_that_is_no_number_is_told(repository: Path) -> None:
+    git("checkout", "-q", "main")
+    edited = paths.PARAMS.read_text().replace("\nseed: 1\n", "\nseed: one\n")
+    paths.PARAMS.write_text(edited)
+    commit("a slip")
+    with pytest.raises(SystemExit, match=r"params\.yaml of HEAD: compare: the seed is 'one'"):
+        cli.main(["compare", "HEAD"])
+
+
 def test_a_gate_is_that_of_the_base_and_tolerance_lets_through(repository: Path) -> None:
     open_gate = {"metric": "accuracy", "tolerance": 0.5, "confidence": 0.95, "classes": []}
     write_run(0.73, 2, compare__gate=open_gate)
