@@ -87,8 +87,9 @@ def score_at_threshold(
         return {}
     cut = find_threshold(held_score, held_truth)
     right = (score >= cut) == truth
+    sides = [side for side in (truth, ~truth) if side.any()]  # a later file may lack one
     return {
         "value": cut,
         "accuracy": float(right.mean()),
-        "balanced_accuracy": float((right[truth].mean() + right[~truth].mean()) / 2),
+        "balanced_accuracy": float(np.mean([right[side].mean() for side in sides])),
     }

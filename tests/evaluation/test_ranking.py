@@ -66,3 +66,10 @@ def test_of_equal_cuts_the_one_nearest_to_half_is_taken() -> None:
 def test_a_cut_lies_halfway_between_two_scores() -> None:
     score, truth = np.array([0.1, 0.2, 0.3]), np.array([False, False, True])
     assert find_threshold(score, truth) == pytest.approx(0.25)
+
+
+def test_rows_of_one_class_alone_have_a_balanced_accuracy() -> None:
+    held = np.array([0.1, 0.9]), np.array([False, True])
+    for truth in (True, False):
+        found = score_at_threshold(np.array([0.2, 0.7, 0.8]), np.full(3, truth), *held)
+        assert found["balanced_accuracy"] == pytest.approx(2 / 3 if truth else 1 / 3)
