@@ -61,7 +61,9 @@ def rescale(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> 
     """A table of predictions with its probabilities over a temperature."""
     probability = table[list(classes)].to_numpy(dtype=float)
     scaled = apply_temperature(np.log(np.clip(probability, LEAST, 1)), temperature)
-    return table.assign(**dict(zip(classes, scaled.T, strict=True)))
+    table = table.copy()
+    table[list(classes)] = scaled  # no keywords: a class may be called self
+    return table
 
 
 def fit_temperature(log_p: np.ndarray, labels: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from reprotune.evaluation.calibration import (
     bin_by_confidence,
     fit_temperature,
     measure_losses,
+    rescale,
     scale,
 )
 
@@ -87,3 +88,9 @@ def test_the_bins_hold_every_row_once_and_full_confidence_too() -> None:
 def test_a_whole_confidence_is_of_the_last_bin() -> None:
     table = bin_by_confidence(np.array([[1.0, 0.0], [0.94, 0.06]]), np.array([0, 1]))
     assert table.to_dict("list") == {"confidence": [0.97], "accuracy": [0.5], "rows": [2]}
+
+
+def test_a_class_may_be_called_self() -> None:
+    table = pd.DataFrame({"label": ["self"], "self": [0.9], "other": [0.1]})
+    assert rescale(table, ["self", "other"], 2.0)["self"][0] == pytest.approx(0.75)
+    assert table["self"][0] == 0.9
