@@ -83,7 +83,8 @@ def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
     group, role and rank.
 
     Raises:
-        InputError: no class has as many rows as there are folds.
+        InputError: there are fewer rows of each class, or groups, than folds; or one class alone
+            is left without a fold.
     """
     folds, largest = asked.folds, int(np.bincount(codes).max())
     if largest < folds:
@@ -91,6 +92,11 @@ def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
             f"audit.folds {folds}: no class has more than {count_of(largest, 'row')}; lower it"
         )
     taught, groups = choose_taught(rows, codes, asked.most), rows["group"].to_numpy()
+    if (count := len(np.unique(groups[taught]))) < folds:
+        raise InputError(
+            f"audit.folds {folds}: near-duplicates are in one fold, and the rows that teach are in "
+            f"{count_of(count, 'group')} of them; lower it, or raise roles.near_duplicate_threshold"
+        )
     cuts = StratifiedGroupKFold(folds, shuffle=True, random_state=asked.seed)
     fold = np.zeros(len(taught), dtype=int)
     for number, (_, held) in enumerate(cuts.split(taught, codes[taught], groups[taught])):
@@ -100,6 +106,11 @@ def cut(rows: pd.DataFrame, codes: np.ndarray, asked: Asked) -> Parts:
     known = of_group.reindex(groups).fillna(-1).to_numpy(dtype=int)
     held_by = np.where(rows["role"] == "test", -1, known)
     parts = [Part(taught[fold != n], np.flatnonzero(held_by == n)) for n in range(folds)]
+    if any(len(np.unique(codes[part.taught])) < 2 for part in parts):
+        raise InputError(
+            f"audit.folds {folds}: near-duplicates are in one fold, and without it one class alone "
+            "is left to learn from; raise roles.near_duplicate_threshold, or add rows"
+        )
     return Parts(taught, parts, Part(taught, np.flatnonzero(held_by == -1)))
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from reprotune.builtin import headlines
+from reprotune.core.errors import InputError
 from reprotune.data.audit import find_doubtful_labels, find_repeated_texts, queue_for_review
 from reprotune.data.judges import (
     WORDS,
@@ -81,6 +82,16 @@ def test_planted_wrong_labels_are_found_better_than_by_chance(
     assert found["score"].nunique() > 20, "in millionths, which another CPU computes alike"
     assert (found["score"] == found["score"].round(6)).all()
     assert (rows.set_index("id").loc[found["id"], "label"].to_numpy() != found["suggested"]).all()
+
+
+def test_too_few_groups_of_near_duplicates_for_the_folds_are_told() -> None:
+    rows, codes = with_codes(headlines.examples(300, wrong=0.1, repeated=0.0, seed=1))
+    few = (np.arange(len(rows)) % 3).astype(str)
+    with pytest.raises(InputError, match=r"audit\.folds 4: .* are in 3 groups of them; lower it"):
+        cut(rows.assign(group=few), codes, ASKED)
+    two, alike = np.minimum(codes, 1), np.where(codes > 0, "one", rows["group"])
+    with pytest.raises(InputError, match="without it one class alone is left to learn from"):
+        cut(rows.assign(group=alike), two, ASKED)
 
 
 def test_a_class_too_rare_for_the_folds_does_not_stop_the_audit() -> None:
