@@ -36,6 +36,12 @@ def read(tmp_path: Path, params: Params) -> Any:
     return read
 
 
+def test_a_share_allows_so_many_rows_and_none_more() -> None:
+    for percent in range(100):
+        assert bad_rows.count_allowed(100, percent / 100) == percent
+    assert bad_rows.count_allowed(3, 0.01) == 1, "a share above 0 allows one"
+
+
 def csv_with(*lines: str) -> list[str]:
     """A header, ten good rows, these lines, and the other good rows."""
     return ["text,label", *GOOD[:10], *lines, *GOOD[10:]]

@@ -117,7 +117,7 @@ def add_line(reason: str, line: int) -> str:
 
 def count_allowed(rows: int, share: float) -> int:
     """How many of so many rows may be bad; a share above 0 allows one."""
-    return math.ceil(share * rows)
+    return math.ceil(round(share * rows, 6))  # 0.07 of 100 rows is more than 7 in binary
 
 
 def check_share(bad: Sequence[BadRow], rows: int, share: float) -> None:
