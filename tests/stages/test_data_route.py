@@ -126,6 +126,18 @@ def test_no_test_row_is_in_quarantine_without_a_decision(
     assert (role[tempting["id"]] == "test").any()
 
 
+def test_headlines_of_a_class_that_is_null_are_left_out(small: Changed, route: Route) -> None:
+    labels = {"negative": "bad", "neutral": None, "positive": "good"}
+    answers = {"bad": " bad", "good": " good"}
+    settings = small({"download.labels": labels, "prompt.verbalizers": answers}).download
+    found = download.as_raw(download.fetch(settings, route.folder, seed=1).rows)
+    raw = route.table("raw").query("label != 'neutral'")
+    assert found["text"].tolist() == raw["text"].tolist()
+    assert found["label"].tolist() == raw["label"].map(labels).tolist()
+    wrong = raw["reference_label"] == "neutral"
+    assert wrong.any() and found["reference_label"].isna().tolist() == wrong.tolist()
+
+
 def test_every_raw_row_is_curated_or_in_quarantine_unchanged(route: Route) -> None:
     parts = [route.table(name)[["id", "text", "label"]] for name in ("curated", "quarantine")]
     after = pd.concat(parts).set_index("id").sort_index()
