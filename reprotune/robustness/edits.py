@@ -8,6 +8,7 @@ import pandas as pd
 
 SWAPPED = 5  # letters of a word in which a typo is made, at least
 EVERY = 8  # words to a typo
+LONGEST = 1000  # digits of a number: Python reads no more than 4,300
 NAMES = ("Aldous", "Brenta", "Corvin", "Delmar", "Estrel", "Fenwick", "Galdor", "Hestia")
 MOST_NAMES = 1 / 3  # of the words; where more are capitalized, it does not show the names
 SHORT = {  # whole: contracted
@@ -57,6 +58,8 @@ def double_numbers(text: str, rng: Random, words: set[str]) -> str:
 
 def double(number: str) -> str:
     digits = re.sub(r"\D", "", number)
+    if len(digits) > LONGEST:
+        return number
     doubled = list(str(2 * int(digits)).zfill(len(digits)))
     for place, sign in enumerate(reversed(number)):
         if not sign.isdecimal():

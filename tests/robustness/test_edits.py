@@ -73,6 +73,10 @@ def test_doubled_numbers_keep_their_form(number: str, doubled: str) -> None:
     assert double(number) == doubled
 
 
+def test_a_number_longer_than_python_reads_stays_as_it_is() -> None:
+    assert double("7" * 5000) == "7" * 5000
+
+
 def test_edits_depend_on_row_and_seed_alone_and_rows_that_stay_as_they_are_are_left_out() -> None:
     texts = ["Sales rose in the third quarter.", "x", "...", "東京の売上は増加した", ""]
     rows = pd.DataFrame({"id": list("abcde"), "text": texts, "label": "up"})
