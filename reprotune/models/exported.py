@@ -37,6 +37,8 @@ def save_merged(
     if infinite:
         raise InputError(f"export.dtype {dtype}: {infinite[0]} does not fit; use bfloat16")
     model.save_pretrained(str(target))
+    if isinstance(templates := tokenizer.chat_template, dict):  # they would be a folder in this one
+        tokenizer.chat_template = templates.get("default")
     tokenizer.save_pretrained(str(target))
 
 

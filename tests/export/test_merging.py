@@ -98,6 +98,17 @@ def test_a_weight_beyond_the_number_format_is_refused(
     assert not (tmp_path / "merged").exists()
 
 
+def test_of_several_chat_templates_the_one_that_asks_is_exported(
+    base: Path, encoder: PromptEncoder, tmp_path: Path
+) -> None:
+    tokenizer = load_tokenizer(base)
+    tokenizer.chat_template = {"default": "{{ messages }}", "tools": "{{ tools }}"}
+    model = load_model(base, Precision("none", False, "float32"), encoder)
+    save_merged(model, tokenizer, "float32", tmp_path)
+    assert all(file.is_file() for file in tmp_path.iterdir()), "as a seal has them"
+    assert load_tokenizer(tmp_path).chat_template == "{{ messages }}"
+
+
 def test_a_folder_without_an_exported_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no exported model"):
         load_classifier(tmp_path)
