@@ -62,8 +62,8 @@ def locate(args: TrainingArguments, state: TrainerState) -> Path:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.iterdir() if file.name != SEAL)
-    return {file.name: hash_file(file) for file in files}
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SEAL)
+    return {file.relative_to(folder).as_posix(): hash_file(file) for file in files}
 
 
 def seal(folder: Path) -> None:

@@ -143,10 +143,21 @@ def test_a_damaged_seal_is_none_and_the_checkpoint_before_it_counts(tmp_path: Pa
         assert not seal.exists()
 
 
+def test_a_checkpoint_may_have_folders_as_those_of_deepspeed_do(tmp_path: Path) -> None:
+    part = tmp_path / "checkpoint-5/global_step5/weights.pt"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"weights")
+    checkpoints.seal(tmp_path / "checkpoint-5")
+    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-5"
+    part.write_bytes(b"Weights")
+    assert checkpoints.latest(tmp_path) is None
+
+
 def test_what_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-notes").mkdir()
     (tmp_path / "checkpoint-7").write_text("a file")
     (tmp_path / "checkpoint-8/folder").mkdir(parents=True)
+    (tmp_path / "checkpoint-8/folder/file").touch()
     (tmp_path / "checkpoint-8" / checkpoints.SEAL).write_text("{}")
     assert checkpoints.latest(tmp_path) is None
     assert (tmp_path / "checkpoint-notes").is_dir()
