@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from reprotune.comparison.revision import Revision, git, run
@@ -50,15 +50,17 @@ class Tree:
         unseen = (one for one in self.unseen if one not in known)
         if not inside or any(is_under(one, path) or is_under(path, one) for one in unseen):
             return None
-        listed = [
-            {"md5": md5, "relpath": file.removeprefix(f"{path}/")}
-            for file, md5 in sorted(inside.items())
-        ]
-        return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+        return hash_list({file.removeprefix(f"{path}/"): md5 for file, md5 in inside.items()})
 
     def count(self, path: str) -> int:
         """How many files there are at or under a path."""
         return sum(file == path or is_under(file, path) for file in self.hashes)
+
+
+def hash_list(files: Mapping[str, str | None]) -> str:
+    """The hash that DVC gives a folder, from those of its files."""
+    listed = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
 def is_under(path: str, folder: str) -> bool:

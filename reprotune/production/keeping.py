@@ -1,7 +1,5 @@
 """The exported folder of a version, out of DVC's cache or its remote, with every byte checked."""
 
-import hashlib
-import json
 import os
 import re
 import subprocess
@@ -11,17 +9,17 @@ from pathlib import Path
 
 from reprotune.comparison.lock import read_stages
 from reprotune.comparison.revision import Revision, read_revision
+from reprotune.comparison.tree import hash_list
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file, whole_folder
-from reprotune.core.restoring import find_cache, locate
+from reprotune.core.restoring import FOLDER, find_cache, locate
 from reprotune.core.seals import CLASSIFIER, check_seal, hash_file
 from reprotune.core.signing import place_signature
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.production.history import History
 
 KEPT = paths.WORK / "models"  # by their hashes
-FOLDER = ".dir"  # what DVC's hash of a folder ends with
 
 
 def find_commit(history: History, name: str) -> str:
@@ -78,13 +76,10 @@ def find_held(history: History, folder: Path, path: str) -> list[str]:
 
 def hash_folder(folder: Path) -> str:
     """The hash that DVC gives a folder."""
-    listed = []
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            place = file.relative_to(folder).as_posix()
-            listed.append({"md5": hash_file(file, "md5"), "relpath": place})
-    listed.sort(key=lambda entry: entry["relpath"].split("/"))
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + FOLDER
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return hash_list(
+        {file.relative_to(folder).as_posix(): hash_file(file, "md5") for file in files}
+    )
 
 
 def fetch(name: str, commit: str, path: str, target: Path) -> None:

@@ -1,6 +1,7 @@
 """A rollback from a fresh clone: whole, hash-checked and pushed, or nothing is changed."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.tree import Tree
 
 from reprotune import cli
 from reprotune.core.errors import InputError
@@ -273,3 +276,14 @@ def test_the_hash_of_a_folder_is_that_of_dvc(
 ) -> None:
     monkeypatch.chdir(released / "first")
     assert keeping.hash_folder(MERGED) == keeping.find_hash("v0.0.3", "HEAD", "models/merged")
+
+
+def test_a_folder_beside_files_of_like_names_has_the_hash_of_dvc(tmp_path: Path) -> None:
+    tree = Tree()
+    for place in ("a/b", "a.txt", "a-b"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(place)
+        known = hashlib.md5(place.encode()).hexdigest()
+        tree.add(tuple(place.split("/")), None, HashInfo("md5", known))
+    tree.digest()
+    assert keeping.hash_folder(tmp_path) == tree.hash_info.value
