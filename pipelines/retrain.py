@@ -40,6 +40,7 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
+from reprotune.data.reading.files import find_place
 from reprotune.evaluation.worth import find_unbeaten
 from reprotune.project import upstream
 from reprotune.project.profiles import pin
@@ -64,9 +65,9 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
     params = load_params(folder / paths.PARAMS)
     news = []
     if incoming is not None:
-        files = [paths.SOURCE_DATA / f.location for f in params.download.files]
-        wanted = files if params.download.kind == "file" else []
-        for place in [*wanted, Path(params.curate.decisions)]:
+        entries = params.download.files if params.download.kind == "file" else []
+        places = [find_place(file.location, paths.SOURCE_DATA) for file in entries]
+        for place in dict.fromkeys([*places, Path(params.curate.decisions)]):
             if not (incoming / place).resolve().is_relative_to(incoming.resolve()):
                 raise commands.FlowError(f"{place}: not in {incoming}; copy it there")
             if not (incoming / place).is_file() or is_committed(incoming, place):

@@ -19,7 +19,6 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import count_of
 from reprotune.core.yaml_file import load_yaml
-from reprotune.data.reading.archives import divide
 from reprotune.data.reading.files import locate
 from reprotune.project.machine import choose_dtype
 
@@ -103,7 +102,7 @@ def replace_files(download: dict[str, object], data: Sequence[str], name: str) -
             f"one for each of {[entry['location'] for entry in entries]}"
         )
     for entry, location in zip(entries, data, strict=True):
-        locate(Path(divide(location)[0]), paths.SOURCE_DATA)
+        locate(location, paths.SOURCE_DATA)
         entry |= {"location": location, "sha256": None}
     download |= {"kind": "file", "repository": None, "revision": None}
 

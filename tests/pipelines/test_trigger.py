@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from pipelines.retrain import hash_file, look
 from pipelines.trigger import Trigger, add_options, find_reason, find_rest, read_options
 from reprotune.builtin import headlines
 from reprotune.core import paths
@@ -75,6 +76,22 @@ def test_rows_and_decisions_are_counted(
 ) -> None:
     found, told = ask(project, [ROWS, DECISIONS], **trigger)
     assert found == is_due and told.startswith(why)
+
+
+@pytest.mark.parametrize("location", ["own.zip/rows.csv", "data/source/own.zip/rows.csv"])
+def test_a_new_archive_is_news_however_the_file_in_it_is_named(
+    project: Path, location: str
+) -> None:
+    tree = YAML(typ="safe", pure=True).load(paths.PARAMS.read_text())
+    tree["download"]["files"][0]["location"] = location
+    with paths.PARAMS.open("w") as written:
+        YAML(typ="safe", pure=True).dump(tree, written)
+    incoming = project / "incoming"
+    (incoming / paths.SOURCE_DATA).mkdir(parents=True)
+    (incoming / paths.SOURCE_DATA / "own.zip").write_bytes(b"an archive")
+    told = f"data/source/own.zip {hash_file(incoming / paths.SOURCE_DATA / 'own.zip')}"
+    assert told in look(project, incoming)
+    assert (project / paths.SOURCE_DATA / "own.zip").read_bytes() == b"an archive"
 
 
 def test_a_newer_revision_and_a_file_that_is_none_are_always_due(project: Path) -> None:

@@ -119,7 +119,7 @@ def read_contents(
         path = hub.fetch(repository, [location])[location]
         where = f"{repository.name}/{location}"
     else:
-        path = locate(Path(location), folder)
+        path = locate(location, folder)
         where = str(path)
     raw = path.read_bytes()
     check_hash(raw, file.sha256, where)
@@ -137,9 +137,15 @@ def check_hash(raw: bytes, expected: str | None, path: str) -> None:
         )
 
 
-def locate(location: Path, folder: Path) -> Path:
+def find_place(location: str, folder: Path) -> Path:
+    """Where the file of an entry is to lie, or the archive that holds it."""
+    path = Path(divide(location)[0])
+    return path if path.is_relative_to(folder) else folder / path
+
+
+def locate(location: str, folder: Path) -> Path:
     """The path of a source file; it must exist and lie in the tracked folder."""
-    path = location if location.is_relative_to(folder) else folder / location
+    path = find_place(location, folder)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"{location}: must lie under {folder}, which is tracked; copy it there")
     if not path.is_file():
