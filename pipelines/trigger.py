@@ -83,7 +83,7 @@ def find_new_texts(folder: Path, params: Params) -> list[str]:
         InputError: the files cannot be read.
     """
     reading = read_files(params.download, folder / paths.SOURCE_DATA, folder / paths.WORK)
-    new: Counter[str] = Counter(reading.rows["text"])
+    new: Counter[str] = Counter(reading.rows.dropna(subset="label")["text"])  # as the stage does
     if (folder / paths.RAW).is_file():
         new -= Counter(schemas.read(folder / paths.RAW, schemas.Raw)["text"])
     return list(new.elements())

@@ -94,6 +94,17 @@ def test_a_new_archive_is_news_however_the_file_in_it_is_named(
     assert (project / paths.SOURCE_DATA / "own.zip").read_bytes() == b"an archive"
 
 
+def test_rows_whose_label_leaves_them_out_are_not_new(project: Path) -> None:
+    tree = YAML(typ="safe", pure=True).load(paths.PARAMS.read_text())
+    tree["download"]["labels"]["unclear"] = None
+    with paths.PARAMS.open("w") as written:
+        YAML(typ="safe", pure=True).dump(tree, written)
+    with (paths.SOURCE_DATA / "own.csv").open("a") as file:
+        file.writelines(f"nobody knows {number},unclear\n" for number in range(100))
+    found, told = ask(project, [ROWS], rows=21, decisions=2)
+    assert not found and told.startswith("20 new rows (enough: 21)")
+
+
 def test_a_newer_revision_and_a_file_that_is_none_are_always_due(project: Path) -> None:
     told = "download.revision 0123"
     assert ask(project, [ROWS, told], rows=1000) == (True, told)
