@@ -66,7 +66,8 @@ def ask(command: Sequence[str], folder: Path) -> str:
         [*SUPERVISED, *command],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         env=build_environment(),
     )
@@ -85,7 +86,8 @@ def ask_reprotune(command: Sequence[str], folder: Path) -> dict[str, Any]:
         [*SUPERVISED, sys.executable, "-m", "reprotune", *command, "--json"],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         env=build_environment(),
     )

@@ -105,6 +105,13 @@ def test_rows_whose_label_leaves_them_out_are_not_new(project: Path) -> None:
     assert not found and told.startswith("20 new rows (enough: 21)")
 
 
+def test_decisions_that_were_committed_in_another_encoding_are_counted(project: Path) -> None:
+    log = Path("data/decisions.csv")
+    log.write_bytes(log.read_bytes() + b"fedcba9876543210,keep,,Andr\xe9,,\n")
+    git("commit", "-qam", "by a spreadsheet")
+    assert ask(project, [ROWS], rows=21)[1].endswith("0 new decisions (enough: 1)")
+
+
 def test_a_newer_revision_and_a_file_that_is_none_are_always_due(project: Path) -> None:
     told = "download.revision 0123"
     assert ask(project, [ROWS, told], rows=1000) == (True, told)
