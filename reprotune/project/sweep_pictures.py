@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -35,12 +36,14 @@ def draw_sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figur
 
 def draw_settings(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], select: str) -> None:
     first, *others = parameters
-    numeric = table[first].map(lambda value: isinstance(value, float | int)).all()
+    numbers = table[first].map(lambda value: isinstance(value, float | int) and not pd.isna(value))
+    numeric = numbers.all()
     if not numeric:  # names, or a name beside numbers, such as `auto`, stand in no order
-        table = table.assign(**{first: table[first].map(str)})
-    for name, part in table.groupby(others, sort=True) if others else [((), table)]:
+        table = table.assign(**{first: table[first].map(show)})
+    for name, part in table.groupby(others, dropna=False) if others else [((), table)]:
         line = part.sort_values(first)
-        label = ", ".join(f"{o.split('.')[-1]} {v}" for o, v in zip(others, name, strict=True))
+        shown = map(show, name)
+        label = ", ".join(f"{o.split('.')[-1]} {v}" for o, v in zip(others, shown, strict=True))
         axes.errorbar(
             line[first], line[f"{select} mean"], line[f"{select} spread"].fillna(0),
             marker="o", capsize=3, label=label,
@@ -56,6 +59,13 @@ def draw_settings(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], se
         axes.legend()
 
 
+def show(value: Any) -> str:
+    """A value of a parameter, as a sweep has it."""
+    if pd.isna(value):
+        return "null"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def draw_costs(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], select: str) -> None:
     """Each setting by its loss on general text: good ones are on the upper left."""
     costs, worth = table[f"{FORGETTING} mean"], table[f"{select} mean"]
@@ -66,8 +76,6 @@ def draw_costs(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], selec
     for place, values in zip(
         zip(costs, worth, strict=True), table[list(parameters)].to_numpy(), strict=True
     ):
-        name = ", ".join(
-            f"{value:g}" if isinstance(value, float) else str(value) for value in values
-        )
+        name = ", ".join(map(show, values))
         axes.annotate(name, place, xytext=(4, 4), textcoords="offset points")
     axes.set(xlabel="loss on general text after tuning (nats a token)")

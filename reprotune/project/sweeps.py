@@ -211,8 +211,8 @@ def conclude(
     for suffix, frame in (("", table), ("-trials", trial_table)):
         cells.write(frame, paths.SWEEPS / f"{name}{suffix}.csv", True, float_format="%.6f")
     save_sweep(table, parameters, asked.select, paths.SWEEPS / f"{name}.png")
-    same = (trial_table[parameters] == table.iloc[0][parameters]).all(axis=1)
-    chosen = trial_table[same].sort_values(asked.select, kind="stable")
+    same = table.loc[:0, parameters].merge(trial_table, on=parameters)  # null is equal to null
+    chosen = same.sort_values(asked.select, kind="stable")
     return table, str(chosen["trial"].iloc[-1])
 
 

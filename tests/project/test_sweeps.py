@@ -1,5 +1,6 @@
 """Sweeps run as DVC experiments, go on where they stopped, and choose on validation alone."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from reprotune.core import paths
 from reprotune.project import seeds, sweeps
 from reprotune.project.sweep_pictures import draw_sweep
 from tests.commands import dvc
+from tests.comparison.test_verdict import git
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = {
@@ -95,6 +97,27 @@ def test_a_sweep_runs_chooses_and_goes_on_where_it_stopped(
     dvc("exp", "apply", "-q", chosen)
     tree = YAML(typ="safe", pure=True).load(Path("params.yaml"))
     assert (tree["train"]["learning_rate"], tree["train"]["seed"]) == (1e-3, 2)
+
+
+def test_a_parameter_may_be_null_and_the_best(project: Path) -> None:
+    write(project / "sweep.yaml", parameters={"train.patience": [2, None]})
+    asked, found, commit = sweeps.prepare(Path("sweep.yaml"))
+    fit = {one.name: 0.9 - (one.values["train.patience"] or 0) / 10 + one.seed for one in found}
+    for trial in found:
+        figures = {"fit": {"validation": fit[trial.name]}, "test": {"accuracy": 0.5}}
+        paths.EVALUATE_METRICS.parent.mkdir(exist_ok=True)
+        paths.EVALUATE_METRICS.write_text(json.dumps(figures))
+        git("add", "-A")
+        git("commit", "-qm", trial.name)
+        git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/{trial.name}", "HEAD")
+    table, best = sweeps.conclude("sweep", asked, found, commit)
+    assert best == max(fit, key=lambda name: fit[name])
+    (axes,) = draw_sweep(table, ["train.patience"], asked.select).axes
+    assert {text.get_text() for text in axes.get_xticklabels()} == {"null", "2"}
+    other = table.assign(rate=1e-4)
+    (axes,) = draw_sweep(other, ["rate", "train.patience"], asked.select).axes
+    legend = axes.get_legend().get_texts()
+    assert {text.get_text() for text in legend} == {"patience null", "patience 2"}
 
 
 def test_a_trial_that_fails_is_named_and_the_others_finish(
