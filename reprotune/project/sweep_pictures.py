@@ -24,7 +24,7 @@ def draw_sweep(table: pd.DataFrame, parameters: list[str], select: str) -> Figur
     ``table`` is that of ``seeds.summarize``; bars are the spread over seeds. Beside it, if the
     loss on general text was asked for, what each setting costs.
     """
-    has_costs = f"{FORGETTING} mean" in table and select != FORGETTING
+    has_costs = f"{FORGETTING} mean" in table
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.4 if has_costs else 4.8, 3.8), layout="constrained")
         axes, *beside = figure.subplots(1, 1 + has_costs, squeeze=False)[0]

@@ -55,7 +55,7 @@ class Sweep(Section):
                 (self.search == "random") != (self.trials is not None),
                 "trials counts the settings of search random; a grid has them all: null",
             ),
-            (self.select.startswith("test."), "select on the test rows is no selection: use fit."),
+            (not self.select.startswith("fit."), "select on test rows is no selection: use fit."),
         )
         return self
 

@@ -145,6 +145,7 @@ def test_uncommitted_changes_are_refused(project: Path) -> None:
         ({"parameters": {"train.seed": [1]}}, "goes into seeds"),
         ({"parameters": {}}, "no entry"),
         ({"select": "test.accuracy"}, "no selection"),
+        ({"select": "without_leaked.accuracy"}, "no selection"),
         ({"trials": 2}, "a grid has them all"),
         ({"search": "random", "trials": 9}, "2 settings in all"),
         ({"sede": 1}, "sede is no parameter"),
