@@ -1,6 +1,5 @@
 """What the model is unsure of or contradicts among the rows that it was asked: for people."""
 
-import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -42,7 +41,7 @@ class Doubts:
 
     def add(self, part: Sequence[Text], rows: Sequence[Mapping[str, object]]) -> str:
         """Take up what a part has; returns it as ``take`` reads it."""
-        found = heapq.nsmallest(self.most, self.look(part, rows))
+        found = rank(self.look(part, rows), self.most)
         self.keep(found)
         return json.dumps(found)
 
@@ -51,11 +50,8 @@ class Doubts:
         self.keep(map(Doubt._make, json.loads(found)))
 
     def keep(self, more: Iterable[Doubt]) -> None:
-        """The most doubtful of all until now, each text once."""
-        best: dict[str, Doubt] = {}
-        for one in sorted([*self.found, *more]):
-            best.setdefault(one.text, one)
-        self.found = list(islice(best.values(), self.most))
+        """The most doubtful of all until now."""
+        self.found = rank([*self.found, *more], self.most)
 
     def look(self, part: Sequence[Text], rows: Sequence[Mapping[str, object]]) -> Iterator[Doubt]:
         for one, row in zip(part, rows, strict=True):
@@ -82,6 +78,14 @@ class Doubts:
         """Write them, each text once, the most doubtful first."""
         table = pd.DataFrame(self.found, columns=Doubt._fields)
         cells.write(table[["text", "label", "predicted", "score"]], file, self.guarded)
+
+
+def rank(doubts: Iterable[Doubt], most: int) -> list[Doubt]:
+    """The most doubtful ones, each text once."""
+    best: dict[str, Doubt] = {}
+    for one in sorted(doubts):
+        best.setdefault(one.text, one)
+    return list(islice(best.values(), most))
 
 
 def check_place(file: Path, output: Path | None) -> None:

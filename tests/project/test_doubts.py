@@ -1,6 +1,8 @@
 """Which rows `reprotune predict --doubts` hands to people."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,17 +26,19 @@ ROWS = [  # text, label of the file, shares, whether an answer is given, problem
 ]
 
 
-def collect(most: int = 500, *, abstains: bool = False) -> tuple[Doubts, str]:
+def collect(
+    most: int = 500, *, abstains: bool = False, rows: Sequence[Any] = ROWS
+) -> tuple[Doubts, str]:
     params = load_params(ROOT / "profiles/builtin.yaml")
     audit = params.audit.model_copy(update={"review_rows": most})
     doubts = Doubts(params.model_copy(update={"audit": audit}), CLASSES, abstains=abstains)
-    part = [Text(Row({"text": t, "label": label}), t, said) for t, label, _, _, said in ROWS]
-    rows = [
+    part = [Text(Row({"text": t, "label": label}), t, said) for t, label, _, _, said in rows]
+    answers = [
         {**dict(zip(CLASSES, shares, strict=True)), "predicted": "x" if is_said else "",
          "problem": problem or None}
-        for _, _, shares, is_said, problem in ROWS
+        for _, _, shares, is_said, problem in rows
     ]  # fmt: skip
-    return doubts, doubts.add(part, rows)
+    return doubts, doubts.add(part, answers)
 
 
 def test_the_less_a_label_or_else_the_answer_is_worth_the_sooner_it_is_asked(
@@ -58,6 +62,11 @@ def test_of_any_number_of_parts_no_more_is_held_than_is_asked() -> None:
     doubts.take(kept)
     assert [one.text for one in doubts.found] == ["contradicted", "unsure"]
     assert "great" not in doubts.known  # of labels that are no class there may be one a row
+
+
+def test_a_text_that_comes_again_and_again_takes_the_place_of_no_other() -> None:
+    doubts, _ = collect(2, rows=[ROWS[2]] * 3 + ROWS)
+    assert [one.text for one in doubts.found] == ["contradicted", "unsure"]
 
 
 def test_with_a_promise_only_rows_without_an_answer_and_contradictions_are_asked() -> None:
