@@ -34,8 +34,6 @@ from reprotune.project.wanted import Wanted
 LONGER = 2.0  # times as long as any other: the texts, where no name says it
 SHOWN, MOST_SHOWN = 30, 20  # characters of a cell, and columns, in a message
 NUMBER = {"text": "one or more", "label": "one"}
-LABEL_WORD = r"[+-]?\d+|[\w-]+[:_][\w:-]*|[A-Z]{2}[A-Z\d+-]*"
-WORD = r"[^\W\d_]{2}.* .*[^\W\d_]{2}"  # and another
 LACKING = {
     "text": "no column has texts of several words: say --text",
     "label": "no column has a few values that come again and again: say --label or, of one file a "
