@@ -10,7 +10,7 @@ from scipy.stats import t, ttest_1samp
 from reprotune.comparison.swapping import count_answers, draw_rows, swap_models
 from reprotune.core.params import Gate
 from reprotune.evaluation.calibration import LEAST
-from reprotune.evaluation.metrics import Resampling, compare_accuracy
+from reprotune.evaluation.metrics import Resampling, compare_accuracy, holm
 
 RESAMPLES = 2000
 LEAST_ROWS = 30  # that both sides must have, to say anything
@@ -41,15 +41,6 @@ class Change:
             "p_value": self.p_value,
             "p_corrected": self.corrected,
         }
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction for several tests (1979)."""
-    order = np.argsort(p_values)
-    scaled = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return corrected.tolist()
 
 
 def correct(changes: Sequence[Change]) -> list[Change]:

@@ -42,6 +42,15 @@ def wilson(hits: int, total: int, confidence: float) -> Interval:
     return float(interval.low), float(interval.high)
 
 
+def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
+    """p-values that hold for all tests together (Holm 1979)."""
+    order = np.argsort(p_values)
+    scaled = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected.tolist()
+
+
 def quantiles(draws: np.ndarray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])

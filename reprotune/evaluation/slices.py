@@ -11,7 +11,7 @@ from scipy.stats import hypergeom
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from reprotune.evaluation.metrics import wilson
+from reprotune.evaluation.metrics import holm, wilson
 from reprotune.tables.limits import Slice
 
 BINS = 4  # of the texts' lengths
@@ -91,15 +91,6 @@ def score_slices(table: pd.DataFrame, kinds: pd.DataFrame, confidence: float) ->
             p_value=p_value,
         )
         for name, rows, found, p_value in zip(
-            masks, counts.tolist(), hits.tolist(), correct(np.asarray(raw)), strict=True
+            masks, counts.tolist(), hits.tolist(), holm(np.asarray(raw)), strict=True
         )
     }
-
-
-def correct(p_values: np.ndarray) -> list[float]:
-    """p-values that hold for all tests together (Holm 1979)."""
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(p_values))
-    factors = np.arange(len(p_values), 0, -1)
-    adjusted[order] = np.maximum.accumulate(p_values[order] * factors).clip(max=1)
-    return [float(value) for value in adjusted]

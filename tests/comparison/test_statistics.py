@@ -116,6 +116,7 @@ def test_of_several_seeds_too_each_figure_is_corrected_for_all_three() -> None:
 def test_holm_corrects_in_steps() -> None:
     assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert statistics.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert statistics.holm([]) == []
 
 
 def test_flips_are_the_rows_that_one_side_alone_gets_right() -> None:

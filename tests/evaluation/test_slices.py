@@ -1,6 +1,5 @@
 """A kind of rows on which a model is weak is found, and none is made up."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -42,8 +41,3 @@ def test_a_slice_of_few_rows_is_none() -> None:
     table, _ = draw_rows(1)
     kinds = slices.cut_slices(table, set(table["id"][: slices.LEAST - 1]), 1)
     assert not any("doubt" in name for name in slices.score_slices(table, kinds, 0.95))
-
-
-def test_p_values_are_corrected_after_holm() -> None:
-    assert slices.correct(np.array([0.04, 0.01, 0.5])) == pytest.approx([0.08, 0.03, 0.5])
-    assert slices.correct(np.array([])) == []
