@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from reprotune.tables.figures import Calibration, Losses
 
@@ -52,9 +53,7 @@ def bin_by_confidence(probability: np.ndarray, labels: np.ndarray) -> pd.DataFra
 
 def apply_temperature(log_p: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities of log-likelihoods over a temperature; rows sum to 1."""
-    scaled = log_p / temperature
-    shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(log_p / temperature, axis=1))
 
 
 def rescale(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> pd.DataFrame:

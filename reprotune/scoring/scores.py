@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from transformers import PreTrainedModel
 
 from reprotune.core.errors import InputError
@@ -159,5 +160,4 @@ def pad(
 
 def normalize(log_likelihood: np.ndarray) -> np.ndarray:
     """The classes' probabilities, given that one of them is the answer; rows sum to 1."""
-    shifted = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    return np.asarray(softmax(log_likelihood, axis=1))
