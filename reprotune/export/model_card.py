@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from scipy.stats import binomtest
-from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from reprotune.evaluation.metrics import Resampling, compare_accuracy
+from reprotune.evaluation.metrics import Resampling, compare_accuracy, score, wilson
 from reprotune.evaluation.worth import tell_worth
 from reprotune.tables.predictions import is_right
 
@@ -53,21 +51,17 @@ def plain(name: str) -> str:
 def write_card(
     folder: Path, task: str, classes: Sequence[str], table: pd.DataFrame, others: pd.DataFrame
 ) -> None:
-    """Write ``README.md``; ``table`` are the predictions of the test rows: label and predicted.
+    """Write ``README.md``; ``table`` are the predictions of the test rows.
 
     ``others`` are those of the baselines, whose ``predictor`` says which; the card says if the
     model is not shown to be above one.
     Not from ``metrics/evaluate.json``: else each parameter of ``evaluate`` would merge again.
     """
-    label, predicted = table["label"], table["predicted"]
-    hits = int((label == predicted).sum())
-    interval = binomtest(hits, len(table)).proportion_ci(CONFIDENCE, method="wilson")
-    precision, recall, _, rows = precision_recall_fscore_support(
-        label, predicted, labels=list(classes), average=None, zero_division=0
-    )
+    found = score(table, classes)
+    low, high = wilson(int((table["label"] == table["predicted"]).sum()), found.rows, CONFIDENCE)
     by_class = "\n".join(
-        f"| {plain(name)} | {count} | {right:.3f} | {found:.3f} |"
-        for name, count, right, found in zip(classes, rows, precision, recall, strict=True)
+        f"| {plain(name)} | {count} | {found.precision[name]:.3f} | {found.recall[name]:.3f} |"
+        for name, count in found.support.items()
     )
     gains = {
         str(name): compare_accuracy(is_right(table, rows), is_right(rows, table), SAMPLING)
@@ -79,12 +73,12 @@ def write_card(
         classes=", ".join(map(plain, classes)),
         use=USES[task],
         confidence=100 * CONFIDENCE,
-        rows=len(table),
-        accuracy=hits / len(table),
-        low=interval.low,
-        high=interval.high,
+        rows=found.rows,
+        accuracy=found.accuracy,
+        low=low,
+        high=high,
         worth=f"\n{worth}\n" if worth else "",
-        macro_f1=f1_score(label, predicted, labels=list(classes), average="macro", zero_division=0),
+        macro_f1=found.macro_f1,
         by_class=by_class,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")

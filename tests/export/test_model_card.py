@@ -33,6 +33,7 @@ def test_the_card_says_which_baselines_the_model_does_not_beat(tmp_path: Path) -
     label = np.array(["a|b", "up"] * 45)
     table = pd.DataFrame({"id": range(90), "label": label, "predicted": label})
     table.loc[:20, "predicted"] = "never"
+    table[CLASSES] = (table["predicted"].to_numpy()[:, None] == np.array(CLASSES)) * 1.0
     others = [table.assign(predicted=label, predictor="tf_idf"), table.assign(predictor="same")]
     write_card(tmp_path, "causal", CLASSES, table, pd.concat(others))
     card = (tmp_path / "README.md").read_text("utf-8")
