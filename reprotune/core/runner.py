@@ -42,11 +42,9 @@ def main(run: Callable[[Params], Latency | None]) -> None:
         note_cost(name, time.time() - Process().create_time(), latency)  # with the imports
 
 
-def note_cost(
-    name: str, seconds: float, latency: Latency | None = None, path: Path = paths.RUN
-) -> None:
+def note_cost(name: str, seconds: float, latency: Latency | None = None) -> None:
     """Seconds and peak memory (MiB); in no tracked file, for they differ from run to run."""
-    costs = read_costs(path)
+    costs = read_costs()
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(who).ru_maxrss for who in whose) // unit
@@ -57,7 +55,7 @@ def note_cost(
         figures=hash_figures(name),
     )
     try:
-        with whole_file(path) as partial:
+        with whole_file(paths.RUN) as partial:
             partial.write_bytes(COSTS.dump_json(costs, indent=2, exclude_none=True) + b"\n")
     except (OSError, InputError) as error:  # the outputs of the stage are written
-        say(f"{path}: the cost of {name} is not noted: {error}", sys.stderr)
+        say(f"{paths.RUN}: the cost of {name} is not noted: {error}", sys.stderr)

@@ -31,10 +31,8 @@ from reprotune.project.sniff import Look, find_way, look
 from reprotune.project.wanted import Wanted, check_said
 
 
-def init(
-    wanted: Wanted, target: Path = paths.PARAMS, folder: Path = paths.SOURCE_DATA
-) -> tuple[Look, Download, Params, dict[str, pd.DataFrame]]:
-    """Copy the files into ``folder`` and write the parameters that fit them.
+def init(wanted: Wanted) -> tuple[Look, Download, Params, dict[str, pd.DataFrame]]:
+    """Copy the files into ``data/source`` and write the parameters that fit them.
 
     Returns what was seen, how it is read, the parameters, and the tables that they make of it.
 
@@ -59,7 +57,7 @@ def init(
             found = leave_out(bare, found, wanted)
             paths_, way = find_reading(found)
         for path in paths_:
-            check_free(path, folder / path.name)
+            check_free(path, paths.SOURCE_DATA / path.name)
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         books = dict.fromkeys([*wanted.files, *paths_])  # what was made of one is no workbook
         sheets = [sheet for path in books for sheet in list_unread_sheets(path, way)]
@@ -69,12 +67,13 @@ def init(
         changes, parts, cut = choose_settings(way, seen, found, paths_[0])
         seen = replace(seen, cut=cut)
         for path in paths_:
-            shutil.copyfile(path, copies.enter_context(whole_file(folder / path.name)))
+            target = copies.enter_context(whole_file(paths.SOURCE_DATA / path.name))
+            shutil.copyfile(path, target)
         if changed := [file for file, known in begun.items() if stamp(file) != known]:
             raise InputError(
                 f"{changed[0]}: was changed while it was read; init it once it is whole"
             )
-        params = profiles.write(changes, target)
+        params = profiles.write(changes)
     return seen, way, params, parts
 
 

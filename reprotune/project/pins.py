@@ -93,9 +93,9 @@ def find_installed(name: str) -> str:
         return "not installed"
 
 
-def differences(folder: Path = Path()) -> list[str]:
+def differences() -> list[str]:
     """The packages and rooms of ``pins.yaml`` of which another version is installed."""
-    return find_differences(list_pinned(read_yaml(folder / PINS)))
+    return find_differences(list_pinned(read_yaml(PINS)))
 
 
 def renew(lock: str, known: Mapping[str, Any]) -> str:
