@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -91,13 +92,28 @@ def hash_commit(commit: str, under: Collection[str]) -> Iterator[tuple[str, str 
 
 def hash_workspace(under: Collection[str]) -> Iterator[tuple[str, str | None]]:
     """The files here that git has or would take, those under some paths with their hash."""
-    ignore = ["--exclude-from=.dvcignore"] if Path(".dvcignore").is_file() else []
-    listed = git("ls-files", "-z", "-co", "--exclude-standard", "--deduplicate", *ignore)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as ignored:
+        ignored.writelines(f"{pattern}\n" for pattern in list_ignored(Path(".dvcignore")))
+        ignored.flush()
+        how = ["--exclude-standard", f"--exclude-from={ignored.name}", "--deduplicate"]
+        listed = git("ls-files", "-z", "-co", *how)
     for path in listed.split("\0")[:-1]:
         file = Path(path)
         if file.is_file():
             known = LINKED if file.is_symlink() else hash_content(file.read_bytes())
             yield path, known if is_wanted(path, under) else None
+
+
+def list_ignored(file: Path) -> Iterator[str]:
+    """The patterns of a file in this folder, as git takes them: from the top of its repository."""
+    if not file.is_file():
+        return
+    top = re.sub(r"[*?\[\\]", r"\\\g<0>", git("rev-parse", "--show-prefix").strip("\n"))
+    for line in file.read_text("utf-8").splitlines():
+        mark = "!" if line.startswith("!") else ""
+        pattern = line.removeprefix(mark)
+        is_placed = "/" in pattern.rstrip("/") and not line.startswith("#")
+        yield f"{mark}/{top}{pattern.removeprefix('/')}" if is_placed else line
 
 
 def is_wanted(path: str, under: Collection[str]) -> bool:

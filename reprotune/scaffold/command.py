@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from typer import Argument
@@ -15,10 +16,11 @@ def new(
     """Write a project of your own, with git and DVC."""
     from reprotune.scaffold.new import new
 
-    committed = new(folder)
-    say(f"{folder}: a project of its own, with the built-in example; cd {folder} && make repro")
-    if not committed:
-        say("git knows nobody who commits: git config user.name and user.email, then git commit")
+    why = new(folder)
+    go = f"cd {quote(str(folder))} && make repro"
+    say(f"{folder}: a project of its own, with the built-in example; {go}")
+    if why:
+        say(f"Nothing was committed, but all is added to the next git commit: {why}")
 
 
 def upgrade() -> None:

@@ -2,20 +2,24 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from reprotune import __version__
 from reprotune.core.errors import InputError
 from reprotune.scaffold.files import BASE, WHEELS, find_wheel, pack, render, write
 
+GIT = ".git"
 
-def new(folder: Path) -> bool:
-    """Write a project and commit it; False where git knows nobody who commits.
+
+def new(folder: Path) -> str:
+    """Write a project and commit it; where git does not, why.
 
     Raises:
         InputError: there is something in the folder, or git is not to be had.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    before = [*folder.iterdir()] if folder.is_dir() else []
+    if folder.is_file() or any(path.name != GIT for path in before):  # a clone of nothing has that
         raise InputError(f"{folder}: there is something in it; name a new or an empty folder")
     if shutil.which("git") is None:
         raise InputError("git is not on the PATH, and a project is a repository; install it")
@@ -26,7 +30,9 @@ def new(folder: Path) -> bool:
         copy_wheel(folder)
         return commit(folder)
     except BaseException:  # nothing half-written stays
-        clear(folder, itself=made)
+        clear(folder, before)
+        if made and folder.is_dir():
+            folder.rmdir()
         raise
 
 
@@ -41,27 +47,46 @@ def copy_wheel(folder: Path) -> Path | None:
     return Path(shutil.copy(wheel, folder / WHEELS))
 
 
-def commit(folder: Path) -> bool:
-    """Make a repository of a project, with one commit."""
-    run(folder, "init", "--quiet", "--initial-branch", "main")
-    run(folder, "add", "--all")
-    if not succeeds(folder, "var", "GIT_AUTHOR_IDENT"):
-        return False
-    run(folder, "commit", "--quiet", "--message", f"A project by reprotune {__version__}")
-    return True
+def commit(folder: Path) -> str:
+    """Commit a project in a repository of its own; why that was not done.
+
+    In a larger repository it becomes a part of that one, whose owner commits.
+    """
+    larger = find_larger(folder)
+    if not larger:
+        run(folder, "init", "--quiet", "--initial-branch", "main")
+    run(folder, "add", "--force", "--all", ".")  # whatever else this user's git ignores
+    if larger:
+        return f"it is a part of the repository {larger}"
+    try:
+        run(folder, "commit", "--quiet", "--message", f"A project by reprotune {__version__}")
+    except InputError as error:  # nobody is known who commits, no key, or a hook refuses
+        return " ".join(str(error).split())
+    return ""
 
 
-def run(folder: Path, *command: str) -> None:
-    """Have git do something.
+def find_larger(folder: Path) -> str:
+    """The repository that a folder is a part of; empty without one, or if it ignores the folder."""
+    if (folder / GIT).exists() or succeeds(folder, "check-ignore", "--quiet", "."):
+        return ""
+    try:
+        return run(folder, "rev-parse", "--show-toplevel").strip()
+    except InputError:
+        return ""
+
+
+def run(folder: Path, *command: str) -> str:
+    """What git says.
 
     Raises:
-        InputError: it fails; its own message.
+        InputError: it fails; its own message, or that of a hook.
     """
     done = subprocess.run(
         ["git", *command], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise InputError(f"git {command[0]}: {done.stderr.strip()}")
+        raise InputError(f"git {command[0]}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def succeeds(folder: Path, *command: str) -> bool:
@@ -70,9 +95,7 @@ def succeeds(folder: Path, *command: str) -> bool:
     ).returncode
 
 
-def clear(folder: Path, itself: bool) -> None:
-    """Remove what is in a folder, and the folder ``itself``."""
-    for path in folder.iterdir() if folder.is_dir() else []:
+def clear(folder: Path, before: Sequence[Path]) -> None:
+    """Remove what is in a folder and was not there ``before``."""
+    for path in {*folder.iterdir()} - {*before} if folder.is_dir() else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if itself and folder.is_dir():
-        folder.rmdir()

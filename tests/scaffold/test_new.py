@@ -12,10 +12,12 @@ from ruamel.yaml import YAML
 from reprotune import cli
 from reprotune.comparison.proof import is_own_code
 from reprotune.comparison.revision import read_revision
+from reprotune.comparison.tree import hash_workspace
 from reprotune.core import dvc, rooms
 from reprotune.project import checks, pins
 from reprotune.scaffold import files
 from reprotune.scaffold.listing import PACKED
+from tests.production.made import git
 from tests.projects import change, copy_checkout
 from tests.test_documents import BLOCK
 
@@ -113,14 +115,84 @@ def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_TEMPLATE_DIR", "/dev/null/none")
-    monkeypatch.setenv("GIT_DIR", "/dev/null/none")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path))  # a folder
     with pytest.raises(SystemExit, match="git init"):
         cli.main(["new", str(tmp_path / "mine")])
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match="git init"):
         cli.main(["new", str(tmp_path / "empty")])
     assert [*tmp_path.rglob("*")] == [tmp_path / "empty"]
+
+
+def test_a_project_in_a_larger_repository_becomes_a_whole_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".gitignore").write_text("*.csv\n*.zip\ndata/\nmodels/\nreports/\nwheels/\nignored/\n")
+    git("init", "-q", "-b", "trunk")
+    cli.main(["new", "services/my reviews"])
+    said = capsys.readouterr().out
+    assert "cd 'services/my reviews' && make repro" in said
+    assert f"it is a part of the repository {tmp_path}" in said
+    project = Path("services/my reviews")
+    written = {path.as_posix() for path in project.rglob("*") if path.is_file()}
+    assert {*git("ls-files").splitlines()} == written and not (project / ".git").exists()
+    monkeypatch.chdir(project)
+    for place in (
+        ".DS_Store",
+        "reports/sweeps/a.csv",
+        "data/source/.DS_Store",
+        "data/source/own.csv",
+    ):
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        Path(place).write_text("")
+    assert {path for path, _ in hash_workspace([])} == {
+        *(path.relative_to(project).as_posix() for path in map(Path, written)),
+    }
+    monkeypatch.chdir(tmp_path)
+    made = ("reports/rows.csv", "metrics/own_x.json", "dvc.lock", "wheels/a.whl", "data/shadow.csv")
+    for place in made:
+        assert git("ls-files", "--others", "--exclude-standard", str(project)) == ""
+        (project / place).parent.mkdir(exist_ok=True)
+        (project / place).write_text("")
+        assert git("status", "--porcelain", "--", f"{project}/{place}"), place
+        (project / place).unlink()
+    cli.main(["new", "ignored/mine"])
+    assert git("-C", "ignored/mine", "log", "--format=%s").startswith("A project by reprotune")
+
+
+def test_a_clone_of_an_empty_repository_becomes_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q", "--bare", "empty.git")
+    git("clone", "-q", "empty.git", "mine")
+    cli.main(["new", "mine"])
+    assert git("-C", "mine", "status", "--porcelain") == ""
+    assert git("-C", "mine", "remote") == "origin"
+
+
+def test_a_commit_that_a_hook_refuses_is_left_to_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hooks").mkdir()
+    Path("hooks/commit-msg").write_text("#!/bin/sh\necho it names no issue\nexit 1\n")
+    Path("hooks/commit-msg").chmod(0o755)
+    Path("config").write_text(f"[core]\nhooksPath = {tmp_path}/hooks\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    cli.main(["new", "mine"])
+    assert (
+        "Nothing was committed, but all is added to the next git commit: git commit: it names "
+        in (capsys.readouterr().out)
+    )
+    assert git("-C", "mine", "ls-files", "dvc.yaml") == "dvc.yaml"
+
+
+def test_a_clone_has_the_same_bytes_whatever_git_does_to_the_ends_of_lines(project: Path) -> None:
+    listed = git("ls-files", "--eol")
+    kinds = {line.split("attr/")[1].split("\t")[0].strip() for line in listed.splitlines()}
+    assert kinds == {"-text", "text=auto eol=lf"}
 
 
 def test_the_base_is_the_same_for_the_same_files_and_short(project: Path) -> None:
