@@ -11,10 +11,10 @@ from prefect import get_run_logger
 from pydantic import ValidationError
 
 from pipelines.commands import FlowError
-from pipelines.workspace import fetch, git
+from pipelines.workspace import fetch, git, limit
 from reprotune.comparison.lock import Lock
 from reprotune.core.yaml_file import load_yaml
-from reprotune.production.history import PRODUCTION, find_artifact
+from reprotune.production.history import PRODUCTION, find_artifact, name_in_tags
 
 
 def find_in_use(folder: Path) -> str:
@@ -40,7 +40,7 @@ def explain_tags() -> Iterator[None]:
 
 def find_model(folder: Path, commit: str, path: str) -> str | None:
     """The hash of the model in the lock of a commit."""
-    lock = load_yaml(git(folder, "show", f"{commit}:dvc.lock").encode(), f"{commit}:dvc.lock")
+    lock = load_yaml(git(folder, "show", f"{commit}:./dvc.lock").encode(), f"{commit}:dvc.lock")
     try:
         stages = Lock.model_validate(lock).stages
     except ValidationError:  # a damaged one knows no model
@@ -77,14 +77,14 @@ def register_merged(folder: Path, passed: str) -> None:
     ``passed`` is how a line of its message begins.
     """
     commit, model = (
-        git(folder, "log", "-1", "--format=%H", f"--grep=^{passed}"),
+        git(folder, "log", "-1", "--format=%H", f"--grep=^{passed}", *limit(folder)),
         find_artifact(folder),
     )
     if not commit or model is None:
         return
     tags = git(folder, "tag", "--points-at", commit).split()
     stands = find_model(folder, commit, model[1]) == find_model(folder, "HEAD", model[1])
-    if stands and not any(tag.startswith(f"{model[0]}#{PRODUCTION}") for tag in tags):
+    if stands and not any(tag.startswith(f"{name_in_tags(model[0])}#{PRODUCTION}") for tag in tags):
         get_run_logger().info(register(folder, commit))
         new = git(folder, "tag", "--points-at", commit).split()
         if not new:  # no stage makes a model

@@ -29,10 +29,11 @@ from pipelines.workspace import (
     copy_whole,
     dvc,
     fetch,
+    find_place,
     git,
     home,
     publish,
-    require_identity,
+    require_commit,
     share,
 )
 from reprotune.comparison.report import code
@@ -116,12 +117,14 @@ def tell_moving(params: Params) -> str:
 
 def is_committed(folder: Path, place: Path) -> bool:
     """Whether a file is the one that the last commit of its repository has, in git or in DVC."""
-    if not (folder / ".git").exists():
-        return False
     pointer = f"{place}.dvc"
-    if git(folder, "status", "--porcelain", "--", str(place), pointer):
+    try:
+        known = git(folder, "ls-files", "--", str(place), pointer)
+    except commands.FlowError:  # no repository
         return False
-    command = [sys.executable, "-m", "dvc", "status", "--json", pointer]
+    if not known or git(folder, "status", "--porcelain", "--", str(place), pointer):
+        return False
+    command = [sys.executable, "-P", "-m", "dvc", "status", "--json", pointer]
     return not (folder / pointer).is_file() or json.loads(commands.ask(command, folder)) == {}
 
 
@@ -140,7 +143,7 @@ def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:
     which the first is the model.
     """
     found = commands.ask_reprotune(["compare", base, head], folder)
-    where = f"{head.split(',', maxsplit=1)[0]}:{paths.EVALUATE_METRICS}"
+    where = f"{head.split(',', maxsplit=1)[0]}:./{paths.EVALUATE_METRICS}"
     behind = find_unbeaten(parse(git(folder, "show", where), Evaluation, where).gain_over)
     return found["verdict"] in PASSES and not behind, str(found["sentence"])
 
@@ -190,7 +193,8 @@ def retrain(
     is_folder = Path(source).is_dir()
     place = Path(source if is_folder else ".").resolve()
     with lock_alone(place / LOCK):
-        folder = clone(home(place) if is_folder else source, f"origin/{branch}", place / CLONE)
+        address, within = (home(place), find_place(place)) if is_folder else (source, "")
+        folder = clone(address, f"origin/{branch}", place / CLONE, within)
         if is_folder:
             share(place, folder)
         dvc(folder, "checkout", "--force", "--allow-missing")  # of an earlier run
@@ -207,7 +211,8 @@ def retrain(
             there = was_tried(folder, base, name, branch, promote)
             return Completed(name=NOTHING, message=f"nothing new since {there}")
         log("new: " + "; ".join(news))
-        require_identity(folder)
+        message = "\n".join([f"{MESSAGE} {revision}", "", *news, f"Why: {' '.join(why.split())}"])
+        require_commit(folder, message)
         if told := tell_moving(load_params(folder / paths.PARAMS)):
             log(told)
         run_stages(folder)
@@ -215,15 +220,14 @@ def retrain(
         git(folder, "add", "--all")
         if not git(folder, "status", "--porcelain"):
             return Completed(name=NOTHING, message="nothing new: it was run before")
-        told = "\n".join([f"{MESSAGE} {revision}", "", *news, f"Why: {' '.join(why.split())}"])
-        git(folder, "commit", "--quiet", "-m", told)
+        git(folder, "commit", "--quiet", "-m", message)
         head = name
         if seeds > 1:
             base, head = (run_seeds(folder, run, seeds) for run in (base, name))
             git(folder, "checkout", "--quiet", "--force", name)
         passed, verdict = judge(folder, base, head)
         gate = PASSED if passed else "Gate: closed"
-        git(folder, "commit", "--quiet", "--amend", "-m", f"{told}\n\n{gate}\n{verdict}")
+        git(folder, "commit", "--quiet", "--amend", "-m", f"{message}\n\n{gate}\n{verdict}")
         judge(folder, base, head)  # once more, for the report names the commit
         show_metrics(folder)
         markdown = (folder / paths.COMPARISON.with_suffix(".md")).read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ def run_seeds(folder: Path, revision: str, count: int) -> str:
         FlowError: one of them failed.
     """
     commit = git(folder, "rev-parse", revision)
-    params = git(folder, "show", f"{commit}:{paths.PARAMS}").encode()
+    params = git(folder, "show", f"{commit}:./{paths.PARAMS}").encode()
     first = int(load_yaml(params, f"{commit[:10]}:{paths.PARAMS}")["train"]["seed"])
     pull = ["--pull"] if has_remote(folder) else []
     runs = [revision]

@@ -26,7 +26,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pipelines import commands
 from pipelines.server import serving
 from pipelines.trial import name_reference
-from pipelines.workspace import git, home
+from pipelines.workspace import find_repository, git, home
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.printing import fail, say
@@ -58,7 +58,7 @@ def tell_failure(message: str) -> State[str]:
 def fetch(commit: str) -> None:
     """The experiments from a commit that other machines have pushed."""
     folder = Path().resolve()
-    if (source := home(folder)) != str(folder):
+    if (source := home(folder)) != str(find_repository(folder)):
         place = name_reference(commit, "*")
         git(folder, "fetch", "--quiet", source, f"+{place}:{place}")
 
@@ -77,7 +77,7 @@ def check_reachable(commit: str) -> None:
             "dvc add it, commit and dvc push"
         )
     pushed = git(folder, "branch", "--remotes", "--contains", commit)
-    if home(folder) != str(folder) and not pushed:
+    if home(folder) != str(find_repository(folder)) and not pushed:
         raise commands.FlowError(f"commit {commit[:10]} is on no branch of origin: git push first")
 
 

@@ -8,7 +8,7 @@ from prefect.states import Completed
 
 from pipelines import commands
 from pipelines.reproduce import lock_alone
-from pipelines.workspace import clone, dvc, git, has_remote, home, push, share
+from pipelines.workspace import clone, dvc, find_place, git, has_remote, home, push, share
 from reprotune.core import paths
 
 TRIALS = paths.WORK / "trials"
@@ -34,12 +34,12 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
         stage: The last stage that is run.
     """
     project = Path().resolve()
-    folder = project / TRIALS / name
+    root = project / TRIALS / name
     source, place = home(project), name_reference(commit, name)
     with lock_alone(project / TRIALS / f"{name}.lock", wait=True):
         if git(project, "ls-remote", source, place):
             return Completed(message=f"experiment {name} was run before")
-        clone(source, commit, folder)
+        folder = clone(source, commit, root, find_place(project))
         share(project, folder)
         remote = has_remote(folder)
         if not git(folder, "for-each-ref", place):  # else killed before the push
@@ -50,5 +50,5 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
         if remote:  # first, for who sees the experiment takes it as whole
             push(folder)
         dvc(folder, "exp", "push", "--force", "--no-cache", "origin", place)
-        shutil.rmtree(folder)
+        shutil.rmtree(root)
     return Completed(message=f"experiment {name}")

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from pipelines import commands
-from pipelines.workspace import git
+from pipelines.workspace import git, limit
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
@@ -95,7 +95,7 @@ def count_new_lines(folder: Path, file: str) -> int:
     if not place.is_file():
         return 0
     is_known = git(folder, "ls-tree", "HEAD", "--", file)
-    known = git(folder, "show", f"HEAD:{file}").splitlines() if is_known else []
+    known = git(folder, "show", f"HEAD:./{file}").splitlines() if is_known else []
     lines = place.read_text("utf-8", "replace").splitlines()
     return (Counter(lines) - Counter(known)).total()
 
@@ -119,8 +119,9 @@ def find_rest(folder: Path, message: str, trigger: Trigger) -> datetime | None:
     was wrong, starts no rest: it would last until that day.
     """
     listed = git(
-        folder, "log", "--format=%cI", f"--grep=^{message}", "--remotes=origin/retrain", "HEAD"
-    )
+        folder, "log", "--format=%cI", f"--grep=^{message}", "--remotes=origin/retrain", "HEAD",
+        *limit(folder),
+    )  # fmt: skip
     now = datetime.now(UTC)
     dates = [datetime.fromisoformat(date) for date in listed.split()]
     past = [min(date, now) for date in dates if date <= now + SKEW]

@@ -19,6 +19,7 @@ from reprotune.core import paths
 
 ORIGIN = "origin"
 TRIES, PAUSE = 5, 1.0  # of a copy of a file that is being written; seconds between them
+SPECIAL = re.compile(r"[*?\[\\ ]")  # characters of a pattern of what git ignores
 LOGIN = re.compile(r"(?<=://)[^/@\s]+@")  # a name and a password in an address
 
 
@@ -37,42 +38,67 @@ def dvc(folder: Path, *command: str) -> list[str]:
     Raises:
         FlowError: it fails.
     """
-    return commands.run([sys.executable, "-m", "dvc", *command], folder, get_run_logger().info)
+    return commands.run(
+        [sys.executable, "-P", "-m", "dvc", *command], folder, get_run_logger().info
+    )
 
 
 def home(project: Path) -> str:
-    """Where a project was cloned from: there its branches go. Its own folder, if nowhere."""
+    """Where a project was cloned from: there its branches go. Its own repository, if nowhere."""
+    repository = find_repository(project)
     if "origin" not in git(project, "remote").split():
-        return str(project)
+        return str(repository)
     address = git(project, "config", "remote.origin.url")
-    place = project / address  # which may be a path, and is meant from there
+    place = repository / address  # which may be a path, and is meant from there
     return str(place.resolve()) if place.is_dir() else address
 
 
-def require_identity(folder: Path) -> None:
-    """Raise FlowError if git does not know who commits here: before hours of work, not after."""
-    for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-        git(folder, "var", name)
+def find_repository(project: Path) -> Path:
+    """The folder of git that a project is, or lies in."""
+    return Path(git(project, "rev-parse", "--show-toplevel"))
 
 
-def clone(source: str, revision: str, folder: Path) -> Path:
+def find_place(project: Path) -> str:
+    """Where in its repository a project lies; empty if it is all of it."""
+    return git(project, "rev-parse", "--show-prefix")
+
+
+def limit(folder: Path) -> list[str]:
+    """What leaves commits of other parts of the repository out of a log."""
+    return ["--", "."] if find_place(folder) else []
+
+
+def require_commit(folder: Path, message: str) -> None:
+    """Raise FlowError if git would not commit so: before hours of work, not after.
+
+    It may know nobody who commits, have no key to sign with, or a hook may refuse the message.
+    """
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", message)
+    git(folder, "reset", "--quiet", "--soft", "HEAD~1")
+
+
+def clone(source: str, revision: str, folder: Path, place: str = "") -> Path:
     """A clean clone at a revision (a commit or ``origin/BRANCH``); an old one is taken up again.
 
+    Returned is the folder of the project, at ``place`` in its repository.
+
     Raises:
-        FlowError: there is no such branch, or git fails.
+        FlowError: there is no such branch, no project in it, or git fails.
     """
     folder = folder.resolve()
     git(Path(), "init", "--quiet", str(folder))
     git(folder, "config", "remote.origin.url", source)
     git(folder, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
-    for left in (*folder.glob(".git/**/*.lock"), *folder.glob(".dvc/tmp/**/rwlock")):
+    for left in (*folder.glob(".git/**/*.lock"), *(folder / place).glob(".dvc/tmp/**/rwlock")):
         left.unlink()  # of a git or a DVC that was killed
     fetch(folder)
     if revision.startswith(f"{ORIGIN}/"):
         require_branch(folder, revision.removeprefix(f"{ORIGIN}/"), source)
     git(folder, "checkout", "--quiet", "--force", "--detach", revision)
     git(folder, "clean", "--quiet", "-fd")
-    return folder
+    if not (folder / place).is_dir():
+        raise commands.FlowError(f"{LOGIN.sub('', source)}: {revision} has no folder {place}")
+    return folder / place
 
 
 def fetch(folder: Path) -> None:
@@ -93,10 +119,17 @@ def has_remote(folder: Path) -> bool:
     """Whether data and models of a project are kept elsewhere, too.
 
     Raises:
-        FlowError: DVC cannot read its configuration.
+        FlowError: DVC cannot read its configuration, or would not know which remote is meant.
     """
     with explain_dvc():
-        return bool(Config(str(folder / ".dvc"))["remote"])
+        config = Config(str(folder / ".dvc"))
+    if config["remote"] and not config["core"].get("remote"):
+        named = ", ".join(config["remote"])
+        raise commands.FlowError(
+            f"dvc: no remote is the default ({named}), so data and models could not be pushed; "
+            "dvc remote default NAME"
+        )
+    return bool(config["remote"])
 
 
 @contextmanager
@@ -117,7 +150,7 @@ def push(folder: Path) -> None:
     try:
         dvc(folder, "push")
     except commands.FlowError as error:
-        remotes = commands.ask([sys.executable, "-m", "dvc", "remote", "list"], folder)
+        remotes = commands.ask([sys.executable, "-P", "-m", "dvc", "remote", "list"], folder)
         named = ", ".join(" ".join(line.split()) for line in remotes.splitlines())
         told = (
             f"dvc push failed: {error}\nremote: {named}\nSee that it can be reached, that this "
@@ -198,11 +231,16 @@ def share(source: Path, folder: Path) -> None:
         for name, remote in repo.config["remote"].items():
             if isinstance(remote["url"], RelPath):
                 local["remote"][name] = {**local["remote"].get(name, {}), "url": remote["url"]}
-    tracked = set(git(folder, "ls-files", "--", paths.SOURCE_MODELS.as_posix()).splitlines())
+    listed = git(folder, "ls-files", "-z", "--", paths.SOURCE_MODELS.as_posix())
+    tracked = set(listed.split("\0"))
     models = [file for file in (source / paths.SOURCE_MODELS).rglob("*") if file.is_file()]
     places = sorted(file.relative_to(source).as_posix() for file in models)
     for place in (place for place in places if place not in tracked):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / place, folder / place)
-    exclude = "".join(f"/{place}\n" for place in places if place not in tracked)
-    (folder / ".git/info/exclude").write_text(exclude)  # base models that are in no commit
+    within = find_place(folder)
+    kept = [f"/{within}{place}" for place in places if place not in tracked]
+    file = folder / git(folder, "rev-parse", "--git-path", "info/exclude")
+    file.parent.mkdir(exist_ok=True)
+    told = "".join(SPECIAL.sub(r"\\\g<0>", name) + "\n" for name in kept)
+    file.write_text(told, encoding="utf-8")  # base models that are in no commit

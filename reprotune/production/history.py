@@ -7,10 +7,20 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from gto.constants import ACTION, COUNTER, NAME, STAGE, VERSION, Action
+from gto.constants import (
+    ACTION,
+    COUNTER,
+    NAME,
+    SEPARATOR_IN_NAME,
+    SEPARATOR_IN_TAG,
+    STAGE,
+    VERSION,
+    Action,
+    fullname_re,
+)
 from gto.tag import parse_name
 
-from reprotune.comparison.revision import git
+from reprotune.comparison.revision import git, run
 from reprotune.core import dvc
 from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import read_yaml
@@ -109,12 +119,25 @@ class History:
 
 
 def find_artifact(folder: Path = Path()) -> tuple[str, str] | None:
-    """Name and path of the first model of ``artifacts`` in ``dvc.yaml``."""
+    """Name and path of the first model of ``artifacts`` in ``dvc.yaml``.
+
+    Where the project is a part of its repository, GTO has the folder before the name.
+    """
     entries = read_yaml(folder / dvc.FILE)
     models = [
         (k, v["path"]) for k, v in entries.get("artifacts", {}).items() if v["type"] == "model"
     ]
-    return models[0] if models else None
+    if not models:
+        return None
+    name, path = models[0]
+    place = run("rev-parse", "--show-prefix", folder=folder).decode().strip().rstrip("/")
+    whole = f"{place}{SEPARATOR_IN_NAME}{name}"
+    return (whole if fullname_re.match(whole) else name), path
+
+
+def name_in_tags(model: str) -> str:
+    """A model's name as it is in GTO's tags."""
+    return model.replace(SEPARATOR_IN_NAME, SEPARATOR_IN_TAG)
 
 
 def require_artifact() -> tuple[str, str]:

@@ -91,7 +91,7 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
     known = find_hash(name, commit, path)
     command = ["get", ".", path, "--rev", commit, "--out", str(target)]
     done = subprocess.run(
-        [*SUPERVISED, sys.executable, "-m", "dvc", *command],
+        [*SUPERVISED, sys.executable, "-P", "-m", "dvc", *command],
         env=os.environ | {PARENT: str(os.getpid())},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -138,7 +138,7 @@ def tell_cause(said: str) -> str:
 
 def tell_remedy() -> str:
     """What to do about a model that is not to be had: most often nobody has pushed it."""
-    command = [sys.executable, "-m", "dvc", "config", "--list"]
+    command = [sys.executable, "-P", "-m", "dvc", "config", "--list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     if not (names := re.findall(r"^remote\.(.+)\.url=", listed, re.MULTILINE)):
         return "no remote is set here: dvc remote add --default NAME ADDRESS, with that of others"

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gto.constants import SEPARATOR_IN_NAME, SEPARATOR_IN_TAG
-
 from reprotune.comparison.lock import LOCK
 from reprotune.comparison.revision import Revision, git
 from reprotune.core import paths
@@ -22,7 +20,13 @@ from reprotune.core.io import whole_folder
 from reprotune.core.printing import plain
 from reprotune.core.supervision import is_written
 from reprotune.production import keeping
-from reprotune.production.history import PRODUCTION, History, read_history, require_artifact
+from reprotune.production.history import (
+    PRODUCTION,
+    History,
+    name_in_tags,
+    read_history,
+    require_artifact,
+)
 
 ALONE = paths.WORK / "rollback.lock"
 ORIGIN = "origin"
@@ -132,7 +136,7 @@ def fetch_tags(model: str) -> bool:
     """
     if ORIGIN not in git("remote").split():
         return False
-    pattern = f"{TAGS}{model.replace(SEPARATOR_IN_NAME, SEPARATOR_IN_TAG)}*"
+    pattern = f"{TAGS}{name_in_tags(model)}*"
     listed = [
         line.split() for line in ask_origin("ls-remote", "--refs", ORIGIN, pattern).splitlines()
     ]
@@ -205,7 +209,7 @@ def assign(history: History, version: str, commit: str, reason: str, is_shared: 
     Raises:
         InputError: another was put there meanwhile, or it cannot be pushed.
     """
-    tag = f"{history.model}#{PRODUCTION}#{history.last_number + 1}"
+    tag = f"{name_in_tags(history.model)}#{PRODUCTION}#{history.last_number + 1}"
     written = write_tag(tag, commit, f"{MARK}{version}: {reason}", choose_date(history))
     if is_shared:
         try:

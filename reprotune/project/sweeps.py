@@ -127,8 +127,8 @@ def list_finished(commit: str) -> dict[str, str]:
 def list_untracked() -> list[str]:
     """What lies in the source folders and not in git: a workspace of its own needs a copy."""
     places = [f"{folder}/" for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS)]
-    others = git("ls-files", "--others", "--directory", "--", *places).splitlines()
-    return [name.rstrip("/") for name in others]
+    others = git("ls-files", "-z", "--others", "--directory", "--", *places).split("\0")
+    return [name.rstrip("/") for name in others if name]
 
 
 def run(trial: Trial, stage: str) -> None:
@@ -137,7 +137,7 @@ def run(trial: Trial, stage: str) -> None:
     Raises:
         InputError: it failed; the last lines of what it said.
     """
-    command = [*SUPERVISED, sys.executable, "-m", "dvc", "exp", "run", "--temp"]
+    command = [*SUPERVISED, sys.executable, "-P", "-m", "dvc", "exp", "run", "--temp"]
     command += ["--name", trial.name]
     for change in trial.changes:
         command += ["-S", change]
@@ -154,7 +154,7 @@ def run(trial: Trial, stage: str) -> None:
 
 def read_figures(reference: str, names: Sequence[str]) -> dict[str, float]:
     """Figures of an experiment's ``metrics/evaluate.json`` by dotted names."""
-    values = flat(json.loads(git("show", f"{reference}:{paths.EVALUATE_METRICS}")))
+    values = flat(json.loads(git("show", f"{reference}:./{paths.EVALUATE_METRICS}")))
     return {name: pick_figure(values, name) for name in names}
 
 

@@ -17,10 +17,11 @@ from pipelines.retrain import was_tried
 from pipelines.workspace import (
     clone,
     copy_whole,
+    find_place,
     has_remote,
     home,
     publish,
-    require_identity,
+    require_commit,
     share,
 )
 from tests.production import made
@@ -64,6 +65,9 @@ def test_paths_of_a_project_are_meant_from_the_project(project: Path) -> None:
     assert git("-C", str(folder), "config", "remote.origin.url") == str(
         project.parent / "origin.git"
     )
+    (folder / ".dvc/config").write_text(CONFIG.replace("remote = store", ""))
+    with pytest.raises(FlowError, match=r"no remote is the default \(store\).*dvc remote default"):
+        has_remote(folder)
     git("remote", "set-url", "origin", "git@host:team/project")
     assert home(project) == "git@host:team/project"
 
@@ -86,6 +90,49 @@ def test_a_folder_that_may_not_be_written_is_told_before_a_server_starts(
         pytest.fail("is at work")
 
 
+def test_a_project_that_is_a_part_of_its_repository_is_the_same_part_of_a_clone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Path("services/ü x")
+    (part / "models/source").mkdir(parents=True)
+    Path(".dvc").rename(part / ".dvc")
+    git("add", "-A")
+    git("commit", "-qm", "a part")
+    git("push", "-q", "origin", "main")
+    names = ("é [1].bin", "a*", "b \\")  # of a base model that is in no commit
+    for name in names:
+        (part / "models/source" / name).write_text("weights")
+    (part / ".dvc/config.local").write_text("['remote \"store\"']\n    verify = true\n")
+    here = (project / part).resolve()
+    assert home(here) == str(project.parent / "origin.git") and find_place(here) == f"{part}/"
+    folder = clone(home(here), "origin/main", here / ".reprotune/retrain", find_place(here))
+    share(here, folder)
+    assert folder == here / ".reprotune/retrain" / part and has_remote(folder)
+    assert {path.name for path in (folder / "models/source").iterdir()} == {*names}
+    assert git("-C", str(folder), "status", "--porcelain") == ""
+    git("remote", "remove", "origin")
+    assert home(here) == str(project)
+    with pytest.raises(FlowError, match="origin/main has no folder else"):
+        clone(home(here), "origin/main", here / ".reprotune/retrain", "else")
+
+
+def test_what_would_refuse_a_commit_is_known_before_the_work_begins(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = clone(home(project), "origin/main", project / ".reprotune/retrain")
+    before = git("-C", str(folder), "rev-parse", "HEAD")
+    (folder / "new.csv").write_text("")
+    require_commit(folder, "Retrained")
+    assert git("-C", str(folder), "rev-parse", "HEAD") == before
+    assert git("-C", str(folder), "status", "--porcelain") == "?? new.csv"
+    hook = folder / ".git/hooks/commit-msg"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho it names no issue\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(FlowError, match="git commit: it names no issue"):
+        require_commit(folder, "Retrained")
+
+
 def test_who_commits_is_known_before_the_work_begins(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,11 +143,11 @@ def test_who_commits_is_known_before_the_work_begins(
     folder = clone(home(project), "origin/main", project / ".reprotune/retrain")
     git("-C", str(folder), "config", "user.useConfigOnly", "true")
     with pytest.raises(FlowError, match="identity unknown"):
-        require_identity(folder)
+        require_commit(folder, "Retrained")
     git("config", "user.name", "Ada")
     git("config", "user.email", "ada@example.org")
     share(project, folder)
-    require_identity(folder)
+    require_commit(folder, "Retrained")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from gto import api as gto
 from reprotune import cli
 from reprotune.core.errors import InputError
 from reprotune.production import listing, rollback
-from reprotune.production.history import History, read_history
+from reprotune.production.history import History, find_artifact, read_history
 from reprotune.production.listing import parse_date, write_moment
 from reprotune.project import terminal
 from tests.production.made import DAG, git, register
@@ -137,6 +137,28 @@ def test_a_withdrawn_version_is_passed_over_and_refused_by_name(project: Path) -
         rollback.choose(history, "v9")
 
 
+def test_two_projects_in_one_repository_have_versions_of_their_own(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("services/Reviews_2", "not for GTO"):
+        Path(place).mkdir(parents=True)
+        Path(place, "dvc.yaml").write_text(DAG)
+    git("add", "-A")
+    commit()
+    assert find_artifact() == ("classifier", "models/merged")
+    assert find_artifact(Path("not for GTO")) == ("classifier", "models/merged")
+    monkeypatch.chdir("services/Reviews_2")
+    found = find_artifact()
+    assert found == ("services/Reviews_2:classifier", "models/merged")
+    gto.register(".", found[0], "HEAD")
+    gto.assign(".", found[0], "production", ref="HEAD")
+    assert read_history(found[0]).serving and read_history("classifier").serving is None
+    tags = git("tag").split()
+    tag = rollback.assign(read_history(found[0]), "v0.0.1", git("rev-parse", "HEAD"), "x", False)
+    assert tags == [f"services/Reviews_2=classifier{end}" for end in ("#production#1", "@v0.0.1")]
+    assert tag == "services/Reviews_2=classifier#production#2"
+
+
 def test_nothing_to_go_back_to_is_one_sentence(project: Path) -> None:
     with pytest.raises(InputError, match=r"no version .* served before; .* \(registered: none\)"):
         rollback.choose(History("classifier"), None)
@@ -172,7 +194,7 @@ def test_tags_of_a_hostile_shape_are_passed_over_and_said(
     assert told == [
         "classifier has no tag #5, #6, #7, #8 here; git fetch --tags brings it (a shallow clone "
         "has few), unless somebody deleted it",
-        "classifier#production#2", "classifier#production#3", "classifier#production#4",
+        "classifier#production#2", "classifier#production#2", "classifier#production#4",
         "classifier@v0.0.2", "classifier@v0.0.3",
     ]  # fmt: skip
     assert "\x1b" not in said.out + said.err

@@ -130,6 +130,24 @@ def test_a_trial_that_fails_is_named_and_the_others_finish(
     assert len(pd.read_csv(paths.SWEEPS / "sweep-trials.csv")) == 1
 
 
+def test_figures_are_those_of_the_folder_and_names_those_of_the_files(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Path("part") / paths.EVALUATE_METRICS
+    other.parent.mkdir(parents=True)
+    other.write_text('{"fit": {"validation": 0.5}}')
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "commit", "-qm", "a part of it"], check=True)
+    monkeypatch.chdir("part")
+    assert sweeps.read_figures("HEAD", ["fit.validation"]) == {"fit.validation": 0.5}
+    names = ['é "1".csv', "a\nb.csv"]
+    paths.SOURCE_DATA.mkdir(parents=True)
+    for name in ("known.csv", *names):
+        (paths.SOURCE_DATA / name).write_text("")
+    subprocess.run(["git", "add", "data/source/known.csv"], check=True)
+    assert {*sweeps.list_untracked()} == {f"data/source/{name}" for name in names}
+
+
 def test_uncommitted_changes_are_refused(project: Path) -> None:
     write(project / "sweep.yaml")
     Path("evaluate.py").write_text(STAGE + "\n")
