@@ -7,6 +7,8 @@ export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DVC_NO_ANALYTICS = 1
 export TOKENIZERS_PARALLELISM = false
+# DVC asks for a name, which a container's user may not have.
+export LOGNAME ?= $(or $(USER),$(shell id -un 2>/dev/null),nobody)
 # Images set it: each of the many processes would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -4,11 +4,20 @@ Set before Prefect is imported: nothing is sent anywhere, results are JSON, pati
 log that says a failure once.
 """
 
-import logging
 import os
+import sys
+
+from reprotune.core.git import leave_hook
+from reprotune.core.standing import look_here_last
+
+if sys.argv[0] == "-m":
+    look_here_last()
+
+import logging
 
 from pipelines.logs import cut_repeated
 
+leave_hook()
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")

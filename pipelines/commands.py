@@ -16,6 +16,7 @@ from prefect import State
 from prefect.states import Failed
 
 from reprotune.core.errors import InputError
+from reprotune.core.git import settle
 from reprotune.core.printing import plain
 from reprotune.core.space import explain_denied, is_denied
 from reprotune.core.supervision import PARENT, SUPERVISED
@@ -102,7 +103,7 @@ def build_environment() -> dict[str, str]:
     more = {"PYTHONUNBUFFERED": "1", "PATH": path, PARENT: str(os.getpid())}
     if bash := shutil.which("bash"):  # dash would stand between DVC and a stage
         more["SHELL"] = bash
-    return os.environ | more  # PATH: whose python the stages take
+    return os.environ | settle() | more  # PATH: whose python the stages take
 
 
 def read_pieces(stream: Any) -> Iterator[tuple[str, bool]]:

@@ -101,7 +101,7 @@ def prepare_pool(kind: str) -> None:
 
 def prefect(*command: str) -> None:
     """Run a command of Prefect; what it says counts only if it fails."""
-    whole = [sys.executable, "-m", "prefect", "--no-prompt", *command]
+    whole = [sys.executable, "-P", "-m", "prefect", "--no-prompt", *command]
     done = subprocess.run(whole, capture_output=True, text=True, check=False)
     if done.returncode:
         fail(f"prefect {' '.join(command)} failed:\n{done.stdout}{done.stderr}")

@@ -48,7 +48,7 @@ def stage(name: str, folder: Path, due: bool, options: list[str]) -> State[str]:
     """One stage: DVC runs it if what it depends on changed; else the run is shown as cached."""
     said = [UNCHANGED]
     if due:
-        command = [sys.executable, "-m", "dvc", "repro", "--single-item", name, *options]
+        command = [sys.executable, "-P", "-m", "dvc", "repro", "--single-item", name, *options]
         try:
             said = commands.run(command, folder, get_run_logger().info)
         except commands.FlowError as error:

@@ -100,7 +100,7 @@ def started(more: dict[str, str] | None = None) -> Iterator[str]:
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            [*SUPERVISED, sys.executable, "-m", "prefect", "server", "start", *options],
+            [*SUPERVISED, sys.executable, "-P", "-m", "prefect", "server", "start", *options],
             env=build_environment() | (more or {}),
             stdin=subprocess.DEVNULL, stdout=said, stderr=said, process_group=0,
         ) as process,

@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.git import leave_hook
 from reprotune.core.libraries import prepare_libraries
 from reprotune.core.options import AsJson, taking
 from reprotune.core.printing import INTERRUPTED, end, say
@@ -232,6 +233,7 @@ for name, told in flows.FLOWS.items():
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; what was handed in wrong ends in a message, not in a traceback."""
+    leave_hook()
     prepare_libraries()
     given = repeat_options(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -3,6 +3,11 @@
 import os
 import sys
 
+from reprotune.core.standing import look_here_last
+
+if sys.argv[0] == "-m":
+    look_here_last()
+
 from reprotune.core.arithmetic import fix_arithmetic
 from reprotune.core.libraries import prepare_libraries
 from reprotune.core.restoring import keep_last

@@ -37,7 +37,7 @@ CLIENT = """#!{python} -IS
 import json, os, socket, sys
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 if name == "python":
-    arguments = arguments[arguments[:1] == ["-u"]:]  # as torchrun starts its processes
+    arguments = arguments[arguments[:1] in (["-u"], ["-P"]):]  # as torchrun and flows start it
     module = arguments[1] if arguments[:1] == ["-m"] else ""
     if not module.startswith({modules}) or module.endswith(".supervision"):  # it knows its parents
         os.execv({python!r}, [{python!r}, *arguments])

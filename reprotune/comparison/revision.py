@@ -1,5 +1,6 @@
 """What git holds of a run: a revision, an experiment, or the files as they lie here."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pandas as pd
 from reprotune.comparison.forms import read_record, read_table
 from reprotune.core import paths
 from reprotune.core.errors import InputError
+from reprotune.core.git import settle
 from reprotune.core.yaml_file import load_yaml
 from reprotune.tables import metrics
 
@@ -29,8 +31,9 @@ def git(*command: str, given: bytes | None = None) -> str:
 
 def run(*command: str, folder: Path | None = None, given: bytes | None = None) -> bytes:
     done = subprocess.run(
-        ["git", *command], cwd=folder, input=given, capture_output=True, check=False
-    )
+        ["git", *command], cwd=folder, input=given, capture_output=True, check=False,
+        env=os.environ | settle(),
+    )  # fmt: skip
     if done.returncode:
         raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
     return done.stdout
@@ -166,6 +169,7 @@ def find_base() -> str:
     Raises:
         InputError: there is none; what to fetch.
     """
+    git("rev-parse", "--git-dir")  # says why, if git takes this for no repository
     for main in ("main", "master"):  # here or at the origin, whichever is further: not tags
         places = (f"refs/heads/{main}", f"refs/remotes/origin/{main}")
         if known := [one for one in places if succeeds("rev-parse", "--verify", "--quiet", one)]:

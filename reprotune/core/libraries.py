@@ -1,11 +1,13 @@
 """What other libraries read from the environment before they are imported, and how they fail."""
 
+import getpass
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+NOBODY = "nobody"
 SPINS = "3000"  # rounds in which a thread waits awake; by default 300,000
 
 
@@ -15,6 +17,10 @@ def prepare_libraries() -> None:
     Threads of GNU's OpenMP (torch's, scikit-learn's) wait for each other awake, by default so long
     that beside other work everyone waits for threads that do nothing.
     """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # in a container whose user has no name, and DVC asks for one
+        os.environ["LOGNAME"] = NOBODY
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # or bitsandbytes imports a compiler: 1.3 s
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)

@@ -15,7 +15,7 @@ import psutil
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 
-SUPERVISED = (sys.executable, "-m", "reprotune.core.supervision")  # before a command
+SUPERVISED = (sys.executable, "-P", "-m", "reprotune.core.supervision")  # before a command
 PARENT = "REPROTUNE_PARENT"  # of the environment: the process that must be above this one
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 SHELLS = {"sh", "dash", "ash", "busybox"}  # bash and zsh put the command in their own place

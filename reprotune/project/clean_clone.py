@@ -94,7 +94,7 @@ def run(root: Path, *command: str) -> None:
     """
     own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
-        [*SUPERVISED, sys.executable, "-m", "dvc", *command],
+        [*SUPERVISED, sys.executable, "-P", "-m", "dvc", *command],
         cwd=root,
         env=os.environ | {"PATH": own, PARENT: str(os.getpid())},
         stdout=STDERR,

@@ -90,13 +90,13 @@ def check_packages(lock: Path = pins.LOCK) -> Finding:
 
 def check_dvc() -> Finding:
     """Git, DVC and the files that they leave when they are killed."""
-    if absent := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
-        return Finding(STOP, "dvc", f"{absent[0]} is not on the PATH; source .venv/bin/activate "
+    if missing := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
+        return Finding(STOP, "dvc", f"{missing[0]} is not on the PATH; source .venv/bin/activate "
                        "has dvc, the system's packages have git")  # fmt: skip
-    git = subprocess.run(["git", "rev-parse"], capture_output=True, check=False).returncode == 0
-    if not git or not DVC.is_dir():
-        return Finding(STOP, "dvc", "this folder is no git repository with DVC; clone one, or "
-                       "run git init && dvc init")  # fmt: skip
+    git = subprocess.run(["git", "rev-parse"], capture_output=True, text=True, check=False)
+    if git.returncode or not DVC.is_dir():
+        absent = f"no {DVC} here; run this in a project's folder (reprotune new DIR writes one)"
+        return Finding(STOP, "dvc", " ".join(git.stderr.split()) or absent)  # its own words: why
     try:
         whole = not LOCK.is_file() or isinstance(read_yaml(LOCK), dict)
     except InputError:

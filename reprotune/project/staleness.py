@@ -49,7 +49,7 @@ def read_status() -> Status:
     Raises:
         InputError: DVC cannot read the pipeline.
     """
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    command = [sys.executable, "-P", "-m", "dvc", "status", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"dvc status: {done.stderr.strip()}")

@@ -205,8 +205,8 @@ def require_locked(path: Path, found: str) -> None:
 
 def require_clean() -> None:
     """Raise InputError unless all is committed, and the lock of these parameters and this code."""
-    if not succeeds("diff", "--quiet", "HEAD", "--", *COMMITTED):
-        changed = git("diff", "--name-only", "HEAD", "--", *COMMITTED).split()
+    if not succeeds("diff", "--quiet", "--no-ext-diff", "HEAD", "--", *COMMITTED):
+        changed = git("diff", "--name-only", "HEAD", "--", *COMMITTED).splitlines()
         raise InputError(
             f"{', '.join(changed[:5])}: not as committed, so nobody could rebuild what is "
             "published; git commit, then run this again"

@@ -3,6 +3,7 @@
 import getpass
 import json
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from typer import Option
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file
+from reprotune.core.libraries import NOBODY
 from reprotune.core.options import taking
 from reprotune.core.printing import agree, count_of, say
 
@@ -105,10 +107,10 @@ def find_name(given: str | None) -> str:
         told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
         told = ""
-    try:
-        return told or getpass.getuser()
-    except (KeyError, OSError):  # in a container whose user has no name
-        raise InputError("nobody knows who decides: --reviewer NAME") from None
+    with suppress(KeyError, OSError):  # in a container whose user has no name
+        if (told := told or getpass.getuser()) != NOBODY:
+            return told
+    raise InputError("nobody knows who decides: --reviewer NAME")
 
 
 def open_session(params: "Params", reviewer: str, teaching: bool = False) -> "Session":

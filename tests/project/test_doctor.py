@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from reprotune import cli
+from reprotune.comparison.revision import find_base
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.project import capacity, doctor, memory, pins
 from tests.conftest import PARAMS
@@ -118,7 +120,13 @@ def test_no_lock_of_dvc_however_damaged_ends_the_doctor(project: Path, raw: byte
 
 def test_a_folder_without_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert doctor.check_dvc().level == "stop"
+    assert "not a git repository" in doctor.check_dvc().detail
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert "no .dvc here; run this in a project's folder" in doctor.check_dvc().detail
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert "git config --global --add safe.directory" in doctor.check_dvc().detail
+    with pytest.raises(InputError, match="dubious ownership"):
+        find_base()
 
 
 def test_a_source_file_that_cannot_be_read_stops(
