@@ -29,7 +29,7 @@ from pipelines.workspace import (
     copy_whole,
     dvc,
     fetch,
-    find_place,
+    find_prefix,
     git,
     home,
     publish,
@@ -193,7 +193,7 @@ def retrain(
     is_folder = Path(source).is_dir()
     place = Path(source if is_folder else ".").resolve()
     with lock_alone(place / LOCK):
-        address, within = (home(place), find_place(place)) if is_folder else (source, "")
+        address, within = (home(place), find_prefix(place)) if is_folder else (source, "")
         folder = clone(address, f"origin/{branch}", place / CLONE, within)
         if is_folder:
             share(place, folder)

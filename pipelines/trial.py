@@ -8,7 +8,7 @@ from prefect.states import Completed
 
 from pipelines import commands
 from pipelines.reproduce import lock_alone
-from pipelines.workspace import clone, dvc, find_place, git, has_remote, home, push, share
+from pipelines.workspace import clone, dvc, find_prefix, git, has_remote, home, push, share
 from reprotune.core import paths
 
 TRIALS = paths.WORK / "trials"
@@ -39,7 +39,7 @@ def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
     with lock_alone(project / TRIALS / f"{name}.lock", wait=True):
         if git(project, "ls-remote", source, place):
             return Completed(message=f"experiment {name} was run before")
-        folder = clone(source, commit, root, find_place(project))
+        folder = clone(source, commit, root, find_prefix(project))
         share(project, folder)
         remote = has_remote(folder)
         if not git(folder, "for-each-ref", place):  # else killed before the push

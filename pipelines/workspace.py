@@ -58,14 +58,14 @@ def find_repository(project: Path) -> Path:
     return Path(git(project, "rev-parse", "--show-toplevel"))
 
 
-def find_place(project: Path) -> str:
+def find_prefix(project: Path) -> str:
     """Where in its repository a project lies; empty if it is all of it."""
     return git(project, "rev-parse", "--show-prefix")
 
 
 def limit(folder: Path) -> list[str]:
     """What leaves commits of other parts of the repository out of a log."""
-    return ["--", "."] if find_place(folder) else []
+    return ["--", "."] if find_prefix(folder) else []
 
 
 def require_commit(folder: Path, message: str) -> None:
@@ -238,7 +238,7 @@ def share(source: Path, folder: Path) -> None:
     for place in (place for place in places if place not in tracked):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / place, folder / place)
-    within = find_place(folder)
+    within = find_prefix(folder)
     kept = [f"/{within}{place}" for place in places if place not in tracked]
     file = folder / git(folder, "rev-parse", "--git-path", "info/exclude")
     file.parent.mkdir(exist_ok=True)

@@ -69,7 +69,9 @@ def test_the_merged_model_read_back_says_what_the_tuned_one_says_and_a_fault_sho
     lost = next(name for name in weights if "lora_B" in name)
     save_file(weights | {lost: torch.zeros_like(weights[lost])}, file)
     with pytest.raises(InputError, match=r"export\."):
-        require(compare(before, export(tmp_path / "tuned"), labels, params.export.tie), params.export)
+        require(
+            compare(before, export(tmp_path / "tuned"), labels, params.export.tie), params.export
+        )
 
 
 def test_a_flip_between_classes_that_are_tied_is_none() -> None:

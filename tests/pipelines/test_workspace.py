@@ -17,7 +17,7 @@ from pipelines.retrain import was_tried
 from pipelines.workspace import (
     clone,
     copy_whole,
-    find_place,
+    find_prefix,
     has_remote,
     home,
     publish,
@@ -104,8 +104,8 @@ def test_a_project_that_is_a_part_of_its_repository_is_the_same_part_of_a_clone(
         (part / "models/source" / name).write_text("weights")
     (part / ".dvc/config.local").write_text("['remote \"store\"']\n    verify = true\n")
     here = (project / part).resolve()
-    assert home(here) == str(project.parent / "origin.git") and find_place(here) == f"{part}/"
-    folder = clone(home(here), "origin/main", here / ".reprotune/retrain", find_place(here))
+    assert home(here) == str(project.parent / "origin.git") and find_prefix(here) == f"{part}/"
+    folder = clone(home(here), "origin/main", here / ".reprotune/retrain", find_prefix(here))
     share(here, folder)
     assert folder == here / ".reprotune/retrain" / part and has_remote(folder)
     assert {path.name for path in (folder / "models/source").iterdir()} == {*names}
