@@ -67,14 +67,15 @@ class Server:
     ) -> tuple[requests.Response, float]:
         """The answer, of a busy server to the last of some attempts, and its seconds."""
         asked = partial(self.session.request, method, self.url + path, json=body)
-        for pause in (PAUSE * 2**attempt for attempt in range(ATTEMPTS + 1)):
+        for attempt in range(ATTEMPTS + 1):
             start = time.perf_counter()
             answer = wait_for(partial(asked, timeout=self.timeout), self.timeout)
             seconds = time.perf_counter() - start
-            if answer.status_code not in BUSY:
+            if answer.status_code not in BUSY or attempt == ATTEMPTS:
                 break
             told = answer.headers.get("Retry-After", "")
-            time.sleep(min(float(told) if told.isdecimal() else pause, self.timeout))
+            pause = float(told) if told.isdecimal() else PAUSE * 2**attempt
+            time.sleep(min(pause, self.timeout))
         return answer, seconds
 
     def get(self, path: str) -> dict[str, Any]:

@@ -100,6 +100,16 @@ def test_a_busy_server_is_asked_again_and_a_key_is_handed_over(
     assert found.ok and stock.keys == ["Bearer secret"] * 8
 
 
+def test_after_the_last_attempt_there_is_no_pause(
+    recorded: dict[str, Scores], params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    with running(Stock("tei", recorded, busy=100)) as url, pytest.raises(InputError, match="503"):
+        measure(Server(url, 5), params, None, None, 1, 1)
+    assert [pause for pause in pauses if pause > 0.1] == [0.2, 0.4, 0.8, 1.6, 3.2]
+
+
 @pytest.mark.parametrize(
     ("stock", "message"),
     [
