@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import resource
+import signal
 import warnings
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -16,7 +17,6 @@ from reprotune.core.errors import InputError
 from reprotune.core.supervision import die_with
 from reprotune.models.spelling import encode_frame
 
-FORK = multiprocessing.get_context("fork")  # in which nothing is imported again
 SECONDS = 20.0
 MEMORY = 1 << 30  # bytes, beside what this process has
 LONGEST = 1_000_000  # characters around the turns
@@ -31,11 +31,16 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: b
 
     ``answered``: the last turn is the assistant's already.
     """
-    receiver, sender = FORK.Pipe(duplex=False)
-    child = FORK.Process(target=answer, args=(sender, os.getpid(), tokenizer, turns, answered))
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    parent = os.getpid()
     with warnings.catch_warnings():  # a child that runs Python alone needs no other thread
         warnings.simplefilter("ignore", DeprecationWarning)
-        child.start()
+        child = os.fork()  # not a Process, which the workers of a pool may not start
+    if not child:
+        try:
+            answer(sender, parent, tokenizer, turns, answered)
+        finally:
+            os._exit(0)
     sender.close()
     text, failure = None, f"it takes more than {SECONDS:.0f} s"
     try:
@@ -44,8 +49,9 @@ def render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], answered: b
     except EOFError:
         failure = "its process was ended, as if it took too much memory"
     finally:
-        child.kill()
-        child.join()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # who forked us may wait
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
         receiver.close()
     if text is None:
         raise InputError(f"the tokenizer's chat template fails: {failure}; set prompt.chat none")

@@ -1,6 +1,8 @@
 """Instruct models are asked in the turns of their own chat template."""
 
 import copy
+import multiprocessing
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,3 +133,24 @@ def test_a_template_is_checked_before_it_is_used_unless_it_will_not_be(
     chats.check_template(chatting.tokenizer, "none")
     with pytest.raises(InputError, match="template fails: ZeroDivisionError"):
         chats.check_template(chatting.tokenizer, "required")
+
+
+def test_a_template_is_filled_in_for_a_worker_of_a_pool_too(chatting: PromptEncoder) -> None:
+    """Which is a daemonic process, that may start no other."""
+    fork = multiprocessing.get_context("fork")
+    mine, theirs = fork.Pipe()
+    worker = fork.Process(target=lambda: theirs.send(chatting.prompt("x")), daemon=True)
+    worker.start()
+    theirs.close()
+    assert mine.recv() == chatting.prompt("x")
+    worker.join()
+
+
+def test_a_host_that_waits_for_all_its_children_leaves_the_template_alone(
+    chatting: PromptEncoder,
+) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel waits for each
+    try:
+        assert chatting.prompt("x")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
