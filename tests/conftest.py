@@ -2,7 +2,7 @@
 
 import os
 
-from reprotune.core.libraries import SPINS
+from reprotune.core.libraries import SPINS, quiet_libraries
 
 # Tiny models: more threads only wait for one another. Before numpy; what tests start inherits it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # torch takes seconds, and many tests need none
     from reprotune.models.loading import Precision
     from reprotune.models.prompts import PromptEncoder
 
+quiet_libraries()
 PARAMS = Path(__file__).resolve().parents[1] / "profiles/builtin.yaml"
 
 

@@ -1,20 +1,26 @@
 """The Python API: an exported folder as an object, and a package that is cheap to import."""
 
 import json
+import multiprocessing
 import os
+import pickle
 import random
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 
 import reprotune
 from reprotune import Classifier, InputError
@@ -31,6 +37,29 @@ assert dict(os.environ) == before, "it sets environment variables"
 assert threading.active_count() == 1
 heavy = {"torch", "pandas", "numpy", "transformers", "pydantic", "typer", "rich"} & set(sys.modules)
 assert not heavy, heavy
+"""
+
+LABEL = """
+import locale, logging, os, random, signal, sys, warnings
+import torch, transformers
+
+def look():
+    signals = [signal.getsignal(each) for each in signal.valid_signals()]
+    torches = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    fixed = torch.are_deterministic_algorithms_enabled(), torch.get_rng_state().tolist()
+    others = random.getstate(), locale.setlocale(locale.LC_ALL), os.getcwd(), logging.root.handlers
+    return signals, torches, fixed, others
+
+transformers.AutoModelForCausalLM  # imports what imports others
+before, environment = look(), dict(os.environ)
+import reprotune
+print(reprotune.Classifier.load(sys.argv[1]).predict(["a"])[0])
+assert look() == before
+changed = {name for name, value in os.environ.items() if environment.get(name) != value}
+assert changed <= {"TORCHINDUCTOR_CACHE_DIR"}, "but for what torch notes itself"
+assert not any("transformers" in str(each) for each in warnings.filters)
+from reprotune.core.libraries import QUIET
+assert not any(logging.getLogger(name).level for name in QUIET)
 """
 
 
@@ -60,7 +89,10 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(reprotune.__file__).parent / "py.typed").is_file()
 
 
-@pytest.mark.parametrize("kind", [list, tuple, pd.Series, np.array, iter])
+@pytest.mark.parametrize(
+    "kind",
+    [list, tuple, pd.Series, np.array, iter, pa.array, lambda texts: pa.chunked_array([texts])],
+)
 def test_whatever_holds_texts_is_labelled(classifier: Classifier, kind: Any) -> None:
     shares = classifier.predict_proba(kind(TEXTS), batch_size=2)
     assert shares.shape == (3, 3)
@@ -84,6 +116,13 @@ def test_no_texts_give_no_rows(classifier: Classifier) -> None:
         ([1], r"texts\[0\] is 1"),
         (pd.DataFrame({"text": ["a"]}), "pass one column"),
         ({"text": ["a"]}, "pass one column"),
+        (pa.table({"text": ["a"]}), "pass one column"),
+        (pa.array(["a", None]), r"texts\[1\] is None"),
+        (None, "texts is None; pass a list"),
+        (np.array([["a"]]), "pass a list"),
+        (np.array("a"), "pass a list"),
+        (["a", b"x" * 10**6], r"texts\[1\] is .{,40}, no string"),
+        (["a", "b\ud83d"], r"texts\[1\]: lone surrogate: U\+D83D in the text; correct or drop"),
     ],
 )
 def test_what_is_no_list_of_texts_is_refused(
@@ -93,9 +132,17 @@ def test_what_is_no_list_of_texts_is_refused(
         classifier.predict(texts)
 
 
-def test_no_text_at_once_is_refused(classifier: Classifier) -> None:
-    with pytest.raises(InputError, match="batch_size is 0"):
-        classifier.predict(["a"], batch_size=0)
+def test_answers_have_the_rows_of_the_series_that_was_asked(classifier: Classifier) -> None:
+    frame = pd.DataFrame({"text": [*TEXTS, None]}, index=[7, 3, 5, 4]).dropna()
+    found = frame.join(classifier.label(frame["text"]))
+    assert list(found.index) == [7, 3, 5]
+    assert found["predicted"].tolist() == classifier.predict(TEXTS).tolist()
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "64", None])
+def test_no_number_of_texts_at_once_is_refused(classifier: Classifier, size: Any) -> None:
+    with pytest.raises(InputError, match=f"batch_size is {size}"):
+        classifier.predict(["a"], batch_size=size)
 
 
 def test_unsure_answers_are_empty(classifier: Classifier) -> None:
@@ -114,6 +161,7 @@ def test_unsure_answers_are_empty(classifier: Classifier) -> None:
         (0.99, "on 100 validation rows no threshold is proven above which 0.99 of the answers"),
         (95, "abstain is 95; it is an accuracy between 0 and 1"),
         (float("nan"), "abstain is nan"),
+        ("0.9", "abstain is 0.9; it is an accuracy"),
     ],
 )
 def test_a_promise_that_cannot_be_kept_is_refused(
@@ -132,13 +180,99 @@ def test_a_model_that_was_exported_without_certainties_abstains_from_nothing(
         classifier.label(TEXTS, abstain=0.9)
 
 
-def test_it_loads_from_anywhere(exported: Path, tmp_path: Path) -> None:
-    code = "import reprotune, sys; print(reprotune.Classifier.load(sys.argv[1]).predict(['a'])[0])"
+def test_it_loads_from_anywhere_and_its_host_is_left_as_it_was(
+    exported: Path, tmp_path: Path
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code, str(exported)],
-        cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=True,
+        [sys.executable, "-c", LABEL, str(exported)],
+        cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stdout.strip() in Classifier.load(exported).classes
+    assert done.stdout.strip() in Classifier.load(exported).classes, done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def ask(classifier: Classifier, texts: list[str]) -> bytes:
+    return classifier.predict_proba(texts).tobytes()
+
+
+def test_threads_that_ask_at_once_have_the_answers_of_one(exported: Path) -> None:
+    """Also the first calls, and of texts that are cut and spell out tokens."""
+    asked = [[f"{number} </s> rose " * 200, TEXTS[number % 3]] for number in range(24)]
+    alone = [ask(Classifier.load(exported), texts) for texts in asked[:1]]
+    shared = Classifier.load(exported)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, [shared] * len(asked), asked))
+    assert found[:1] == alone
+    assert found == [ask(shared, texts) for texts in asked]
+
+
+def test_a_pickle_is_the_folder_which_each_process_loads_once(exported: Path) -> None:
+    classifier = Classifier.load(os.path.relpath(exported))
+    sent = pickle.dumps(classifier)
+    assert len(sent) < 1000
+    found = pickle.loads(sent)
+    assert found is pickle.loads(sent) and found is not classifier
+    assert ask(found, TEXTS) == ask(classifier, TEXTS)
+
+
+def test_a_pickle_of_a_model_that_was_replaced_is_refused(exported: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    sent = pickle.dumps(Classifier.load(folder))
+    (folder / "README.md").write_text("another model")
+    (folder / SEAL).unlink()
+    seal(folder)
+    with pytest.raises(InputError, match="not the model that was sent here"):
+        pickle.loads(sent)
+
+
+def test_a_model_that_is_loaded_stays_as_it_was_whatever_becomes_of_its_folder(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    monkeypatch.chdir(tmp_path)
+    loaded = Classifier.load("merged")
+    known = ask(loaded, TEXTS)
+    weights = folder / "model.safetensors"
+    with weights.open("r+b") as file:  # in its place, as cp does
+        file.seek(weights.stat().st_size // 8)
+        file.write(bytes(weights.stat().st_size * 7 // 8))
+    assert ask(loaded, TEXTS) == known
+    os.truncate(weights, 100)
+    shutil.rmtree(folder)
+    monkeypatch.chdir("/")
+    assert ask(loaded, TEXTS) == known
+
+
+def test_a_copy_and_one_that_was_made_here_are_pickled_whole(
+    exported: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "merged")
+    loaded = Classifier.load(folder)
+    shutil.rmtree(folder)
+    made = Classifier(loaded.model, loaded.encoder, loaded.certainties)
+    for one in (made, deepcopy(loaded)):
+        assert ask(pickle.loads(pickle.dumps(one)), TEXTS) == ask(loaded, TEXTS)
+    assert deepcopy(loaded).model is not loaded.model
+
+
+def test_a_forked_process_does_not_wait_for_threads_of_its_parent(classifier: Classifier) -> None:
+    """Whatever the parent computed before in several."""
+    many = TEXTS * 200
+    torch.set_num_threads(2)
+    known = ask(classifier, many)
+    torch.ones(1 << 20).exp()
+    mine, theirs = multiprocessing.get_context("fork").Pipe()
+
+    def answer() -> None:
+        theirs.send((ask(classifier, many), torch.ones(1 << 20).exp()[0].item()))
+
+    child = multiprocessing.get_context("fork").Process(target=answer)
+    child.start()
+    try:
+        assert mine.poll(60), "it waits"
+        assert mine.recv()[0] == known
+    finally:
+        child.kill()
 
 
 def test_an_export_that_dvc_has_just_removed_is_waited_for(

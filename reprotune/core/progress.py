@@ -55,6 +55,7 @@ def show_progress(title: str, total: float, unit: str) -> Iterator[tqdm[NoReturn
         miniters=0,
         disable=False,  # whatever `prepare_libraries` says of others
         dynamic_ncols=drawn,
+        position=None if drawn else 0,  # else several at once would move the cursor of a log
         bar_format=None if drawn else LINE,
         file=sys.stderr if drawn else Lines(sys.stderr),
     )

@@ -84,6 +84,13 @@ def test_a_log_has_a_line_now_and_then_while_nothing_is_done_and_at_the_end(
     assert shares == sorted(shares) and (shares[0], shares[-1]) == (0, 100)
 
 
+def test_two_at_once_move_no_cursor_of_a_log(said: Said) -> None:
+    with show_progress("other", 1, "step"):
+        work(0.1)
+    lines = said()
+    assert {line.partition(":")[0] for line in lines} == {"other", "long"}
+
+
 def test_the_time_left_is_that_of_the_rate_until_now(said: Said) -> None:
     with show_progress("long", 4, "step") as bar:
         bar.start_t -= 60

@@ -3,6 +3,7 @@ import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 
 import pandas as pd
 import pytest
@@ -73,13 +74,18 @@ def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(tmp_path: Path)
 
 
 def test_a_tokenizer_whose_library_panics_is_refused(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ours = Event()
+    monkeypatch.setattr("reprotune.core.libraries.OURS", ours)
     file = tiny.save(tmp_path) / "tokenizer.json"
     values = json.loads(file.read_text())
     values["model"]["continuing_subword_prefix"] = "longer than a token"
     file.write_text(json.dumps(values))
-    capfd.readouterr()
+    with pytest.raises(InputError, match="its tokenizer cannot be read: ValueError: "):
+        load_tokenizer(tmp_path)
+    assert capfd.readouterr().err, "a host's standard error is left alone"
+    ours.set()
     with pytest.raises(InputError, match="its tokenizer cannot be read: ValueError: "):
         load_tokenizer(tmp_path)
     with pytest.raises(InputError, match=r"tokenizer.json: cannot be read"):
