@@ -39,7 +39,7 @@ test: .venv/.installed ## run the tests but the slow ones, which ARGS="-m slow" 
 check: .venv/.installed ## format, lint, types and the walls between packages
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) ruff check .
-	@$(IN_VENV) mypy --num-workers auto
+	@$(IN_VENV) mypy
 	@$(IN_VENV) lint-imports
 
 bench: .venv/.installed ## run the benchmarks
