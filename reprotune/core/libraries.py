@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from io import TextIOWrapper
 from threading import Event
 from typing import IO
 
@@ -29,6 +30,9 @@ def prepare_libraries() -> None:
 
     It is for programs of ours: what a library is imported into keeps its environment and its logs.
     """
+    for stream in (sys.stdout, sys.stderr):  # of a terminal that has not every letter
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         getpass.getuser()
     except (KeyError, OSError):  # in a container whose user has no name, and DVC asks for one

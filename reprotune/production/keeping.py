@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reprotune.comparison.lock import read_stages
-from reprotune.comparison.revision import Revision, read_revision
+from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.tree import hash_list
 from reprotune.core import paths
 from reprotune.core.errors import InputError
@@ -89,7 +89,8 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
         InputError: DVC has not every file of it, or one is not what was exported.
     """
     known = find_hash(name, commit, path)
-    command = ["get", ".", path, "--rev", commit, "--out", str(target)]
+    top, place = (git("rev-parse", f"--show-{what}").strip("\n") for what in ("cdup", "prefix"))
+    command = ["get", top or ".", f"{place}{path}", "--rev", commit, "--out", str(target)]
     done = subprocess.run(
         [*SUPERVISED, sys.executable, "-P", "-m", "dvc", *command],
         env=os.environ | {PARENT: str(os.getpid())},

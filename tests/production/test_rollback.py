@@ -21,7 +21,7 @@ from reprotune.production import keeping, rollback
 from reprotune.production.history import read_history
 from tests.commands import dvc
 from tests.pipelines.test_pool import s3
-from tests.production.made import MERGED, git, make_project, register, release
+from tests.production.made import DAG, MERGED, git, make_project, register, release
 
 __all__ = ["s3"]
 LONGEST = 30  # seconds from a fresh clone
@@ -287,3 +287,22 @@ def test_a_folder_beside_files_of_like_names_has_the_hash_of_dvc(tmp_path: Path)
         tree.add(tuple(place.split("/")), None, HashInfo("md5", known))
     tree.digest()
     assert keeping.hash_folder(tmp_path) == tree.hash_info.value
+
+
+@pytest.mark.slow  # DVC clones the repository
+def test_the_model_of_a_project_that_is_a_part_of_its_repository_is_to_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    git("init", "-q")
+    part = Path("services/my reviews")
+    part.mkdir(parents=True)
+    monkeypatch.chdir(part)
+    dvc("init", "-q", "--subdir")
+    Path("dvc.yaml").write_text(DAG)
+    release("v0.0.1", 1, START)
+    commit = git("rev-parse", "HEAD")
+    git("rm", "-q", "dvc.lock")
+    keeping.fetch("v0.0.1", commit, MERGED.as_posix(), Path("models/again"))
+    assert keeping.hash_folder(Path("models/again")) == keeping.hash_folder(MERGED)
