@@ -90,6 +90,9 @@ class Classifier:
             return super().__reduce_ex__(protocol)
         return load_once, (type(self), self.source)
 
+    def __copy__(self) -> Self:
+        return type(self)(self.model, self.encoder, self.certainties)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """One with weights of its own, which is pickled with them."""
         return type(self)(*deepcopy((self.model, self.encoder, self.certainties), memo))

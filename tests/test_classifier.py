@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -252,6 +252,7 @@ def test_a_copy_and_one_that_was_made_here_are_pickled_whole(
     made = Classifier(loaded.model, loaded.encoder, loaded.certainties)
     for one in (made, deepcopy(loaded)):
         assert ask(pickle.loads(pickle.dumps(one)), TEXTS) == ask(loaded, TEXTS)
+    assert copy(loaded).model is loaded.model
     assert deepcopy(loaded).model is not loaded.model
 
 
