@@ -159,12 +159,12 @@ def test_a_stage_that_was_killed_says_so(project: Path) -> None:
 
 
 def test_a_stage_that_takes_too_long_is_ended(project: Path) -> None:
-    Path("first.py").write_text("import time; open('pid', 'w').close(); time.sleep(100)")
+    Path("first.py").write_text("import time; open('pid', 'w').close(); time.sleep(1000)")
     text = Path("dvc.yaml").read_text()
     Path("dvc.yaml").write_text(text.replace("retries: 1", "timeout: 10"))
     started = time.monotonic()
     failed = flow("pipelines.reproduce")
-    assert time.monotonic() - started < 90
+    assert time.monotonic() - started < 900
     assert Path("pid").exists()
     assert "reproduce: first: Task run exceeded timeout of 10" in failed.stderr
     Path("first.py").write_text("open('made.txt', 'w').write('made')")

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,6 @@ from tests.pipelines.test_pool import s3
 from tests.production.made import DAG, MERGED, git, make_project, register, release
 
 __all__ = ["s3"]
-LONGEST = 30  # seconds from a fresh clone
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "reprotune", "rollback", "--reason", "it answers neutral to all"]
@@ -112,9 +110,7 @@ def test_a_folder_is_said_to_be_the_version_whose_bytes_it_has(
 def test_the_version_before_serves_again_from_a_fresh_clone(
     released: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    started = time.monotonic()
     done = subprocess.run([*COMMAND, "--json"], capture_output=True, text=True, check=True)
-    assert time.monotonic() - started < LONGEST
     assert json.loads(done.stdout) == {
         "version": "v0.0.2", "replaced": "v0.0.3", "tag": "classifier#production#4",
         "is_pushed": True, "folder": "models/merged",
@@ -138,9 +134,7 @@ def test_the_version_before_serves_again_from_s3(
     publish(tmp_path, "s3://store", {"endpointurl": s3})
     monkeypatch.chdir(tmp_path / "fresh")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    started = time.monotonic()
     subprocess.run(COMMAND, check=True)
-    assert time.monotonic() - started < LONGEST
     assert model() == "the weights of v0.0.2"
 
 
