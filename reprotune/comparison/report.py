@@ -48,6 +48,10 @@ figcaption { color: var(--pale); font-size: 13px }
   td { border: 0; padding: .1rem 0; overflow-wrap: anywhere } td:empty { display: none }
   td[data-name]:not([data-name=""])::before { content: attr(data-name) ": "; color: var(--pale) }
 }
+@media print { /* paper unfolds nothing */
+  details::details-content { content-visibility: visible; block-size: auto }
+  h2, summary { break-after: avoid } tr, figure, .top { break-inside: avoid }
+}
 """
 PAGE = """<!doctype html>
 <html lang="en">
