@@ -194,7 +194,7 @@ def test_tags_of_a_hostile_shape_are_passed_over_and_said(
     assert told == [
         "classifier has no tag #5, #6, #7, #8 here; git fetch --tags brings it (a shallow clone "
         "has few), unless somebody deleted it",
-        "classifier#production#2", "classifier#production#2", "classifier#production#4",
+        "classifier#production#2", "classifier#production#3", "classifier#production#4",
         "classifier@v0.0.2", "classifier@v0.0.3",
     ]  # fmt: skip
     assert "\x1b" not in said.out + said.err
