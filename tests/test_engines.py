@@ -25,11 +25,7 @@ LOCAL = {
     "pyspark": "from pyspark.sql import SparkSession; "
     "SparkSession.builder.master('local[2]').config('spark.ui.enabled', 'false').getOrCreate()",
 }
-
-LIGHT = {  # no pool of actors to read four small files; a machine may be busy
-    "RAY_DATA_USE_DATASOURCE_V2": "0",
-    "RAY_raylet_start_wait_time_s": "300",
-}
+PATIENCE = {"RAY_raylet_start_wait_time_s": "300"}  # a machine may be busy
 
 
 @pytest.mark.parametrize("engine", LOCAL)
@@ -43,14 +39,16 @@ def test_an_engine_says_of_each_row_what_the_model_says(engine: str, tmp_path: P
     for part in range(4):
         rows[part * 15 : part * 15 + 15].to_parquet(tmp_path / f"texts/{part}.parquet")
     found = BLOCK.findall((ROOT / "docs/scaling.md").read_text("utf-8"))
-    (code,) = [block for kind, block in found if kind == "python" and f"{engine}" in block]
+    (code,) = [block for kind, block in found if kind == "python" and engine in block]
     subprocess.run(
         [sys.executable, "-c", f"{LOCAL[engine]}\n{code}"],
         cwd=tmp_path, timeout=500, check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable} | LIGHT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable} | PATIENCE,
     )  # fmt: skip
     labelled = pd.read_parquet(tmp_path / "labelled")
-    assert labelled[["id", "text"]].equals(rows)
+    if engine == "pyspark":  # which reads the largest file first
+        labelled = labelled.sort_values("id", ignore_index=True)
+    assert labelled[["id", "text"]].to_dict("list") == rows.to_dict("list")
     alone = Classifier.load(tmp_path / "models/merged").label(rows["text"])
     assert labelled["predicted"].tolist() == alone["predicted"].tolist()
     assert np.allclose(labelled[alone.columns[1:]], alone[alone.columns[1:]], atol=1e-5)
