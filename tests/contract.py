@@ -229,7 +229,7 @@ def parameter_reads(tree: ast.AST) -> set[str]:
 def problems(root: Path, stage: str) -> list[str]:
     """Every difference between what ``dvc.yaml`` lists for a stage and what its source says."""
     entry = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][stage]
-    pinned = set(DISTRIBUTIONS) | {name for names in GROUPS.values() for name in names}
+    pinned = set(DISTRIBUTIONS) | {name for group in GROUPS.values() for name in group}
     source = reached(root, stage)
     where = dict(path_values(root))
     deps = set(entry.get("deps", []))
@@ -245,7 +245,7 @@ def problems(root: Path, stage: str) -> list[str]:
     report += difference("file", data, (deps - code - templated) | outs | others)
     report += difference("parameter", expand(source.parameters, leaves), expand(listed, leaves))
     packages = with_requirements(source.packages & pinned, pinned)
-    used = {group for group, names in GROUPS.items() if packages & set(names)}
+    used = {group for group, held in GROUPS.items() if packages & set(held)}
     report += difference("pins", used, groups)
     report += [f"{stage}: hidden dependency: {way}" for way in sorted(source.hidden)]
     report += [f"{stage}: {name} in what computes no number" for name in source.free & pinned]
