@@ -4,7 +4,6 @@ import argparse
 import fcntl
 import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipelines.server import serving
 from pipelines.workspace import has_remote
 from reprotune.comparison.revision import flat
 from reprotune.core import paths
+from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.printing import fail
 
 LOCK = paths.WORK / "flow.lock"
@@ -48,7 +48,7 @@ def stage(name: str, folder: Path, due: bool, options: list[str]) -> State[str]:
     """One stage: DVC runs it if what it depends on changed; else the run is shown as cached."""
     said = [UNCHANGED]
     if due:
-        command = [sys.executable, "-P", "-m", "dvc", "repro", "--single-item", name, *options]
+        command = [*DVC, "repro", "--single-item", name, *options]
         try:
             said = commands.run(command, folder, get_run_logger().info)
         except commands.FlowError as error:

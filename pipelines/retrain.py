@@ -38,6 +38,7 @@ from pipelines.workspace import (
 )
 from reprotune.comparison.report import code
 from reprotune.core import paths
+from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
@@ -124,7 +125,7 @@ def is_committed(folder: Path, place: Path) -> bool:
         return False
     if not known or git(folder, "status", "--porcelain", "--", str(place), pointer):
         return False
-    command = [sys.executable, "-P", "-m", "dvc", "status", "--json", pointer]
+    command = [*DVC, "status", "--json", pointer]
     return not (folder / pointer).is_file() or json.loads(commands.ask(command, folder)) == {}
 
 

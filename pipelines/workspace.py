@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from prefect import get_run_logger
 
 from pipelines import commands
 from reprotune.core import paths
+from reprotune.core.dvc import COMMAND as DVC
 
 ORIGIN = "origin"
 TRIES, PAUSE = 5, 1.0  # of a copy of a file that is being written; seconds between them
@@ -38,9 +38,7 @@ def dvc(folder: Path, *command: str) -> list[str]:
     Raises:
         FlowError: it fails.
     """
-    return commands.run(
-        [sys.executable, "-P", "-m", "dvc", *command], folder, get_run_logger().info
-    )
+    return commands.run([*DVC, *command], folder, get_run_logger().info)
 
 
 def home(project: Path) -> str:
@@ -150,7 +148,7 @@ def push(folder: Path) -> None:
     try:
         dvc(folder, "push")
     except commands.FlowError as error:
-        remotes = commands.ask([sys.executable, "-P", "-m", "dvc", "remote", "list"], folder)
+        remotes = commands.ask([*DVC, "remote", "list"], folder)
         named = ", ".join(" ".join(line.split()) for line in remotes.splitlines())
         told = (
             f"dvc push failed: {error}\nremote: {named}\nSee that it can be reached, that this "

@@ -1,6 +1,7 @@
-"""What ``dvc.yaml`` says of a stage."""
+"""How DVC is called, and what ``dvc.yaml`` says of a stage."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import read_yaml
 
 FILE = Path("dvc.yaml")
+COMMAND = (sys.executable, "-P", "-m", "dvc")  # -P: a file of the project may be called json.py
 
 
 def read_stages(file: Path = FILE) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from reprotune.comparison.lock import read_stages
 from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.tree import hash_list
 from reprotune.core import paths
+from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file, whole_folder
 from reprotune.core.restoring import FOLDER, find_cache, locate
@@ -92,7 +92,7 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
     top, place = (git("rev-parse", f"--show-{what}").strip("\n") for what in ("cdup", "prefix"))
     command = ["get", top or ".", f"{place}{path}", "--rev", commit, "--out", str(target)]
     done = subprocess.run(
-        [*SUPERVISED, sys.executable, "-P", "-m", "dvc", *command],
+        [*SUPERVISED, *DVC, *command],
         env=os.environ | {PARENT: str(os.getpid())},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -139,7 +139,7 @@ def tell_cause(said: str) -> str:
 
 def tell_remedy() -> str:
     """What to do about a model that is not to be had: most often nobody has pushed it."""
-    command = [sys.executable, "-P", "-m", "dvc", "config", "--list"]
+    command = [*DVC, "config", "--list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     if not (names := re.findall(r"^remote\.(.+)\.url=", listed, re.MULTILINE)):
         return "no remote is set here: dvc remote add --default NAME ADDRESS, with that of others"

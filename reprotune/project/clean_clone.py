@@ -13,6 +13,7 @@ from dvc.repo import Repo
 
 from reprotune.comparison.leftovers import COMPILED, LEFT
 from reprotune.comparison.revision import git
+from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 from reprotune.core.supervision import PARENT, SUPERVISED
 
@@ -94,7 +95,7 @@ def run(root: Path, *command: str) -> None:
     """
     own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
-        [*SUPERVISED, sys.executable, "-P", "-m", "dvc", *command],
+        [*SUPERVISED, *DVC, *command],
         cwd=root,
         env=os.environ | {"PATH": own, PARENT: str(os.getpid())},
         stdout=STDERR,

@@ -4,7 +4,6 @@ What each stage took from another must be what that one made: a pipeline that ra
 """
 
 import subprocess
-import sys
 from pathlib import Path
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from reprotune.comparison.lineage import SOURCES, find_breaks
 from reprotune.comparison.revision import WORKSPACE, Revision
 from reprotune.core import dvc
+from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 
 GONE = {"deleted", "not in cache"}  # of outputs: a clone without the cache has none
@@ -49,7 +49,7 @@ def read_status() -> Status:
     Raises:
         InputError: DVC cannot read the pipeline.
     """
-    command = [sys.executable, "-P", "-m", "dvc", "status", "--json"]
+    command = [*DVC, "status", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"dvc status: {done.stderr.strip()}")

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from reprotune.comparison.revision import flat, git
 from reprotune.core import paths
+from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 from reprotune.core.inside import require_inside
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
@@ -137,7 +137,7 @@ def run(trial: Trial, stage: str) -> None:
     Raises:
         InputError: it failed; the last lines of what it said.
     """
-    command = [*SUPERVISED, sys.executable, "-P", "-m", "dvc", "exp", "run", "--temp"]
+    command = [*SUPERVISED, *DVC, "exp", "run", "--temp"]
     command += ["--name", trial.name]
     for change in trial.changes:
         command += ["-S", change]
