@@ -9,7 +9,9 @@ import sys
 import tempfile
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+import requests
 from dvc.cli import main as dvc_main
 from dvc.ui import ui
 
@@ -44,6 +46,13 @@ def begin_flow(said: list[Path], module: str, *arguments: str) -> BaseProcess:
     process = FORKED.Process(target=call, args=(module, arguments, *where, said))
     process.start()
     return process
+
+
+def ask_runs(server: str, **asked: Any) -> list[dict[str, Any]]:
+    """The runs that Prefect's server knows, filtered; all tests of a session share it."""
+    told = requests.post(f"{server}/flow_runs/filter", json=asked, timeout=SECONDS)
+    told.raise_for_status()
+    return list(told.json())
 
 
 def call(

@@ -15,13 +15,11 @@ import boto3
 import pandas as pd
 import psutil
 import pytest
-import requests
 from moto.server import ThreadedMotoServer
 
-from pipelines.deploy import SILENT
 from reprotune.core import paths
 from reprotune.project import sweeps
-from tests.commands import begin_flow, dvc, flow
+from tests.commands import SECONDS, ask_runs, begin_flow, dvc, flow
 from tests.project.test_sweeps import write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,8 +129,7 @@ def kill(process: psutil.Process) -> None:
 
 
 def states(server: str, *names: str) -> list[str]:
-    asked = {"flow_runs": {"name": {"any_": names}}}
-    found = requests.post(f"{server}/flow_runs/filter", json=asked, timeout=30).json()
+    found = ask_runs(server, flow_runs={"name": {"any_": names}})
     return [str(one["state"]["type"]) for one in found]
 
 
@@ -159,7 +156,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
         parameters = [f"--param={key}={json.dumps(value)}" for key, value in lost_trial.items()]
         run(sys.executable, "-m", "prefect", *command, *parameters, "--param", 'stage="evaluate"')
         started = project.parent / "lost/.reprotune/trials/lost/started"
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + SECONDS
         while not started.exists():
             assert time.monotonic() < deadline and lost.is_running()
             time.sleep(0.5)
@@ -195,5 +192,5 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     pd.testing.assert_frame_equal(far, pd.read_csv(paths.SWEEPS / "far-trials.csv"))
 
     while states(prefect_server, "lost") != ["CRASHED"]:
-        assert time.monotonic() < died + 2 * SILENT.seconds
+        assert time.monotonic() < died + SECONDS
         time.sleep(2)

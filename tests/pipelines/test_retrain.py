@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from gto import api as gto
 from ruamel.yaml import YAML
 
@@ -18,7 +17,7 @@ from pipelines.retrain import CLONE, tell_moving
 from reprotune import cli
 from reprotune.core import paths
 from reprotune.core.params import Params, SourceFile
-from tests.commands import dvc, flow
+from tests.commands import SECONDS, ask_runs, dvc, flow
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -318,14 +317,14 @@ def test_a_killed_retraining_is_taken_up_and_leaves_no_zombie(project: Path) -> 
 def test_a_served_retraining_is_scheduled(project: Path, prefect_server: str) -> None:
     command = [sys.executable, "-m", "pipelines.retrain", "--serve", "--cron", "0 3 * * 1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as served:
-        asked = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-        deadline = time.monotonic() + 120
-        found: list[dict[str, str]] = []
-        while not found:
+        asked = {
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+            "flows": {"name": {"any_": ["retrain"]}},
+        }
+        deadline = time.monotonic() + SECONDS
+        while not (found := ask_runs(prefect_server, **asked)):
             assert time.monotonic() < deadline and served.poll() is None
             time.sleep(1)
-            address = f"{prefect_server}/flow_runs/filter"
-            found = requests.post(address, json=asked, timeout=30).json()
         served.terminate()
     times = {run["expected_start_time"][11:16] for run in found}
     assert times == {"03:00"}
