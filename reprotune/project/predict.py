@@ -18,7 +18,7 @@ from reprotune.core.params.fields import list_fields
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.core.progress import show_progress
-from reprotune.data.reading.kinds import PACKED, READABLE
+from reprotune.data.reading.kinds import PACKED, READABLE, WORDS
 from reprotune.project import incoming, labelling, outgoing
 from reprotune.project.asking import Wanted
 from reprotune.project.doubts import Doubts, check_place
@@ -31,7 +31,9 @@ if TYPE_CHECKING:  # whose import takes seconds
     from reprotune.classifier import Classifier
 
 UNREADABLE = (".zip", ".sqlite", ".db", ".docx", ".pdf", ".pkl")
-ENDINGS = {*READABLE, *PACKED, *UNREADABLE}  # of what is a file, whether it is there or not
+ENDINGS = {*READABLE, *PACKED, *UNREADABLE}.difference(
+    WORDS
+)  # of what is a file, whether it is there or not
 STANDARD = "-"  # standard input
 USUAL = "text"  # column of the texts
 

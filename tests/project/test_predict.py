@@ -21,6 +21,7 @@ from reprotune import cli
 from reprotune.builtin import headlines
 from reprotune.core.errors import InputError
 from reprotune.project import incoming, labelling
+from reprotune.project.predict import names_file
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -315,6 +316,10 @@ def test_plain_texts_and_the_lines_of_a_file_are_written_alike(
     assert capsys.readouterr().out == ""
     assert Path("0.csv").read_bytes() == Path("1.csv").read_bytes()
     assert read("0.csv")["text"].tolist() == texts
+
+
+def test_a_text_that_ends_in_a_word_of_any_use_is_no_file() -> None:
+    assert names_file("absent.tab") and not names_file("Where do I find the .data")
 
 
 def test_an_empty_text_on_the_command_line_has_no_answer(

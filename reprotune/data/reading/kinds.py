@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from reprotune.core.errors import InputError
 from reprotune.data.reading.charset import is_utf8
 
-TABLES = (".csv", ".tsv")
+TABLES = (".csv", ".tsv", ".tab", ".psv")
 OBJECTS = (".jsonl", ".ndjson")
-LINES = (".txt", ".neg", ".pos")
+WORDS = (".text", ".data", ".dat", ".label", ".train", ".valid", ".dev", ".test")  # of any use
+LINES = (".txt", ".neg", ".pos", *WORDS)
 DELIMITED = (*TABLES, *LINES)
 TEXTS = (*DELIMITED, *OBJECTS, ".json")
 ARROW = (".arrow", ".feather")
-SHEETS = (".xlsx", ".xls", ".ods")
+SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 READABLE = (*TEXTS, ".parquet", *ARROW, *SHEETS)
 PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # behind another ending
 
@@ -69,7 +70,7 @@ class Sign(NamedTuple):
 SIGNS = (
     Sign(b"PAR1", "Parquet", (".parquet",)),
     Sign(b"ARROW1", "Arrow", ARROW),
-    Sign(b"PK\3\4", "a zip archive or a workbook", (".xlsx", ".ods", ".zip")),
+    Sign(b"PK\3\4", "a zip archive or a workbook", (".xlsx", ".xlsm", ".ods", ".zip")),
     Sign(b"\xd0\xcf\x11\xe0", "an old workbook", (".xls", ".xlsx")),
     Sign(b"\x1f\x8b", "gzip", (".csv.gz",)),
     Sign(b"\x28\xb5\x2f\xfd", "zstd", (".csv.zst",)),
