@@ -5,16 +5,30 @@ Written by hand, for `cyclonedx-python-lib` 11 knows no `modelCard`; its schema 
 
 import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 import reprotune
 from reprotune.core import paths
 from reprotune.core.seals import hash_file
+from reprotune.models.tokenizer import load_config
 from reprotune.project.pins import list_locked
 from reprotune.publishing.card import find_intervals, list_data
 from reprotune.publishing.facts import PACKAGES, PARTS, Facts
 
 NAME = "bom.cdx.json"
+HUB = "https://huggingface.co"
+SIZES = {  # the name that CycloneDX's taxonomy has for it: the configuration's
+    "vocabSize": "vocab_size",
+    "contextLength": "max_position_embeddings",
+    "embeddingLength": "hidden_size",
+    "blockCount": "num_hidden_layers",
+    "attentionHeadCount": "num_attention_heads",
+    "attentionHeadCountKV": "num_key_value_heads",
+    "feedForwardLength": "intermediate_size",
+}
 SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # of addresses (RFC 9562)
 Json = dict[str, object]
 
@@ -28,6 +42,8 @@ def write_bom(facts: Facts, folder: Path) -> None:
 
 def make_bom(facts: Facts, files: list[Path]) -> Json:
     """Model, base model, data, packages and files; without a time, which is not in git."""
+    owner, _, name = facts.name.rpartition("/")
+    model = describe_model(facts, files)
     parts = [describe_base(facts), *describe_data(facts), *list_packages()]
     serial = uuid.uuid5(SPACE, f"{facts.name} {facts.commit} {facts.folder}")
     return {
@@ -43,10 +59,19 @@ def make_bom(facts: Facts, files: list[Path]) -> Json:
                     {"type": "application", "name": "reprotune", "version": reprotune.__version__}
                 ]
             },
-            "component": describe_model(facts, files),
+            "component": {
+                "type": "application",  # a repository is of no other type
+                "bom-ref": "repository",
+                "group": owner,
+                "name": name,
+                "version": facts.commit,
+            },
+            "supplier": {"name": owner},
+            "properties": name_all("spdx", list_spdx(facts)),
         },
-        "components": parts,
+        "components": [model, *parts],
         "dependencies": [
+            {"ref": "repository", "dependsOn": ["model"]},
             {"ref": "model", "dependsOn": [part["bom-ref"] for part in parts]},
             *({"ref": part["bom-ref"]} for part in parts),
         ],
@@ -66,6 +91,12 @@ def describe_model(facts: Facts, files: list[Path]) -> Json:
             "version": facts.commit,
             "description": f"Text classifier: {', '.join(test.support)}",
             "purl": f"pkg:huggingface/{facts.name}",
+            "supplier": {"name": facts.name.rpartition("/")[0]},
+            "externalReferences": [
+                {"type": "website", "url": f"{HUB}/{facts.name}"},
+                {"type": "distribution", "url": f"{HUB}/{facts.name}/tree/main"},
+                {"type": "model-card", "url": f"{HUB}/{facts.name}/blob/main/README.md"},
+            ],
             "components": [
                 {"type": "file", "bom-ref": f"file:{file.name}", "name": file.name} | hashed(file)
                 for file in files
@@ -94,19 +125,76 @@ def describe_model(facts: Facts, files: list[Path]) -> Json:
                 "considerations": {
                     "useCases": ["Classify texts like the test rows"],
                     "technicalLimitations": ["The figures hold for texts like the test rows alone"],
+                    "ethicalConsiderations": [tell_unfairness(test.recall)],
                 },
+                "properties": name_all("genai:aibom:modelcard", list_sizes(facts, files)),
             },
-            "properties": [
-                {"name": f"reprotune:{name}", "value": value}
-                for name, value in (
-                    ("commit", facts.commit),
-                    ("dvc.lock sha256", facts.lock),
-                    (f"{paths.MERGED} md5", facts.folder),
-                )
-            ],
+            "properties": name_all(
+                "reprotune",
+                {
+                    "commit": facts.commit,
+                    "dvc.lock sha256": facts.lock,
+                    f"{paths.MERGED} md5": facts.folder,
+                },
+            ),
         },
         facts.license,
     )
+
+
+def list_spdx(facts: Facts) -> dict[str, str]:
+    """What SPDX 3's profile for AI asks of a model, by its names; energy is not measured."""
+    test, curate, train = facts.evaluation.test, facts.params.curate, facts.params.train
+    return {
+        "primaryPurpose": "model",
+        "suppliedBy": facts.name.rpartition("/")[0],
+        "domain": "natural language processing",
+        "standardCompliance": "CycloneDX 1.6 and SLSA provenance 1, of the published folder",
+        "autonomyType": "noAssertion",
+        "useSensitivePersonalInformation": "noAssertion",
+        "informationAboutTraining": (
+            f"{train.method} on {facts.train.rows} rows from {facts.base.location}, seed "
+            f"{train.seed}; dvc repro at the commit rebuilds it"
+        ),
+        "informationAboutApplication": (
+            f"one of {len(test.support)} classes for a text of up to "
+            f"{facts.params.prompt.max_tokens} tokens"
+        ),
+        "modelDataPreprocessing": (
+            f"duplicates: {curate.duplicates}; conflicts: {curate.conflicts}; split: "
+            f"{facts.params.roles.strategy}"
+        ),
+        "metric": f"accuracy {test.accuracy}, macro-F1 {test.macro_f1}",
+        "metricDecisionThreshold": "none: the most likely class is the answer",
+    }
+
+
+def list_sizes(facts: Facts, files: list[Path]) -> dict[str, str]:
+    """How the model is built and was trained, as far as its configuration says it."""
+    rate = facts.train.learning_rate  # that trials chose
+    chosen = facts.params.train.model_dump(mode="json") | ({"learning_rate": rate} if rate else {})
+    told = {
+        "hyperparameter": json.dumps(chosen, sort_keys=True),
+        "modelCardExplainability": "the probability of each class; no reasons",
+    }
+    config = next((file for file in files if file.name == "config.json"), None)
+    if config:
+        known = load_config(config.parent)
+        sizes = {name: getattr(known, key, None) for name, key in SIZES.items()}
+        told |= {name: str(size) for name, size in sizes.items() if size is not None}
+    return told
+
+
+def tell_unfairness(recall: Mapping[str, float]) -> Json:
+    (worst, low), *_, (best, high) = sorted(recall.items(), key=lambda one: one[1])
+    return {
+        "name": f"It finds {worst} less often ({low} of the test rows) than {best} ({high})",
+        "mitigationStrategy": "weigh what a missed class costs, before it decides about people",
+    }
+
+
+def name_all(space: str, values: Mapping[str, str]) -> list[Json]:
+    return [{"name": f"{space}:{name}", "value": value} for name, value in values.items()]
 
 
 def tell_metric(
@@ -185,4 +273,14 @@ def hashed(file: Path) -> Json:
 
 
 def with_license(component: Json, name: str | None) -> Json:
-    return component | ({"licenses": [{"license": {"name": name}}]} if name else {})
+    return component | ({"licenses": [tell_license(name)]} if name else {})
+
+
+def tell_license(name: str) -> Json:
+    """By SPDX's identifier, if it has one ("apache-2.0" of the Hub is "Apache-2.0")."""
+    try:
+        found = canonicalize_license_expression(name)
+    except InvalidLicenseExpression:
+        return {"license": {"name": name}}
+    is_listed = " " not in found and not found.startswith("LicenseRef-")
+    return {"license": {"id": found}} if is_listed else {"expression": found}

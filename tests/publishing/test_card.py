@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,6 @@ def test_the_lines_on_use_are_those_of_the_exported_card(facts: Facts) -> None:
 
 
 def test_a_model_of_the_hub_is_named_with_its_revision(facts: Facts) -> None:
-    from dataclasses import replace
-
     base = facts.base.model_copy(
         update={"kind": "hub", "location": "team/base", "revision": "b" * 40}
     )
@@ -100,17 +99,29 @@ def test_a_model_of_the_hub_is_named_with_its_revision(facts: Facts) -> None:
     assert "b" * 40 in card.text and "d" * 40 in card.text
 
 
+@pytest.mark.parametrize(
+    ("license", "told"),
+    [
+        ("apache-2.0", {"license": {"id": "Apache-2.0"}}),
+        ("llama2", {"license": {"name": "llama2"}}),
+        ("mit, cc-by-4.0", {"license": {"name": "mit, cc-by-4.0"}}),
+        ("mit OR apache-2.0", {"expression": "MIT OR Apache-2.0"}),
+        ("LicenseRef-ours", {"expression": "LicenseRef-ours"}),
+    ],
+)
 def test_the_bill_of_materials_keeps_to_its_schema_and_to_metrics(
-    facts: Facts, numbers: list[float]
+    facts: Facts, numbers: list[float], license: str, told: dict[str, object]
 ) -> None:
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation import json as validation
 
+    facts = replace(facts, license=license)
     made = make_bom(facts, sorted(MERGED.iterdir()))
     text = json.dumps(made)
     assert validation.JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert json.dumps(make_bom(facts, sorted(MERGED.iterdir()))) == text
-    model = made["metadata"]["component"]
+    model, *_ = made["components"]
+    assert model["licenses"] == [told]
     found = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
     assert {float(one["value"]) for one in found} <= set(numbers)
     assert {part["name"] for part in model["components"]} == {f.name for f in MERGED.iterdir()}
