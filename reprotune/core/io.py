@@ -39,11 +39,15 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that replaces ``path`` once it is complete and proven.
 
-    The old one stays until then, and there is no moment without one of the two (Linux).
+    The old one stays until then, and there is no moment without one of the two (Linux). Where a
+    link to a folder is, the link stays.
 
     Raises:
-        InputError: the disk is full.
+        InputError: the disk is full, or there is a file.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: a file, where a folder is to be written")
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

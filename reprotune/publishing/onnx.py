@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from reprotune.classifier import Classifier
 from reprotune.core.errors import InputError
-from reprotune.core.io import whole_folder
+from reprotune.core.io import parse_json, whole_folder
 from reprotune.core.printing import count_of
 from reprotune.core.seals import CLASSIFIER, SEAL, hash_file, seal
 from reprotune.export.parity import ask_afresh
@@ -59,10 +59,11 @@ def convert(
     form is told as it is known, that of the export first.
 
     Raises:
-        InputError: there is no classifier, it has no form in ONNX, or that says something else.
-            The folder is as it was.
+        InputError: there is no classifier, it has no form in ONNX, or that says something else; or
+            the folder holds what is not of this command. It is as it was.
     """
     require_extra()
+    require_own(target)
     torch.set_num_threads(threads)
     classifier = Classifier.load(model)
     if not classifier.encoder.has_head:
@@ -98,6 +99,20 @@ def convert(
             for file in partial.glob(f"{INT8}*"):
                 file.unlink()
         write_manifest(model, partial, forms, len(texts))
+
+
+def require_own(target: Path) -> None:
+    """Raise InputError if there is more in a folder than was written here: it would be gone."""
+    try:
+        noted = {*parse_json((target / SEAL).read_bytes())}
+    except (OSError, ValueError, TypeError):
+        noted = set()
+    own = noted | {SEAL} if MANIFEST in noted else set()
+    if target.is_dir() and (others := sorted({file.name for file in target.iterdir()} - own)):
+        raise InputError(
+            f"{target}: holds {others[0]!r}, which this command did not write and would remove; "
+            "name a new folder by --target, or move it away"
+        )
 
 
 def write_fp32(classifier: Classifier, file: Path) -> None:

@@ -149,3 +149,19 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_pa
         raise RuntimeError
     assert (folder / "weights").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_behind_a_link_is_replaced_there_and_a_file_is_left(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link, file = tmp_path / "folder", tmp_path / "file"
+    link.symlink_to("disk")
+    for text in ("one", "two"):
+        with whole_folder(link) as partial:
+            (partial / "model").write_text(text)
+    assert (tmp_path / "disk/model").read_text() == "two"
+    assert link.is_symlink()
+    file.write_text("kept")
+    with pytest.raises(InputError, match="a file, where a folder"), whole_folder(file):
+        pass
+    assert file.read_text() == "kept"
+    assert {one.name for one in tmp_path.iterdir()} == {"disk", "folder", "file"}

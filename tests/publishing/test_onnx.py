@@ -111,3 +111,18 @@ def test_a_causal_model_has_no_forms_in_onnx(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is a causal model.*set export\.form classifier"):
         list(convert(folder, tmp_path / "onnx", TEXTS, 16, 1, 0.01))
     assert not (tmp_path / "onnx").exists()
+
+
+def test_a_folder_with_what_is_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    target = tmp_path / "onnx"
+    target.mkdir()
+    (target / "notes.txt").write_text("kept")
+    for noted in (None, ["notes.txt"], ["onnx.json"]):  # no seal, an export's, this command's
+        if noted:
+            (target / "sha256.json").write_text(json.dumps(dict.fromkeys(noted, "")))
+        with pytest.raises(InputError, match=r"holds '(notes.txt|sha256.json)', which this"):
+            next(convert(tmp_path, target, TEXTS, 16, 1, 0.01))
+    assert (target / "notes.txt").read_text() == "kept"
+    (target / "notes.txt").unlink()
+    with pytest.raises(InputError, match="no exported model"):
+        next(convert(tmp_path, target, TEXTS, 16, 1, 0.01))
