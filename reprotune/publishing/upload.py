@@ -1,7 +1,8 @@
 """Put the published folder on the Hub, in one commit or not at all."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from huggingface_hub import CommitInfo, HfApi, get_token
@@ -12,8 +13,20 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 )
 
 from reprotune.core.errors import InputError
+from reprotune.core.io import parse_json
+from reprotune.core.seals import SEAL
+from reprotune.core.signing import INSIDE
 from reprotune.publishing.facts import Release
-from reprotune.sources.hub import LOGIN, TIMEOUT, Repository, endpoint, explain, redact
+from reprotune.sources.hub import (
+    LOGIN,
+    TIMEOUT,
+    Repository,
+    endpoint,
+    explain,
+    fetch,
+    list_files,
+    redact,
+)
 
 SEEN = {True: "private", False: "public"}
 
@@ -28,7 +41,7 @@ def upload(release: Release, folder: Path, is_private: bool, as_pull_request: bo
         raise InputError(f"no token of the Hub; {LOGIN}")
     api = HfApi(endpoint())
     with telling(release):
-        require_place(api, release, is_private)
+        there = find_place(api, release, is_private)
         return api.upload_folder(
             repo_id=release.name,
             repo_type=release.kind,
@@ -36,11 +49,12 @@ def upload(release: Release, folder: Path, is_private: bool, as_pull_request: bo
             commit_message=f"{release.kind.capitalize()} of commit {release.commit[:10]}",
             commit_description=f"dvc.lock sha256 {release.lock}",
             create_pr=as_pull_request,
+            delete_patterns=[*map(escape, list_outdated(there, folder))] if there else None,
         )
 
 
-def require_place(api: HfApi, release: Release, is_private: bool) -> None:
-    """Make the repository, if it is not there.
+def find_place(api: HfApi, release: Release, is_private: bool) -> Repository | None:
+    """The repository as it is; None if it was not there, and is made.
 
     Raises:
         InputError: it is there, and others see it who should not, or the other way round.
@@ -51,13 +65,28 @@ def require_place(api: HfApi, release: Release, is_private: bool) -> None:
         found = ask(name, timeout=TIMEOUT)
     except RepositoryNotFoundError:
         api.create_repo(name, repo_type=kind, private=is_private, exist_ok=True)
-        return
+        return None
     if found.private != is_private:
         hint = "without --public" if found.private else "with --public"
         raise InputError(
             f"{name} is {SEEN[bool(found.private)]}: run this {hint}, or change its settings "
             f"on {endpoint()}; nothing was sent"
         )
+    return Repository(name, kind, str(found.sha))
+
+
+def list_outdated(there: Repository, folder: Path) -> set[str]:
+    """The files that an earlier push has sent and this one has not.
+
+    A loader would take them with the new ones: whole weights before those in shards. What people
+    have put there is none of ours.
+    """
+    known = {entry.name for entry in list_files(there)}
+    sent = {INSIDE}
+    if SEAL in known:
+        with suppress(ValueError, TypeError):  # of somebody else
+            sent |= {*parse_json(fetch(there, [SEAL])[SEAL].read_bytes())}
+    return sent & known - {file.name for file in folder.iterdir()}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -77,9 +77,9 @@ def split() -> None:
     dvc("commit", "-q", "-f", "split")
 
 
-def export(weights: str = "weights " * 1000) -> None:
-    """Another model, committed."""
-    made.export(weights, {"README.md": CARD, "tokenizer.json": "{}"})
+def export(weights: str = "weights " * 1000, more: Mapping[str, str] | None = None) -> None:
+    """Another model, committed; with more files, if there are any."""
+    made.export(weights, {"README.md": CARD, "tokenizer.json": "{}", **(more or {})})
     size = sum(file.stat().st_size for file in MERGED.iterdir())
     known = metrics.read(paths.EXPORT_METRICS, metrics.Export)
     metrics.write(paths.EXPORT_METRICS, known.model_copy(update={"bytes": size}))

@@ -76,17 +76,23 @@ def stand_in(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         yield served
 
 
-def test_what_is_on_the_hub_is_the_published_folder(push: Push, stand_in: Hub) -> None:
+def test_what_is_on_the_hub_is_the_published_folder_and_what_people_put_there(
+    push: Push, stand_in: Hub
+) -> None:
+    export(more={"template [1].jinja": "which the next one has not"})
     assert "sent: a commit in team/headlines, private" in push()
     repo = stand_in.repos[NAME]
     there = repo.commits[repo.branches["main"]]
     assert repo.private
     assert there == {file.name: file.read_bytes() for file in PUBLISHED.iterdir()}
     check_seal(PUBLISHED)
+    by_hand = {"LICENSE": b"MIT", "template 1.jinja": b""}
+    there |= by_hand | {"model.sig": b"of the first"}
     export("other weights " * 1000)
     push()
     there = repo.commits[repo.branches["main"]]
-    assert there["model.safetensors"] == (MERGED / "model.safetensors").read_bytes()
+    published = {file.name: file.read_bytes() for file in PUBLISHED.iterdir()}
+    assert there == by_hand | published
 
 
 def test_data_are_sent_as_they_are_committed_and_to_all_with_a_license_alone(
