@@ -53,9 +53,14 @@ def apply_policy(
 ) -> pd.Series:
     """The issue for which a row leaves, by ``params.curate``; no decided row, no test row.
 
-    ``rows`` has id, text and role; ``decided`` are the ids that people decided on, ``removed`` says
-    which rows they removed. Of several issues the first of conflict, label, duplicate counts.
+    ``rows`` has id, text, role and label, as people gave it; ``decided`` are the ids that they
+    decided on, ``removed`` says which rows they removed. Of several issues the first of conflict,
+    label, duplicate counts. A conflict that is settled, for one label is left, is a duplicate.
     """
+    text = rows["text"].map(normalize)
+    settled = rows.loc[rows["label"].mask(removed).groupby(text).transform("nunique") < 2, "id"]
+    over = (findings["issue"] == "conflict") & findings["id"].isin(settled)
+    findings = findings.assign(issue=findings["issue"].mask(over, "duplicate"))
     reason = pd.Series(None, index=rows.index, dtype="object")
     train = rows["role"] == "train"
     chosen = {
@@ -71,12 +76,11 @@ def apply_policy(
         if issue == "label":
             ids = ids.head(int(curate.doubtful_share * train.sum()))
         reason[rows["id"].isin(ids)] = issue
-    return reason.mask(find_last_copies(rows, reason, removed))
+    return reason.mask(find_last_copies(text, reason, removed))
 
 
-def find_last_copies(rows: pd.DataFrame, reason: pd.Series, removed: pd.Series) -> pd.Series:
+def find_last_copies(text: pd.Series, reason: pd.Series, removed: pd.Series) -> pd.Series:
     """Duplicates whose other copies all leave for another reason: the first of them stays."""
-    text = rows["text"].map(normalize)
     stays = reason.isna() & ~removed
     lost = (reason == "duplicate") & ~stays.groupby(text).transform("any")
     return lost & ~text.where(lost).duplicated()

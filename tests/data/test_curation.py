@@ -15,6 +15,7 @@ from reprotune.data.decisions import read_decisions
 IDS = [f"{n:016x}" for n in range(6)]
 ROLE = ["train", "train", "train", "validation", "test", "spare"]
 ROWS = pd.DataFrame({"id": IDS, "text": "same", "label": "good", "role": ROLE})
+TORN = ROWS.assign(label=["good", "bad"] * 3)  # one text, two labels
 HEADER = "id,action,label,reviewer,note\n"
 NOBODY = pd.Series([], dtype="str")
 NONE = pd.Series(False, index=ROWS.index)
@@ -40,15 +41,15 @@ def test_policy_takes_the_rows_of_an_issue_but_no_test_row(params: Params, issue
     name = {"duplicate": "duplicates", "conflict": "conflicts", "label": "doubtful"}[issue]
     settings = curate(params, **{name: "quarantine", "doubtful_share": 0.99})
     found = findings(**{issue: [0, 4, 5]})
-    reason = apply_policy(ROWS, found, NOBODY, NONE, settings)
+    reason = apply_policy(TORN, found, NOBODY, NONE, settings)
     spare = issue != "label"  # doubtful labels leave the training rows alone
     assert reason.notna().tolist() == [True, False, False, False, False, spare]
-    assert apply_policy(ROWS, found, NOBODY, NONE, curate(params)).isna().all()
+    assert apply_policy(TORN, found, NOBODY, NONE, curate(params)).isna().all()
 
 
 def test_a_decided_row_is_left_to_the_decision(params: Params) -> None:
     settings = curate(params, conflicts="quarantine")
-    reason = apply_policy(ROWS, findings(conflict=[0, 1]), pd.Series([IDS[0]]), NONE, settings)
+    reason = apply_policy(TORN, findings(conflict=[0, 1]), pd.Series([IDS[0]]), NONE, settings)
     assert reason.dropna().to_dict() == {1: "conflict"}
 
 
@@ -69,7 +70,7 @@ def test_a_row_with_several_issues_leaves_for_the_strongest(params: Params) -> N
         doubtful_share=0.99,
     )
     found = findings(conflict=[0], duplicate=[0, 1], label=[0, 1])
-    assert apply_policy(ROWS, found, NOBODY, NONE, settings).dropna().tolist() == [
+    assert apply_policy(TORN, found, NOBODY, NONE, settings).dropna().tolist() == [
         "conflict",
         "label",
     ]
@@ -83,6 +84,31 @@ def test_the_last_copy_of_a_text_stays(params: Params, first_leaves: bool) -> No
     decided = pd.Series([IDS[0]] if first_leaves else [], dtype="str")
     reason = apply_policy(rows, findings(duplicate=[1, 2]), decided, removed, settings)
     assert reason.dropna().index.tolist() == ([2] if first_leaves else [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("labels", "removed", "kept"),
+    [
+        (["good", "bad", "good"], [], []),  # nobody has settled it
+        (["good", "bad", "good"], [1], [0]),  # the wrong one was dropped: one of the others stays
+        (["good", "good", "good"], [], [1]),  # the wrong one was relabelled, and is as good as any
+        (["bad", "good", "good"], [], [1]),  # what was decided contradicts the others
+    ],
+)
+def test_of_a_conflict_that_people_have_settled_the_text_is_not_lost(
+    params: Params, labels: list[str], removed: list[int], kept: list[int]
+) -> None:
+    rows = ROWS.head(3).assign(label=labels)
+    out = pd.Series([n in removed for n in range(3)])
+    decided = pd.Series([IDS[1]] if kept else [], dtype="str")
+    settings = curate(params, conflicts="quarantine", duplicates="quarantine")
+    reason = apply_policy(rows, findings(conflict=[0, 1, 2]), decided, out, settings)
+    assert rows.index[reason.isna() & ~out].tolist() == kept
+    alone = apply_policy(
+        rows, findings(conflict=[0, 1, 2]), decided, out, curate(params, conflicts="quarantine")
+    )
+    is_settled = len({*rows["label"][~out]}) == 1
+    assert alone.notna().tolist() == [not is_settled and IDS[n] not in {*decided} for n in range(3)]
 
 
 def test_decisions_relabel_quarantine_and_keep(decisions: Path) -> None:
