@@ -20,7 +20,7 @@ from reprotune.production.keeping import find_output, hash_folder
 from reprotune.production.shares import Shares, estimate
 from reprotune.production.two_samples import Kinds
 from reprotune.project import predict
-from reprotune.tables import predictions, schemas
+from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
 
 ALPHA = 0.05  # of all tests together
@@ -194,8 +194,10 @@ def find_shares(
     classes = class_names(params.download.labels)
     test = read_answers(model) if model.is_dir() else None
     if test is None:
-        missing = paths.PREDICTIONS if model.is_dir() else model
-        return None, [f"{missing} is not here, so the class shares are not estimated"]
+        why = "is not here"
+        if model.is_dir():
+            why = "is the model of no dvc.lock that has predictions, neither here nor of a version"
+        return None, [f"{model} {why}, so the class shares are not estimated"]
     classifier = predict.load(model, key)
     if classifier.classes != list(classes) or not set(test["label"]) <= {*classes}:
         return None, [f"{model} was made for other classes, so their shares are not estimated"]
@@ -216,18 +218,20 @@ def find_shares(
 
 
 def read_answers(model: Path) -> pd.DataFrame | None:
-    """What the model in a folder said of its test rows; None if that is not here.
+    """What the model in a folder said of its test rows; None if nothing here tells that.
 
-    After a rollback the folder is a version that the files of this commit do not tell of.
+    The folder may be another model than that of this commit, as after a rollback: then the version
+    whose bytes it has tells, and of no version none. Another model's answers would be no measure.
     """
+    path, commits = str(paths.MERGED), list[str | None]([None])
     with suppress(InputError, FileNotFoundError):  # no repository, no model among the artifacts
         name, path = require_artifact()
-        commits = [None, *(v.commit for v in reversed(read_history(name).versions.values()))]
-        held = hash_folder(model) if len(commits) > 1 else ""
-        for side in (Revision(commit or WORKSPACE, commit) for commit in commits):
-            if held and held == find_output(side, path):
-                return side.read_table(paths.PREDICTIONS)
-    return predictions.read(paths.PREDICTIONS) if paths.PREDICTIONS.is_file() else None
+        commits += [v.commit for v in reversed(read_history(name).versions.values())]
+    held = hash_folder(model)
+    for side in (Revision(commit or WORKSPACE, commit) for commit in commits):
+        if find_output(side, path) == held:
+            return side.read_table(paths.PREDICTIONS)
+    return None
 
 
 def tabulate(shares: Shares, classes: Sequence[str]) -> dict[str, dict[str, float]]:
