@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from reprotune.core.errors import InputError
+from reprotune.core.io import put_in_place
 from reprotune.core.seals import hash_file
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two parts of the answer
@@ -19,16 +20,34 @@ BLOCK = 1 << 16
 def fetch(url: str, sha256: str, folder: Path) -> Path:
     """The file with this hash, from ``folder`` or else from the address.
 
-    An interrupted download goes on where it stopped, in this call or a later one.
+    An interrupted download goes on where it stopped, in this call or a later one; if that was of
+    another content, it begins anew. What a power cut has damaged is fetched again.
 
     Raises:
         InputError: what the server answered, or that the hash is another; no such file is kept.
     """
     whole, partial = folder / sha256, folder / f"{sha256}.partial"
-    if whole.is_file():
+    if whole.is_file() and hash_file(whole) == sha256:
         return whole
     check_address(url)
     folder.mkdir(parents=True, exist_ok=True)
+    is_begun = partial.is_file()
+    while (actual := complete(url, partial)) != sha256:
+        page = partial.open("rb").read(512).lstrip().lower().startswith((b"<!doctype", b"<html"))
+        partial.unlink()
+        if not is_begun:
+            raise InputError(
+                f"{url}: its sha256 is {actual}, download.files says {sha256}"
+                f"{'; it is a web page: take the address of the file itself' if page else ''}; "
+                "correct the hash if the change is meant"
+            )
+        is_begun = False
+    put_in_place(partial, whole)
+    return whole
+
+
+def complete(url: str, partial: Path) -> str:
+    """Fetch what the partial file lacks, in some attempts; the hash of it all."""
     with explain(url):
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -37,16 +56,7 @@ def fetch(url: str, sha256: str, folder: Path) -> Path:
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 if attempt == ATTEMPTS:
                     raise
-    if (actual := hash_file(partial)) != sha256:
-        page = partial.open("rb").read(512).lstrip().lower().startswith((b"<!doctype", b"<html"))
-        partial.unlink()
-        raise InputError(
-            f"{url}: its sha256 is {actual}, download.files says {sha256}"
-            f"{'; it is a web page: take the address of the file itself' if page else ''}; "
-            "correct the hash if the change is meant"
-        )
-    partial.rename(whole)
-    return whole
+    return hash_file(partial)
 
 
 def append(url: str, partial: Path) -> None:

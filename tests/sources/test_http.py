@@ -57,14 +57,21 @@ def test_another_content_is_refused_and_removed(stand_in: Hub, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_of_another_content_does_not_spoil_the_next_try(
-    stand_in: Hub, tmp_path: Path
-) -> None:
-    url = at(stand_in)
-    (tmp_path / f"{HASH}.partial").write_bytes(b"something else")
-    with pytest.raises(InputError, match="its sha256 is"):
-        http.fetch(url, HASH, tmp_path)
-    assert http.fetch(url, HASH, tmp_path).read_bytes() == ROWS
+def test_a_part_of_another_content_is_fetched_anew(stand_in: Hub, tmp_path: Path) -> None:
+    partial = tmp_path / f"{HASH}.partial"
+    partial.write_bytes(b"something else")
+    assert http.fetch(at(stand_in), HASH, tmp_path).read_bytes() == ROWS
+    partial.write_bytes(ROWS[:9])
+    (tmp_path / HASH).unlink()
+    changed = ROWS[9:]
+    with pytest.raises(InputError, match=hashlib.sha256(changed).hexdigest()):
+        http.fetch(at(stand_in, changed), HASH, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_damaged_since_is_fetched_again(stand_in: Hub, tmp_path: Path) -> None:
+    (tmp_path / HASH).write_bytes(b"\0" * len(ROWS))
+    assert http.fetch(at(stand_in), HASH, tmp_path).read_bytes() == ROWS
 
 
 @pytest.mark.parametrize(("fault", "message"), [
