@@ -63,6 +63,10 @@ def test_what_layers_hold_judges_alone_or_beside_the_words(
         columns = json.loads(paths.FEATURES_METRICS.read_text())["columns"]
         assert columns == (0 if judge == "words" else WIDTH)
     assert not found["words"].equals(found["both"]) and not found["features"].equals(found["both"])
+    made = paths.FEATURES.read_bytes()
+    features.run(changed(BERT | {"audit.judge": "tuned"}))
+    assert json.loads(paths.FEATURES_METRICS.read_text())["columns"] == 0, "nobody asks for them"
+    paths.FEATURES.write_bytes(made)
     texts = schemas.read(paths.RAW, schemas.Raw)["text"]
     opened = Base.open(paths.BASE, params.model, params.prompt, CLASSES)
     expected = embed_texts(opened.load(), opened.encoder, texts, 64, "")
