@@ -3,6 +3,7 @@
 import torch
 from transformers import PreTrainedModel
 
+from reprotune.core.errors import InputError
 from reprotune.models.adapters import Tuned
 from reprotune.models.prompts import PromptEncoder
 
@@ -11,7 +12,11 @@ BLOCKS = 200  # of text that are read at most
 
 @torch.inference_mode()
 def text_loss(model: PreTrainedModel | Tuned, encoder: PromptEncoder, text: str) -> float:
-    """Mean loss of the next token in nats, over blocks as long as a prompt may be."""
+    """Mean loss of the next token in nats, over blocks as long as a prompt may be.
+
+    Raises:
+        InputError: the text has no next token: a loss of 0 would say that nothing is forgotten.
+    """
     model.eval()
     ids = encoder.tokens(text)
     size = encoder.max_tokens
@@ -22,4 +27,9 @@ def text_loss(model: PreTrainedModel | Tuned, encoder: PromptEncoder, text: str)
         batch = torch.tensor([block], device=device)
         loss = model(input_ids=batch, labels=batch).loss
         total, count = total + float(loss) * (len(block) - 1), count + len(block) - 1
-    return total / max(count, 1)
+    if not count:
+        raise InputError(
+            "predictions.forgetting_text: the file is empty or one word, and its loss would say "
+            "nothing; put some paragraphs of any text into it"
+        )
+    return total / count
