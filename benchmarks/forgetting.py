@@ -19,10 +19,9 @@ from reprotune.models.loading import WHOLE
 from reprotune.models.prompts import PromptEncoder
 from reprotune.scoring.forgetting import text_loss
 from reprotune.scoring.scores import score_texts
-from reprotune.tables.classes import class_names
+from reprotune.tables.classes import class_names, draw
 from reprotune.training.tune import tune
 from stages.predictions import read_text
-from stages.train import draw
 
 SETTINGS: dict[str, dict[str, object]] = {
     "a fifth of the rate": {"learning_rate": 2e-4},

@@ -18,10 +18,9 @@ from reprotune.core.params_file import load_params
 from reprotune.models.base import Base
 from reprotune.models.loading import WHOLE
 from reprotune.scoring.scores import score_texts
-from reprotune.tables.classes import class_names
+from reprotune.tables.classes import class_names, draw
 from reprotune.tables.metrics import Trial
 from reprotune.training.tune import tune
-from stages.train import draw
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 

@@ -22,10 +22,9 @@ from reprotune.core.params_file import load_params
 from reprotune.models.base import Base
 from reprotune.models.loading import WHOLE
 from reprotune.scoring.scores import normalize, score_texts
-from reprotune.tables.classes import class_names
+from reprotune.tables.classes import class_names, draw
 from reprotune.training import trainers
 from reprotune.training.tune import tune
-from stages.train import draw
 
 GAMMA, SMOOTHING = 2.0, 0.1
 

@@ -24,7 +24,7 @@ from reprotune.scoring.generation import generate_answers, read_answer
 from reprotune.scoring.scores import normalize, score_texts
 from reprotune.tables import metrics as figures
 from reprotune.tables import predictions, schemas
-from reprotune.tables.classes import class_names
+from reprotune.tables.classes import class_names, draw
 from reprotune.tables.figures import Forgetting, Generated
 
 TIMED = 100  # texts that are asked alone
@@ -81,8 +81,9 @@ def run(
 ) -> Latency:
     torch.set_num_threads(params.threads)
     rows = schemas.read(test, schemas.Split)
-    # ids are hashes, by which the parts are sorted: the first are a random sample
-    parts = {"train": schemas.read(train, schemas.Split).head(len(rows))}
+    # ids are hashes: the first of the rows that were trained on are a random sample of them
+    taught = draw(schemas.read(train, schemas.Split), params.train.fraction, params.seed)
+    parts = {"train": taught.sort_values("id").head(len(rows))}
     parts["validation"] = schemas.read(validation, schemas.Split)
     classes = class_names(params.download.labels)
     opened = Base.open(base, params.model, params.prompt, classes)

@@ -3,7 +3,6 @@
 from pathlib import Path
 from shutil import rmtree
 
-import pandas as pd
 import torch
 from accelerate import PartialState
 
@@ -18,17 +17,10 @@ from reprotune.models.base import Base
 from reprotune.models.loading import WHOLE
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
-from reprotune.tables.classes import class_names, share_out
+from reprotune.tables.classes import class_names, draw
 from reprotune.training.callbacks import CURVES, Curves
 from reprotune.training.distributed import is_launched, launch
 from reprotune.training.tune import tune
-
-
-def draw(rows: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
-    """The same share of every class, at least one row of each."""
-    sizes = share_out(rows["label"], fraction)
-    parts = [part.sample(sizes[label], random_state=seed) for label, part in rows.groupby("label")]
-    return pd.concat(parts)
 
 
 def run(

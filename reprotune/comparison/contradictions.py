@@ -31,6 +31,7 @@ from reprotune.core.io import parse_json, round_figures
 from reprotune.core.printing import agree, count_of
 from reprotune.robustness.edits import edit_rows
 from reprotune.tables import metrics
+from reprotune.tables.classes import share_out
 from reprotune.tables.predictions import DECIMALS
 
 NOISE = 1e-5  # by which another CPU may compute a figure differently
@@ -99,7 +100,8 @@ def check_probabilities(path: Path, table: pd.DataFrame, classes: list[str]) -> 
 def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[str]:
     """The predictions are of the rows that are listed for their part, each once, as labelled.
 
-    Of the training rows there are as many as test rows.
+    Of the rows that were trained on there are as many as test rows, or all. Older runs asked some
+    that were not, of a part of the training rows.
     """
     rows = evidence.rows
     if rows is None:
@@ -107,11 +109,14 @@ def check_rows(path: Path, table: pd.DataFrame, evidence: Evidence) -> Iterator[
     tests = int((rows["role"] == "test").sum())
     for name, part in divide(path, table).items():
         listed = rows[rows["role"] == (name if path == paths.FIT else "test")]
-        count = min(len(listed), tests) if name == "train" else len(listed)
+        count = older = len(listed)
+        if name == "train":
+            taught = int(share_out(listed["label"], evidence.params.train.fraction).sum())
+            count, older = min(taught, tests), min(older, tests)
         labels = listed.drop_duplicates("id").set_index("id")["label"].reindex(part["id"])
         other = labels.to_numpy() != part["label"].to_numpy()
         yield from name_rows(path, part, other, f"it has no such label in {paths.ROWS}")
-        if len(part) != count:
+        if len(part) not in (count, older):
             yield (
                 f"{path}: {code(str(name))} has {count_of(len(part), 'row')}; by {paths.ROWS}, "
                 f"{count}"

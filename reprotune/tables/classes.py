@@ -21,6 +21,13 @@ def share_out(labels: pd.Series, share: float) -> pd.Series:
     return (labels.value_counts() * share).round().clip(lower=1).astype(int)
 
 
+def draw(rows: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """The same share of every class, at least one row of each: what is trained on."""
+    sizes = share_out(rows["label"], share)
+    parts = [part.sample(sizes[label], random_state=seed) for label, part in rows.groupby("label")]
+    return pd.concat(parts)
+
+
 def take_first(labels: pd.Series, most: int) -> pd.Series:
     """Whether each row is among ``most`` that teach: of each class the first ones, by its share.
 

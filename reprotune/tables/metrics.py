@@ -219,7 +219,7 @@ class Evaluation(Figures):
     gain_over: dict[str, Gain]  # baseline: how much better
     without_doubted: Subset  # test rows that the audit does not doubt
     without_leaked: Subset  # test rows without a near-duplicate in training or validation
-    fit: dict[str, float]  # accuracy on train (as many rows as in test) and validation
+    fit: dict[str, float]  # accuracy on train (rows learnt from, as many as in test) and validation
     calibration: Calibration | None = None  # if there are validation rows
     threshold: Threshold | None = None  # of two classes, if validation has both
     limits: Limits | None = None  # None: older commits
@@ -239,7 +239,7 @@ class Summary(Figures):
     ece: float  # expected calibration error
     vs_baseline: float  # accuracy, above that of the best baseline
     unleaked_acc: float  # accuracy on rows without a near-duplicate in training
-    train_acc: float | None = None  # accuracy on training rows, if any were asked
+    train_acc: float | None = None  # accuracy on rows that were trained on, if any were asked
 
 
 class Parity(Figures):

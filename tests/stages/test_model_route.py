@@ -14,7 +14,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.data.ids import add_ids
 from reprotune.tables import schemas
-from reprotune.tables.classes import take_first
+from reprotune.tables.classes import draw, take_first
 from stages import base_model, baseline, evaluate, export, predictions, train
 from tests import tiny
 
@@ -61,6 +61,7 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
     model = params.model.model_copy(update=asked | {"quantization": quantization})
     learn = params.train.model_copy(
         update={"method": method, "epochs": 8, "learning_rate": 5e-3 if method == "lora" else 1e-3}
+        | {"fraction": 0.9}
     )
     wide = params.export.model_copy(update={"dtype": "float32"})
     params = params.model_copy(update={"model": model, "train": learn, "export": wide})
@@ -71,6 +72,11 @@ def test_a_head_goes_all_the_way_to_an_export_with_its_card(
         stage.run(params)
     baselines = read(paths.BASELINE_METRICS)["baselines"]
     figures = read(paths.EVALUATE_METRICS)
+    fit = pd.read_csv(paths.FIT)
+    asked_of = fit.loc[fit["part"] == "train", "id"]
+    taught = draw(schemas.read(paths.TRAIN, schemas.Split), 0.9, params.seed)
+    assert len(taught) == read(paths.TRAIN_METRICS)["rows"] == 81
+    assert asked_of.tolist() == sorted(taught["id"])[: SIZES["test"]], "rows that it learnt from"
     assert set(baselines) == {"majority", "tfidf", "frozen_embeddings"} == set(figures["gain_over"])
     losses = pd.read_csv(paths.TRAIN_CURVE, sep="\t")["train_loss"]
     assert losses.iloc[-1] < losses.iloc[0]
