@@ -118,11 +118,22 @@ def explain(cases: pd.DataFrame, schema: type[Table], where: Path | str) -> str:
 
 
 def read(path: Path, schema: type[Table]) -> pd.DataFrame:
-    """Read a Parquet file that keeps the contract."""
+    """Read a Parquet file that keeps the contract.
+
+    Raises:
+        InputError: there is none, it is damaged, or it breaks the contract.
+    """
     try:
         table = pd.read_parquet(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `dvc repro` makes it") from None
+    except PermissionError:
+        raise
+    except (OSError, ValueError) as error:  # as Arrow says it
+        raise InputError(
+            f"{path}: damaged, or no Parquet file ({error}); `dvc checkout {path}` brings it back, "
+            "`dvc repro` makes it anew"
+        ) from None
     return check(table, schema, path)
 
 

@@ -77,3 +77,12 @@ def test_unknown_labels_are_counted_and_the_classes_named() -> None:
 def test_a_missing_label_is_shown_as_such() -> None:
     with pytest.raises(InputError, match=r"unknown labels .*\(1 row\)"):
         schemas.check_labels(pd.Series(["good", None]), ["good", "bad"], "here")
+
+
+@pytest.mark.parametrize("kept", [0, 4, 200, -1])
+def test_a_damaged_file_is_one_message(tmp_path: Path, kept: int) -> None:
+    file = tmp_path / "train.parquet"
+    schemas.write(CURATED, file, schemas.Curated)
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"train\.parquet: damaged, or no Parquet.*dvc checkout"):
+        schemas.read(file, schemas.Curated)
