@@ -42,7 +42,10 @@ def make_pages() -> dict[Path, str]:
         "api": list_api(),
     }
     note = "<!-- Written by docs/generate.py; change the source that it reads. -->\n"
-    return {PAGES / f"{name}.md": note + text.rstrip() + "\n" for name, text in pages.items()}
+    return {  # below the heading, which is the page's name only where it comes first
+        PAGES / f"{name}.md": text.rstrip().replace("\n", f"\n\n{note}", 1) + "\n"
+        for name, text in pages.items()
+    }
 
 
 def tabulate(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -78,7 +81,7 @@ def list_parameters() -> str:
             shown = json.dumps(value, ensure_ascii=False)
             shown = shown[1:-1].replace(r"\"", '"') if isinstance(value, str) else shown
             rows.append([
-                f"`{name}`", find_comment(comments, name), f"`{shown}`", allowed,
+                f"`{name}`", find_comment(comments, name, allowed), f"`{shown}`", allowed,
                 ", ".join(reruns) or "nothing",
             ])  # fmt: skip
         title = comments.get(section, "")
@@ -109,11 +112,18 @@ def read_comments(text: str) -> dict[str, str]:
     return found
 
 
-def find_comment(comments: dict[str, str], name: str) -> str:
-    """The comment of a name, or of the nearest section that has one."""
+def find_comment(comments: dict[str, str], name: str, allowed: str) -> str:
+    """The comment of a name, or of the nearest section that has one.
+
+    A value with which it begins stays as it is written: Nf4 would be refused.
+    """
     parts = name.split(".")
     places = [".".join(parts[:length]) for length in range(len(parts), min(len(parts), 2) - 1, -1)]
-    return capitalize(next(filter(None, (comments.get(place) for place in places)), ""))
+    found = next(filter(None, (comments.get(place) for place in places)), "")
+    first = re.match(r"[\w-]*", found)
+    values = re.findall(r"`(.+?)`|\b(null|true|false)\b", allowed)
+    named = first and first[0] in {value or word for value, word in values}
+    return found if named else capitalize(found)
 
 
 def capitalize(text: str) -> str:
