@@ -1,6 +1,6 @@
 """``reprotune upgrade``: the files of a newer library, merged with what was changed in a project.
 
-Nothing is lost: it works on what is committed, and ``git checkout .`` takes it back.
+Nothing is lost: it works on what is committed, and ``UNDO`` takes it back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,6 +21,8 @@ from reprotune.project.staleness import find_stale
 from reprotune.scaffold import files
 from reprotune.scaffold.merging import Merged, Outcome, Sides, is_binary, merge
 from reprotune.scaffold.new import copy_wheel
+
+UNDO = "git checkout HEAD . && git clean -fd ."  # all was committed: what is new is the library's
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def require_clean() -> None:
     """Raise InputError unless all of this folder is committed."""
     if changed := git("status", "--porcelain", "--", ".").splitlines():
         raise InputError(
-            f"{changed[0][3:]} is not committed; commit what you changed first, so that `git "
-            "checkout .` can take an upgrade back"
+            f"{changed[0][3:]} is not committed; commit what you changed first, so that `{UNDO}` "
+            "can take an upgrade back"
         )
 
 
@@ -149,6 +151,7 @@ def tell(was: str, merged: Mapping[str, Merged], conflicts: list[str]) -> Iterab
         yield f"conflicts: {', '.join(conflicts)}; solve each, git add it, and then: make repro"
         if pins.LOCK.as_posix() in conflicts:
             yield f"after {pins.LOCK}: python -m reprotune.project.pins"
+        yield f"or take all of it back: {UNDO}"
 
 
 def tell_stale() -> str:

@@ -159,6 +159,7 @@ def test_a_conflict_is_named_marked_and_loses_nothing(
     later({
         "prefect.yaml": {'cron: "0 3 * * 1"': 'cron: "0 5 * * 1"'},
         "requirements.lock": {"dvclive==": "dvclive==8."},
+        "stages/added.py": {"": "'A new stage.'\n"},
     })  # fmt: skip
     with pytest.raises(SystemExit) as stopped:
         cli.main(["upgrade"])
@@ -171,8 +172,10 @@ def test_a_conflict_is_named_marked_and_loses_nothing(
     assert "UU prefect.yaml" in git("status", "--porcelain")
     refused = subprocess.run(["git", "commit", "-qm", "x"], capture_output=True, check=False)
     assert refused.returncode != 0
-    git("checkout", "-q", "HEAD", ".")
-    assert git("status", "--porcelain") == ""
+    assert Path("stages/added.py").is_file()
+    undo = said.splitlines()[-1].removeprefix("or take all of it back: ")
+    subprocess.run(undo, shell=True, check=True, capture_output=True)
+    assert git("status", "--porcelain") == "" and not Path("stages/added.py").exists()
     assert 'cron: "0 4 * * 1"' in Path("prefect.yaml").read_text()
 
 
