@@ -128,9 +128,9 @@ def summary() -> None:
     """Show what ran, what it found and where the files are."""
     from reprotune.project.rerun import tell_rerun
     from reprotune.project.summary import summarize
-    from reprotune.project.terminal import put
+    from reprotune.project.terminal import measure_lines, put
 
-    put(summarize())
+    put(summarize(width=measure_lines()))
     if told := tell_rerun():
         say(told)
 

@@ -36,6 +36,7 @@ OPENED = {  # of each stage of the library: what a person would open
 
 NOT_RUN = "not run yet"
 SHOWN = 4  # figures of a stage of one's own
+WIDE = 120  # characters of a line that has room for a column of files
 WEAK = 0.05  # the corrected p-value below which a slice is called weak
 
 
@@ -184,19 +185,25 @@ def read_own_figures(outputs: list[Path]) -> str:
 
 
 def summarize(
-    folder: Path = paths.DOWNLOAD_METRICS.parent, run: Path = paths.RUN, pipeline: Path = dvc.FILE
+    folder: Path = paths.DOWNLOAD_METRICS.parent,
+    run: Path = paths.RUN,
+    pipeline: Path = dvc.FILE,
+    width: int = WIDE,
 ) -> Table:
     """One row a stage of ``dvc.yaml``, those of one's own below.
 
-    Stages without a cost in ``reports/run.json`` did not run this time.
+    Stages without a cost in ``reports/run.json`` did not run this time. In lines of less than
+    ``WIDE`` characters a file stands below what was found, which its column would leave no room.
     """
+    is_wide = width >= WIDE
     costs = list_current(run, folder)
     stages = dvc.read_stages(pipeline)
     table = Table(title="reprotune", title_justify="left")
     for name in ("stage", "seconds", "MiB"):
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     table.add_column("result")
-    table.add_column("look at", no_wrap=True)
+    if is_wide:
+        table.add_column("look at", no_wrap=True)
     for stage in sorted(stages, key=lambda name: name not in OPENED):
         outputs = [Path(path) for path in dvc.entries(stages[stage], "outs", "metrics", "plots")]
         if stage in OPENED:
@@ -210,5 +217,6 @@ def summarize(
         spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else (idle, "")
         if cost and (took := cost.milliseconds):
             found += f", {took.p50:g} ms a text (95 % within {took.p95:g})"
-        table.add_row(stage, *spent, escape(found), look_at.as_posix() if look_at else "")
+        cells = [escape(found), look_at.as_posix() if look_at else ""]
+        table.add_row(stage, *spent, *(cells if is_wide else ["\n→ ".join(filter(None, cells))]))
     return table

@@ -27,7 +27,16 @@ class Plain(Console):
 
 def put(what: RenderableType, width: int = WIDTH) -> None:
     """Print a table or text; where no terminal says how wide it is, in lines of ``width``."""
-    Plain(width=None if sys.stdout.isatty() else width).print(what)
+    open_console(width).print(what)
+
+
+def open_console(width: int = WIDTH) -> Plain:
+    return Plain(width=None if sys.stdout.isatty() else width)
+
+
+def measure_lines() -> int:
+    """How many characters a line has."""
+    return open_console().width
 
 
 def name_lines(lines: Mapping[str, str]) -> Table:

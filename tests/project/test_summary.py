@@ -10,7 +10,13 @@ from rich.console import Console
 from reprotune.core import dvc, paths
 from reprotune.core.errors import InputError
 from reprotune.core.yaml_file import read_yaml
-from reprotune.project.summary import OPENED, describe_accuracy, describe_predictions, summarize
+from reprotune.project.summary import (
+    OPENED,
+    WIDE,
+    describe_accuracy,
+    describe_predictions,
+    summarize,
+)
 from reprotune.tables import metrics
 from reprotune.tables.figures import Forgetting, Generated
 from reprotune.tables.reviewed import Powered, Reviewed
@@ -20,9 +26,9 @@ FIGURES = ROOT / "metrics"
 GENERATED = Generated(rows=50, accuracy=0.9, unreadable=0.02)
 
 
-def show(folder: Path) -> str:
-    console = Console(width=200, record=True, file=io.StringIO())
-    console.print(summarize(folder, folder / "run.json"))
+def show(folder: Path, width: int = 200) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(summarize(folder, folder / "run.json", width=width))
     return console.export_text()
 
 
@@ -63,6 +69,15 @@ def test_every_stage_has_a_row_in_the_order_of_the_pipeline(tmp_path: Path) -> N
     (tmp_path / "export.json").unlink()
     shown = show(tmp_path)
     assert shown.count("of another version; dvc repro") == shown.count("not run yet") == 1
+
+
+@pytest.mark.parametrize("width", [80, WIDE - 1, WIDE])
+def test_findings_have_room_in_every_terminal_and_files_are_written_out(width: int) -> None:
+    shown = show(FIGURES, width)
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= width and len(lines) < 4 * len(OPENED)
+    assert "4850 examples of 3 classes" in shown
+    assert [file for file in OPENED.values() if file.as_posix() not in shown] == []
 
 
 def test_a_stage_of_ones_own_has_a_row_and_one_that_was_taken_out_has_none(
