@@ -8,10 +8,11 @@ import os
 import sys
 
 from reprotune.core.git import leave_hook
-from reprotune.core.standing import look_here_last
+from reprotune.core.standing import look_here_last, stand
 
 if sys.argv[0] == "-m":
     look_here_last()
+    stand()
 
 import logging
 

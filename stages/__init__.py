@@ -3,10 +3,11 @@
 import os
 import sys
 
-from reprotune.core.standing import look_here_last
+from reprotune.core.standing import look_here_last, stand
 
 if sys.argv[0] == "-m":
     look_here_last()
+    stand()
 
 from reprotune.core.arithmetic import fix_arithmetic
 from reprotune.core.libraries import prepare_libraries

@@ -35,8 +35,15 @@ def run(*command: str, folder: Path | None = None, given: bytes | None = None) -
         env=os.environ | settle(),
     )  # fmt: skip
     if done.returncode:
-        raise InputError(f"git {command[0]}: {done.stderr.decode().strip()}")
+        raise InputError(f"git {command[0]}: {explain(done.stderr.decode(errors='replace'))}")
     return done.stdout
+
+
+def explain(said: str) -> str:
+    """What git says, without its usage; in a repository without a commit, that there is none."""
+    if "'HEAD'" in said and "ambiguous argument" in said:
+        return "there is no commit here yet; git add --all && git commit"
+    return said.strip()
 
 
 @lru_cache(maxsize=16)  # many ask for the lock, which takes a tenth of a second

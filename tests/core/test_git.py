@@ -9,6 +9,7 @@ from reprotune import cli
 from reprotune.comparison.changed import list_files
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.revision import git as ask
+from reprotune.core.errors import InputError
 from reprotune.core.git import HOOKED, SETTINGS, settle
 from tests.production.made import git
 
@@ -73,3 +74,12 @@ def test_a_command_that_a_hook_starts_leaves_the_repository_of_the_hook_alone(
     assert before == (
         git("show-ref"), git("status", "--porcelain"), git("config", "--list", "--local")
     )  # fmt: skip
+
+
+def test_without_a_commit_the_way_to_one_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    with pytest.raises(InputError, match="no commit here yet; git add --all && git commit"):
+        ask("rev-parse", "HEAD")
