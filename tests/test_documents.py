@@ -183,6 +183,17 @@ def test_what_is_quoted_of_reports_stands_in_them() -> None:
     assert quoted and [line for line in quoted if line not in reports] == []
 
 
+def test_the_report_of_the_readme_begins_with_the_committed_run() -> None:
+    """Else a newcomer who makes it sees other figures: run the tutorial's change once more."""
+    report = (ROOT / "docs/examples/shorter-training.md").read_text("utf-8")
+    figures = json.loads((ROOT / "metrics/summary.json").read_text("utf-8"))
+    names = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
+    before = {key: re.search(rf"\| {name} \| ([\d.]+) ", report) for key, name in names.items()}
+    assert {k: found and found[1] for k, found in before.items()} == {
+        key: f"{figures[key]:.3f}" for key in names
+    }
+
+
 def test_every_page_is_in_the_navigation() -> None:
     tree = YAML(typ="safe", pure=True).load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
     entries = {
