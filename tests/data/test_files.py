@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download, Params, SourceFile
 from reprotune.data.reading.files import Reading, read_files
+from reprotune.data.reading.workbooks import check_extent, parse_sheets
 
 ROWS = [["Profit rose, again", "positive"], ["“Flat” at 5 €", "neutral"]]
 BY_POSITION = {"header": False, "text_column": 0, "label_column": 1}
@@ -234,3 +237,34 @@ def test_delimiter_quote_and_escape_are_different(source: Source, marks: dict[st
     source.add("a.csv", CSV)
     with pytest.raises(ValueError, match="are three different characters"):
         source.read(**marks)
+
+
+@pytest.mark.parametrize(("last", "is_read"), [("XFD1048576", False), ("C1048576", True)])
+def test_a_lost_cell_far_from_a_table_does_not_fill_the_memory(last: str, is_read: bool) -> None:
+    sheet = '<row r="1"><c r="A1" t="inlineStr"><is><t>text</t></is></c></row>' + (
+        f'<row r="1048576"><c r="{last}" s="1"><v>1</v></c><c r="XFD1048576" s="1"/></row>'
+    )
+    main, office = (
+        f"http://schemas.openxmlformats.org/{name}"
+        for name in ("spreadsheetml/2006/main", "officeDocument/2006/relationships")
+    )
+    parts = {
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        '<sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/'
+        'package/2006/relationships"><Relationship Id="r1" Type="'
+        f'{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData>'
+        "</worksheet>",
+    }
+    raw = BytesIO()
+    with zipfile.ZipFile(raw, "w") as book:
+        for name, text in parts.items():
+            book.writestr(name, text)
+    if is_read:
+        check_extent(raw.getvalue())
+    else:
+        with pytest.raises(
+            ValueError, match="a cell in row 1048576, and one in column XFD: delete"
+        ):
+            parse_sheets(raw.getvalue())

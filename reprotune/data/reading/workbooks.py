@@ -1,13 +1,25 @@
 """Workbooks: the rows of their sheets, and which of them hold the columns that are asked for."""
 
 import io
+import re
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from reprotune.data.reading.archives import LARGEST
 from reprotune.data.reading.parsing import PREFACE, Numbered
 
+MOST = 1 << 26  # cells of the rectangle that holds a sheet's: read, they take some 2 GiB
+WIDE = re.compile(rb'<c r="[A-Z]{2}')  # behind column Z; before it no rectangle is too large
+CELL = re.compile(
+    rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^<>/]*>\s*<(?:v|is|f)\b'
+)  # that holds something
+# Of a zip archive: what it is, calamine tells.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 LOCKED = "EncryptedPackage".encode("utf-16-le")  # the part of a workbook that has a password
 
 
@@ -16,8 +28,9 @@ def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
     """The rows of each sheet of a workbook, as they are shown but for the form of numbers.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or its cells lie too far apart.
     """
+    check_extent(raw)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         sheets = {
@@ -30,6 +43,40 @@ def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
         raise ValueError(str(error)) from None
     shown = {n: [[show_cell(cell) for cell in row] for row in sheet] for n, sheet in sheets.items()}
     return {name: list(drop_blank(enumerate(rows, start=1))) for name, rows in shown.items()}
+
+
+def check_extent(raw: bytes) -> None:
+    """Raise ValueError if one lost cell makes a sheet of thousands of millions of cells.
+
+    calamine makes room for all of them at once, and ends the process where there is none.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(raw)):
+        return
+    with suppress(*DAMAGED), zipfile.ZipFile(io.BytesIO(raw)) as book:
+        for part in (part for part in book.infolist() if part.filename.endswith(".xml")):
+            if part.file_size > LARGEST:
+                raise ValueError(f"{part.filename} unpacks to more than {LARGEST} bytes; divide it")
+            row, column = find_last(book.read(part))
+            if count_column(column) * row > MOST:
+                raise ValueError(
+                    f"{part.filename} has a cell in row {row}, and one in column {column.decode()}:"
+                    " delete the rows below the table and the columns beside it, and save it again"
+                )
+
+
+def find_last(sheet: bytes) -> tuple[int, bytes]:
+    """The last row and the last column of the cells of a wide sheet in XML."""
+    found = CELL.findall(sheet) if WIDE.search(sheet) else []
+    row = max((int(number) for _, number in found), default=0)
+    return row, max({name for name, _ in found}, key=count_column, default=b"")
+
+
+def count_column(name: bytes) -> int:
+    """The number of a column: 1 of A, 27 of AA."""
+    number = 0
+    for letter in name:
+        number = 26 * number + letter - ord("A") + 1
+    return number
 
 
 def drop_blank(rows: Iterable[Numbered]) -> Iterator[Numbered]:
