@@ -1,6 +1,7 @@
 """The page on loopback: only the browser that was given its address may read or write it."""
 
 import hmac
+import http.client
 import secrets
 import sys
 from functools import cached_property
@@ -55,8 +56,12 @@ class Server(ThreadingHTTPServer):
 
     @cached_property
     def names(self) -> set[str]:
-        """What a request may call this server: any other name is led here by a stranger's DNS."""
-        return {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
+        """What a request may call this server: any other name is led here by a stranger's DNS.
+
+        Browsers leave out the usual port.
+        """
+        port = "" if self.server_port == http.client.HTTP_PORT else f":{self.server_port}"
+        return {f"{name}{port}" for name in (HOST, "localhost")}
 
     @property
     def address(self) -> str:

@@ -199,3 +199,9 @@ def test_the_figures_page_tells_how_reviewers_agree(server: Server, start: Start
 def test_a_port_that_is_taken_is_told(server: Server, start: Start) -> None:
     with pytest.raises(InputError, match=rf"port {server.server_port}: .*without --port"):
         Server(start("bob"), Page(), server.server_port)
+
+
+def test_at_the_usual_port_of_http_no_browser_names_it(start: Start) -> None:
+    with Server(start("ann"), Page()) as server:
+        server.server_port = 80
+        assert server.names == {"127.0.0.1", "localhost"}
