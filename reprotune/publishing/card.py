@@ -6,6 +6,7 @@ after the export, and another `evaluate.confidence` must merge nothing.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -233,13 +234,15 @@ def write_origin(facts: Facts) -> list[str]:
 
 
 def list_data(facts: Release) -> list[str]:
-    """Where the examples are from, each with what pins it."""
+    """Where the examples are from, each with what pins it; an address without its secrets."""
     download = facts.params.download
     if download.kind == "builtin":
         return [f"headlines that this version of reprotune makes, seed {facts.params.seed}"]
     if download.kind == "hub":
         return [f"`{download.repository}` at `{download.revision}`"]
+    is_url = download.kind == "url"
     return [
-        f"`{Path(file.location).name}`" + (f", sha256 `{file.sha256}`" if file.sha256 else "")
+        f"`{Path(urlsplit(file.location).path if is_url else file.location).name}`"
+        + (f", sha256 `{file.sha256}`" if file.sha256 else "")
         for file in download.files
     ]

@@ -11,8 +11,9 @@ import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
 from reprotune.core import paths
+from reprotune.core.params import SourceFile
 from reprotune.publishing.bom import make_bom
-from reprotune.publishing.card import make_card
+from reprotune.publishing.card import list_data, make_card
 from reprotune.publishing.facts import Facts
 from tests.production.made import MERGED
 from tests.publishing.released import CARD, released
@@ -126,3 +127,20 @@ def test_the_bill_of_materials_keeps_to_its_schema_and_to_metrics(
     assert {float(one["value"]) for one in found} <= set(numbers)
     assert {part["name"] for part in model["components"]} == {f.name for f in MERGED.iterdir()}
     assert {part["type"] for part in made["components"]} >= {"machine-learning-model", "library"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "location", "told"),
+    [
+        ("url", "https://host/a/rows.csv?signature=secret", "`rows.csv`, sha256 "),
+        ("file", "rows? #2.csv", "`rows? #2.csv`, sha256 "),
+    ],
+)
+def test_no_secret_of_an_address_is_published(
+    facts: Facts, kind: str, location: str, told: str
+) -> None:
+    file = SourceFile(location=location, sha256="a" * 64, label=None, split=None)
+    download = facts.params.download.model_copy(update={"kind": kind, "files": [file]})
+    params = facts.params.model_copy(update={"download": download})
+    (line,) = list_data(replace(facts, params=params))
+    assert line.startswith(told) and "secret" not in line
