@@ -135,14 +135,25 @@ class Data(Release):
 
 
 def find_terms(base: Manifest) -> tuple[str | None, list[str]]:
-    """License and languages of a base model, as its own card states them."""
+    """License and languages of a base model, as its own card states them.
+
+    Raises:
+        InputError: the card's metadata cannot be read.
+    """
     if base.kind == "builtin":
         return OWN_LICENSE, ["en"]
     if base.kind == "hub":
         pinned = Repository(base.location, "model", str(base.revision))
         return read_terms(describe(pinned).card_data)
     card = Path(base.location) / "README.md"
-    return read_terms(ModelCard.load(card).data if card.is_file() else None)
+    try:
+        return read_terms(ModelCard.load(card).data if card.is_file() else None)
+    except Exception as error:  # of PyYAML, which only huggingface_hub asks for, or of its values
+        told = " ".join(str(error).split())
+        raise InputError(
+            f"{card}: the lines between its two --- are no metadata ({told}); "
+            "correct or remove them"
+        ) from None
 
 
 def find_data_terms(download: Download) -> tuple[str | None, list[str]]:

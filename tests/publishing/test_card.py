@@ -11,10 +11,11 @@ import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.params import SourceFile
 from reprotune.publishing.bom import make_bom
 from reprotune.publishing.card import list_data, make_card
-from reprotune.publishing.facts import Facts
+from reprotune.publishing.facts import Facts, find_terms
 from tests.production.made import MERGED
 from tests.publishing.released import CARD, released
 
@@ -82,6 +83,19 @@ def test_the_lines_on_use_are_those_of_the_exported_card(facts: Facts) -> None:
     assert '`pipeline("text-classification")` runs it.' in text
     assert "0.111" not in text
     assert f"\n{text}".count("\n# ") == 1
+
+
+@pytest.mark.parametrize("metadata", ["license: [mit", "- mit", "license: mit: x"])
+def test_a_base_whose_card_cannot_be_read_is_named(
+    facts: Facts, tmp_path: Path, metadata: str
+) -> None:
+    base = facts.base.model_copy(update={"kind": "path", "location": str(tmp_path)})
+    assert find_terms(base) == (None, [])
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert find_terms(base) == ("mit", [])
+    (tmp_path / "README.md").write_text(f"---\n{metadata}\n---\n")
+    with pytest.raises(InputError, match=r"README\.md: the lines between its two ---"):
+        find_terms(base)
 
 
 def test_a_model_of_the_hub_is_named_with_its_revision(facts: Facts) -> None:
