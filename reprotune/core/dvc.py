@@ -25,7 +25,7 @@ def read_stages(file: Path = FILE) -> dict[str, dict[str, Any]]:
         raise InputError(f"{file}: no such file; run this in the folder that holds it") from None
     stages = tree.get("stages") if isinstance(tree, dict) else None
     if not isinstance(stages, dict) or not all(isinstance(one, dict) for one in stages.values()):
-        raise InputError(f"{file}: there are no stages under `stages:`; git checkout -- {file}")
+        raise InputError(f"{file}: there are no stages under `stages:`; git checkout HEAD {file}")
     return stages
 
 

@@ -51,7 +51,7 @@ def restore(stage: str, began: float) -> None:
     """
     changed = (out for out in list_outputs(stage) if not is_older(out.path, began))
     for path, error in bring(changed).items():
-        way = "git checkout --" if path.parts[0] in ("metrics", "reports") else "dvc checkout"
+        way = "git checkout HEAD --" if path.parts[0] in ("metrics", "reports") else "dvc checkout"
         say(f"{path}: not put back ({error}); {way} {path} brings it", sys.stderr)
 
 

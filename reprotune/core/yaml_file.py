@@ -1,5 +1,6 @@
 """YAML that anyone may have written: bounded in size, depth and what its aliases stand for."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ LARGEST = 1 << 18  # bytes; the lock of the built-in pipeline has 23,000
 MOST = 10_000  # values, counted as often as aliases repeat them: some seconds to read
 DEEPEST = 50  # mappings and lists within one another
 SHOWN = 500  # characters of a parser's message
+MERGED = re.compile(rb"^<{7} .*?^={7}\r?$.*?^>{7} ", re.MULTILINE | re.DOTALL)  # as git leaves it
 
 
 def read_yaml(path: Path) -> Any:
@@ -44,6 +46,12 @@ def load_yaml(raw: bytes, where: Path | str, parser: YAML | None = None) -> Any:
         except YAMLError:
             return load_checked(text, plain_parser(), parser)
     except Exception as error:  # any, from AttributeError to ValueError: a wrong date, !!bool x
+        if found := MERGED.search(raw):
+            line = raw.count(b"\n", 0, found.start()) + 1
+            raise InputError(
+                f"{where}: line {line} begins two sides of a merge (<<<<<<<); write what is to be, "
+                f"or take one side whole: git checkout --ours (or --theirs) {where}"
+            ) from None
         said = str(error)
         more = "..." if len(said) > SHOWN else ""
         raise InputError(f"{where}: not readable as YAML 1.2: {said[:SHOWN]}{more}") from None

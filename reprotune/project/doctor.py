@@ -98,11 +98,10 @@ def check_dvc() -> Finding:
         absent = f"no {DVC} here; run this in a project's folder (reprotune new DIR writes one)"
         return Finding(STOP, "dvc", " ".join(git.stderr.split()) or absent)  # its own words: why
     try:
-        whole = not LOCK.is_file() or isinstance(read_yaml(LOCK), dict)
-    except InputError:
-        whole = False
-    if not whole:
-        return Finding(STOP, "dvc", f"{LOCK} is damaged; git checkout -- {LOCK}")
+        if LOCK.is_file() and not isinstance(read_yaml(LOCK), dict):
+            raise InputError("it holds no stages")
+    except InputError as error:
+        return Finding(STOP, "dvc", f"{LOCK} is damaged ({error}); git checkout HEAD {LOCK}")
     try:
         require_readable()
         require_valid()

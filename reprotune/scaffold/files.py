@@ -151,7 +151,7 @@ def unpack(folder: Path = Path()) -> tuple[str, Files]:
                 name: archive.read(name) for name in archive.namelist()
             }
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(f"{BASE} is damaged ({error}); git checkout -- {BASE}") from None
+        raise InputError(f"{BASE} is damaged ({error}); git checkout HEAD {BASE}") from None
 
 
 def shorten(content: bytes) -> bytes:

@@ -164,7 +164,7 @@ def merge_params(sides: Sides) -> Merged:
         load_yaml(side or b"{}", sides.place) for side in (sides.base, sides.here, sides.new)
     )
     if not isinstance(here, dict):
-        raise InputError(f"{sides.place} holds no parameters; git checkout -- {sides.place}")
+        raise InputError(f"{sides.place} holds no parameters; git checkout HEAD {sides.place}")
     changes, notes = merge_values(base, here, new)
     added = flatten(here).keys() & flatten(new).keys() - flatten(base).keys()
     both = sorted(name for name in added if flatten(here)[name] != flatten(new)[name])

@@ -175,3 +175,11 @@ def test_what_would_crash_later_is_refused_at_once(
 )  # fmt: skip
 def test_the_fast_parser_reads_what_one_of_all_of_yaml_reads(text: str) -> None:
     assert load_yaml(text.encode(), "a text") == plain_parser().load(text)
+
+
+def test_two_sides_of_a_merge_are_told_as_such() -> None:
+    text = b"seed: 1\n<<<<<<< HEAD\nthreads: 2\n=======\nthreads: 4\n>>>>>>> other\n"
+    for ends in (text, text.replace(b"\n", b"\r\n")):
+        with pytest.raises(InputError, match=r"params.yaml: line 2 begins two sides .* --ours"):
+            load_yaml(ends, "params.yaml")
+    assert load_yaml(b"text: |\n  <<<<<<< HEAD\n  =======\n  >>>>>>> other\n", "params.yaml")

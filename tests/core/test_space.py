@@ -156,7 +156,7 @@ def test_what_the_cache_has_not_or_has_damaged_is_named_and_the_rest_put_back(
         "data/findings", "metrics/audit.json", "data/folder",
     ]  # fmt: skip
     assert "dvc checkout data/findings brings it" in said[0]
-    assert "is damaged" in said[1] and "git checkout -- metrics/audit.json" in said[1]
+    assert "is damaged" in said[1] and "git checkout HEAD -- metrics/audit.json" in said[1]
     assert not list(project.rglob("*.partial"))
 
 
