@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from rich.markup import escape
 from rich.table import Table
 
+from reprotune.comparison.revision import git
 from reprotune.core import paths, space
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
@@ -39,6 +40,7 @@ GIB = 1 << 30
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
 TIMEOUT = 10  # seconds
+LARGE = 50 << 20  # bytes: what hosts of git warn of, and refuse soon after
 MARKS = {OK: "[green]ok[/]", WARN: "[yellow]warning[/]", STOP: "[red]stop[/]"}
 
 
@@ -50,6 +52,7 @@ def examine() -> list[Finding]:
     except InputError as error:
         return [*found, Finding(STOP, "parameters", str(error))]
     found.append(Finding(OK, "parameters", f"{paths.PARAMS} is in order"))
+    found += find_large()
     found += run_checks([check_data, check_hub, check_model], params)
     if found[-1].level != STOP:  # these ask for the size of the model
         found += run_checks([check_memory, check_device, check_disk], params)
@@ -62,6 +65,22 @@ def run_checks(checks: list[Callable[[Params], Finding]], params: Params) -> Ite
             yield check(params)
         except InputError as error:
             yield Finding(STOP, check.__name__.removeprefix("check_"), str(error))
+
+
+def find_large() -> Iterator[Finding]:
+    """Sources that the next ``git add -A`` would put into git, and that are large."""
+    places = paths.SOURCE_DATA.as_posix(), paths.SOURCE_MODELS.as_posix()
+    try:
+        new = git("ls-files", "-z", "--others", "--exclude-standard", "--", *places)
+    except InputError:  # said above: git refuses the folder, or there is no repository
+        return
+    depth = len(paths.SOURCE_DATA.parts) + 1
+    for source in sorted({Path(*Path(file).parts[:depth]) for file in new.split("\0") if file}):
+        if (size := space.measure(source)) >= LARGE:
+            told = (
+                f"`git add -A` would take {source} ({space.show(size)}) into git: dvc add {source}"
+            )
+            yield Finding(WARN, "git", told)
 
 
 def check_packages(lock: Path = pins.LOCK) -> Finding:

@@ -55,6 +55,22 @@ def test_what_would_stop_a_run_ends_with_an_exit_code(project: Path) -> None:
     assert {what for what, level in levels().items() if level == "stop"} == {"model"}
 
 
+def test_a_large_model_that_git_would_take_is_named_until_dvc_has_it(project: Path) -> None:
+    subprocess.run(["git", "add", "."], check=True)
+    large = project / "models/source/large/part"
+    large.mkdir(parents=True)
+    (project / "data/source/small.csv").write_text("text,label\n")
+    with (large / "weights").open("wb") as file:
+        file.truncate(doctor.LARGE)
+    warned = [(f.what, f.detail) for f in doctor.examine() if f.level == "warn"]
+    told = (
+        "`git add -A` would take models/source/large (50 MiB) into git: dvc add models/source/large"
+    )
+    assert warned == [("git", told)]
+    (project / "models/source/.gitignore").write_text("/large\n")  # as dvc add writes it
+    assert set(levels().values()) == {"ok"}
+
+
 @pytest.mark.parametrize(
     "written",
     [
