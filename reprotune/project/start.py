@@ -38,6 +38,11 @@ def start(wanted: Wanted) -> None:
     """
     seen, way, params, parts = init(wanted)
     put(report(seen, way, params, parts), width=80)
+    if made := list_made_files(way, wanted):
+        say(
+            f"\n{list_some(made)}: written by init, with the rows of what was given; when that "
+            "changes, run init again"
+        )
     if others := list_unread_files(way):
         say(
             f"\n{paths.SOURCE_DATA} also holds {list_some(others)}: nothing reads that any more; "
@@ -70,6 +75,13 @@ def start(wanted: Wanted) -> None:
         f"\nThe files are in {paths.SOURCE_DATA}, and {paths.PARAMS} fits them; see git diff, "
         "then: make repro"
     )
+
+
+def list_made_files(way: Download, wanted: Wanted) -> list[str]:
+    """The files that hold rows of others: of a folder, a database, or of several columns."""
+    given = {file.name for file in (*wanted.files, *wanted.test, *wanted.validation)}
+    names = {file.location for file in way.files}
+    return sorted(name for name in names - given if name.endswith(".jsonl"))
 
 
 def list_unread_files(way: Download) -> list[str]:

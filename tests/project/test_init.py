@@ -506,6 +506,17 @@ def test_what_a_former_init_copied_and_nothing_reads_any_more_is_said(
     assert "data/source also holds old.csv" in said[-1] and "also holds" not in said[1]
 
 
+def test_a_file_that_init_writes_in_the_place_of_another_is_named(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"it went {way} on day {day},{way == 'up':d},{way == 'down':d}"
+            for day in range(30) for way in ("up", "down")]  # fmt: skip
+    for name, text in (("plain", EVEN), ("columns", "\n".join(["text,up,down", *rows]))):
+        start(Wanted([write(tmp_path / f"{name}.csv", text)], minutes=0))
+    said = capsys.readouterr().out.split("read as")
+    assert "columns-label.jsonl: written by init" in said[-1] and "written by init" not in said[1]
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
