@@ -12,6 +12,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 import reprotune
 from reprotune.core import paths
+from reprotune.core.printing import count_of
 from reprotune.core.seals import hash_file
 from reprotune.models.tokenizer import load_config
 from reprotune.project.pins import list_locked
@@ -153,12 +154,12 @@ def list_spdx(facts: Facts) -> dict[str, str]:
         "autonomyType": "noAssertion",
         "useSensitivePersonalInformation": "noAssertion",
         "informationAboutTraining": (
-            f"{train.method} on {facts.train.rows} rows from {facts.base.location}, seed "
-            f"{train.seed}; dvc repro at the commit rebuilds it"
+            f"{train.method} on {count_of(facts.train.rows, 'row')} from {facts.base.location}, "
+            f"seed {train.seed}; dvc repro at the commit rebuilds it"
         ),
         "informationAboutApplication": (
-            f"one of {len(test.support)} classes for a text of up to "
-            f"{facts.params.prompt.max_tokens} tokens"
+            f"one class of {len(test.support)} for a text of up to "
+            f"{count_of(facts.params.prompt.max_tokens, 'token')}"
         ),
         "modelDataPreprocessing": (
             f"duplicates: {curate.duplicates}; conflicts: {curate.conflicts}; split: "

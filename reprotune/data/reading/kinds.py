@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from reprotune.core.errors import InputError
 from reprotune.data.reading.charset import is_utf8
 
-TABLES = (".csv", ".tsv", ".tab", ".psv")
+TABLES = (".csv", ".tsv", ".tab", ".psv", ".data", ".dat")
 OBJECTS = (".jsonl", ".ndjson")
-WORDS = (".text", ".data", ".dat", ".label", ".train", ".valid", ".dev", ".test")  # of any use
-LINES = (".txt", ".neg", ".pos", *WORDS)
+LINES = (".txt", ".neg", ".pos", ".text", ".label", ".train", ".valid", ".dev", ".test")
+WORDS = (".data", ".dat", *LINES[3:])  # that may end a sentence, too
 DELIMITED = (*TABLES, *LINES)
 TEXTS = (*DELIMITED, *OBJECTS, ".json")
 ARROW = (".arrow", ".feather")
