@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
@@ -49,11 +51,17 @@ class Weighted(Trainer):
             logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
         losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
         total = (losses.view_as(labels) * weights[:, None]).sum()
-        if num_items_in_batch is None:
-            loss = total / (labels >= 0).sum()
+        if num_items_in_batch is None:  # of an evaluation, which takes the mean over rows
+            loss = total / len(labels) / self.targets_a_row
         else:  # of all processes, whose gradients are averaged
             loss = total / num_items_in_batch * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
+
+    @cached_property
+    def targets_a_row(self) -> float:
+        """Targets of an evaluated row, in the mean: batches have more of them or fewer."""
+        data: Any = self.eval_dataset
+        return float(np.mean([np.sum(np.asarray(labels) >= 0) for labels in data["labels"]]))
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate without drawing from the generators that dropout draws from."""

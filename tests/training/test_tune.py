@@ -166,6 +166,24 @@ def test_the_best_weights_are_those_that_are_kept(
     assert after["validation_loss"].iloc[0] == pytest.approx(curve["validation_loss"].min(), 1e-3)
 
 
+def test_the_validation_loss_is_that_of_a_target_whatever_rows_are_computed_together(
+    base: Path, encoder: PromptEncoder, rows: pd.DataFrame, settings: Train
+) -> None:
+    changes = {"epochs": 1, "loss": "all", "micro_batch_size": 4, "batch_size": 4}
+    train, whole = settings.model_copy(update=changes), Precision("none", False, "float32")
+    model, validation = load_model(base, whole, encoder), rows[8:15]
+    tuned, *_, curve = tune(model, encoder, (rows[:16], validation), train, whole)
+    losses = []
+    for row in encode_rows(encoder, validation, weigh_classes(rows["label"], "none"), "all"):
+        ids, targets = torch.tensor([row["input_ids"]]), torch.tensor(row["labels"][1:])
+        with torch.inference_mode():
+            logits = tuned.eval()(input_ids=ids).logits[0, :-1].float()
+        losses.append(torch.nn.functional.cross_entropy(logits, targets, reduction="none"))
+    assert len(set(map(len, losses))) > 1, "texts of several lengths"
+    expected = float(torch.cat(losses).mean())
+    assert curve["validation_loss"].iloc[-1] == pytest.approx(expected, abs=1e-5)
+
+
 def test_training_stops_when_the_validation_loss_no_longer_falls(
     base: Path, encoder: PromptEncoder, nf4: Precision, rows: pd.DataFrame, settings: Train
 ) -> None:
