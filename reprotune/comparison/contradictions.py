@@ -151,10 +151,10 @@ def check_subset(evidence: Evidence) -> Iterator[str]:
     right = int((table["label"] == table["predicted"]).sum())
     wrong = len(table) - right
     subset, least = found.without_leaked, len(table) - roles.leaked_test_rows if roles else 0
-    hits = round(subset.accuracy * subset.rows)
-    exact = is_same(subset.accuracy, hits / subset.rows if subset.rows else 0.0)
+    hits = round((subset.accuracy or 0) * subset.rows)
+    exact = is_same(subset.accuracy, hits / subset.rows if subset.rows else None)
     if not (exact and hits <= right and 0 <= subset.rows - hits <= wrong and subset.rows >= least):
-        told = f"{subset.accuracy:g} of {count_of(subset.rows, 'row')}"
+        told = f"{subset.accuracy or 0:g} of {count_of(subset.rows, 'row')}"
         yield (
             f"{paths.EVALUATE_METRICS}: {code('without_leaked')} is {code(told)}; of the "
             f"{count_of(len(table), 'test row')} {right} {agree(right, 'are')} right and {wrong} "

@@ -170,5 +170,5 @@ def tell_leaks(base: Revision, head: Revision) -> str:
     before = was.leaked_test_rows if was else 0
     if now is None or now.leaked_test_rows <= before:
         return ""
-    rest = f"; accuracy without them {known.without_leaked.accuracy:.3f}" if known else ""
+    rest = f"; accuracy without them {known.without_leaked.shown}" if known else ""
     return f"Test rows that nearly repeat a learnt one: {before} → {now.leaked_test_rows}{rest}."

@@ -95,7 +95,7 @@ def promise(said: pd.DataFrame, held: pd.DataFrame, promised: float, confidence:
     return found.model_copy(
         update={
             "coverage": rows / len(said),
-            "answered": hits / max(rows, 1),
+            "answered": hits / rows if rows else None,
             "interval": wilson(hits, rows, confidence),
         }
     )

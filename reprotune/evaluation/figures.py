@@ -125,8 +125,9 @@ def score_subsets(
     doubted = list_doubted(findings)
     clean = find_unleaked(roles)
     baselines = {
-        str(name): score_subset(said, clean, confidence).accuracy
+        str(name): right
         for name, said in others.groupby("predictor", sort=False)
+        if (right := score_subset(said, clean, confidence).accuracy) is not None
     }
     return {
         "without_doubted": score_subset(table, set(table["id"]) - doubted, confidence),

@@ -127,7 +127,7 @@ def score_subset(predictions: pd.DataFrame, chosen: Collection[str], confidence:
     hits = int((rows["label"] == rows["predicted"]).sum())
     return Subset(
         rows=len(rows),
-        accuracy=hits / max(len(rows), 1),
+        accuracy=hits / len(rows) if len(rows) else None,
         interval=Intervals(accuracy=wilson(hits, len(rows), confidence)),
     )
 

@@ -218,6 +218,6 @@ def describe(found: records.Evaluation) -> str:
     if clean.rows < test.rows:
         lines.append(
             f"{count_of(test.rows - clean.rows, 'row')} nearly the same as a training row; without "
-            f"them accuracy {clean.accuracy:.3f}"
+            f"them accuracy {clean.shown}"
         )
     return "\n".join(lines)

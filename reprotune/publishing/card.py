@@ -159,8 +159,8 @@ def write_limits(facts: Facts, pipeline: str) -> list[str]:
     told = [
         "They hold for texts like the test rows and for no others.",
         f"Without the test rows whose label is doubted ({found.without_doubted.rows} left) "
-        f"accuracy is {found.without_doubted.accuracy:.3f}, without those that nearly repeat a "
-        f"training row ({found.without_leaked.rows} left) {found.without_leaked.accuracy:.3f}.",
+        f"accuracy is {found.without_doubted.shown}, without those that nearly repeat a "
+        f"training row ({found.without_leaked.rows} left) {found.without_leaked.shown}.",
         f"Probabilities: calibration error {found.test.ece:.3f}, log loss "
         f"{found.test.log_loss:.3f} nats, Brier score {found.test.brier:.3f} (of 0 to 2).",
         f"A text is read up to {count_of(tokens, 'token')}, prompt included, and cut beyond "

@@ -13,7 +13,7 @@ class Promise(Figures):
     validation_rows: int  # on which it is proven
     threshold: float | None = None  # answers are surer than this; None: no threshold is proven
     coverage: float | None = None  # share of the test rows that are answered
-    answered: float | None = None  # accuracy on these
+    answered: float | None = None  # accuracy on these; None: there are none
     interval: Interval | None = None  # of it
 
 

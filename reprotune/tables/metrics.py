@@ -199,9 +199,14 @@ class Subset(Figures):
     """Accuracy on some of the test rows."""
 
     rows: int  # of the subset
-    accuracy: float  # on them
+    accuracy: float | None = None  # on them; None: there are none
     interval: Intervals  # of it
     baselines: dict[str, float] | None = None  # accuracy of each on the same rows
+
+    @property
+    def shown(self) -> str:
+        """The accuracy for people."""
+        return "unknown, for no row is left" if self.accuracy is None else f"{self.accuracy:.3f}"
 
 
 class BaselineIntervals(Figures):
@@ -238,7 +243,7 @@ class Summary(Figures):
     log_loss: float  # mean, in nats
     ece: float  # expected calibration error
     vs_baseline: float  # accuracy, above that of the best baseline
-    unleaked_acc: float  # accuracy on rows without a near-duplicate in training
+    unleaked_acc: float | None = None  # accuracy on rows without a near-duplicate in training
     train_acc: float | None = None  # accuracy on rows that were trained on, if any were asked
 
 

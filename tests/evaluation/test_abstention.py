@@ -51,6 +51,8 @@ def test_a_promise_says_how_many_test_rows_are_answered_and_how_well() -> None:
     found = abstention.promise(said, said, 0.95, 0.95)
     assert (found.threshold, found.coverage, found.answered) == (0.6, 0.5, 1)
     assert found.interval and found.interval[0] == pytest.approx(0.981, abs=1e-3)
+    unsure = abstention.promise(said[200:], said, 0.95, 0.95)
+    assert (unsure.threshold, unsure.coverage, unsure.answered) == (0.6, 0, None)
 
 
 def test_equally_sure_rows_are_answered_together_or_not_at_all() -> None:

@@ -27,3 +27,9 @@ def test_accuracy_without_doubted_rows_and_without_leaked_ones() -> None:
     assert (doubted.rows, doubted.accuracy) == (3, 1.0)
     assert (leaked.rows, leaked.accuracy) == (2, 0.5)
     assert leaked.baselines == {"parrot": 0.0, "majority": 1.0}
+    every = roles.assign(group="one")
+    leaked = score_subsets(said, others, every, findings, confidence=0.95)["without_leaked"]
+    assert (leaked.rows, leaked.accuracy, leaked.baselines) == (0, None, {}), (
+        "not 0.0: none is left"
+    )
+    assert leaked.shown == "unknown, for no row is left"
