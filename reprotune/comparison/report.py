@@ -16,6 +16,8 @@ MARK = "<!-- reprotune -->"  # by which the comment is found again
 SHOWN = 200  # characters of a text
 NAMED = 4  # of a kind, in a line
 INVISIBLE = "Cf"  # Unicode's category of marks that have no shape, such as those of direction
+LEFTWARDS = {"R", "AL", "AN"}  # Unicode's directions of letters that are read from the right
+MARKED = "\u200e"  # ends their run: the figures behind it would stand in the reverse order
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")  # of code, as Markdown has it
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #f6f6f6; --line: #ddd;
@@ -116,13 +118,14 @@ def cut(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A Markdown code span: nothing in it is a link, a mention or a tag."""
+    """A Markdown code span: nothing in it is a link, a mention or a tag, nor turns what follows."""
     text = cut(text)
     if not text:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     edge = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{edge}{text}{edge}{fence}"
+    turns = any(unicodedata.bidirectional(sign) in LEFTWARDS for sign in text)
+    return f"{fence}{edge}{text}{edge}{fence}{MARKED * turns}"
 
 
 def join(told: Sequence[str], most: int = NAMED) -> str:

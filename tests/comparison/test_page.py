@@ -1,6 +1,7 @@
 """A report is read in a minute: what was changed beside the verdict, and no lines of zeros."""
 
 import re
+import unicodedata
 from html import escape
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def test_what_people_wrote_is_code_on_the_page_and_moves_no_word_of_ours(said: s
     shown = escape(said)
     told = f"<strong>Data</strong>: 1 by <code>{shown}</code>, 2 by <code>ann</code>"
     assert page == told
+
+
+@pytest.mark.parametrize("name", ["שלום", "سلام", "up ٣"])
+def test_a_name_that_is_read_from_the_right_does_not_turn_the_figures_behind_it(name: str) -> None:
+    told = f"recall of {code(name)} 0.9 → 0.7"
+    before, after = told.split("0.9")
+    strong = [unicodedata.bidirectional(sign) for sign in before]
+    assert [one for one in strong if one in {"L", "R", "AL", "AN"}][-1] == "L", "as Unicode's UAX 9"
+    assert render_text(told).endswith("</code>\u200e 0.9 → 0.7") and after == " → 0.7"
+    assert code("up") == "`up`", "no mark where none is needed"
 
 
 def test_the_name_of_a_branch_stays_a_name(repository: Path) -> None:
