@@ -7,6 +7,7 @@ import pandas as pd
 
 from reprotune.comparison.answers import read_reviewers
 from reprotune.comparison.changes import NAMED
+from reprotune.comparison.lineage import Lineage
 from reprotune.comparison.pairing import Pairs, pair_rows
 from reprotune.comparison.report import Data, Section, code
 from reprotune.comparison.revision import Revision
@@ -15,9 +16,10 @@ from reprotune.comparison.statistics import is_right
 from reprotune.core import paths
 from reprotune.core.params import Gate
 from reprotune.core.printing import count_of
+from reprotune.core.rooms import find_room
 from reprotune.tables.metrics import Evaluation, Roles
 
-PUBLISHED = "published"  # roles.strategy by which the files say of each row whether it is one
+FIXED = ("growing", "published")  # roles.strategy: its text, or its file, says what a row is
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,20 @@ def measure_shift(base: Revision, head: Revision, pairs: Pairs) -> Shift:
         removed=len(asked - known),
         moved=len((asked & known) - tested),
         rows=len(old),
-        is_chosen=read_rules(base) != read_rules(head) or PUBLISHED in read_rules(head).values(),
+        is_chosen=head.params.get("roles.strategy") in FIXED
+        or read_rules(base) != read_rules(head),
     )
 
 
 def read_rules(side: Revision) -> dict[str, object]:
-    """The parameters that say which rows are test rows."""
-    return {k: v for k, v in side.params.items() if k == "seed" or k.startswith("roles.")}
+    """What says which rows are test rows: parameters, and the code that goes by them."""
+    lineage = Lineage(side)
+    makers = {name for path in (paths.ROLES, paths.ROWS) for name in lineage.find_makers(str(path))}
+    rules = {k: v for k, v in side.params.items() if k == "seed" or k.startswith("roles.")}
+    for stage in (lineage.noted[name] for name in sorted(makers)):
+        rules |= {dep.path: dep.md5 for dep in stage.deps if not lineage.find_makers(dep.path)}
+        rules |= {name: room for name, room in stage.values.items() if find_room(name)}
+    return rules
 
 
 def list_relabelled(was: pd.DataFrame, pairs: Pairs, head: Revision) -> pd.DataFrame:
