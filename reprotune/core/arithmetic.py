@@ -29,6 +29,14 @@ GPUS = {  # in which cuBLAS adds up in one order, and flash attention's own pack
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     "FLASH_ATTENTION_DETERMINISTIC": "1",
 }
+HIDDEN = (  # beginnings of names that set precision or parallelism beside the parameters
+    "ACCELERATE_",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "FSDP_",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)
 X86_64 = {"x86_64", "AMD64"}
 
 
@@ -37,6 +45,9 @@ def fix_arithmetic() -> None:
 
     Elsewhere than on x86-64 nothing is set for processors: nothing of this is known there.
     """
+    if "LOCAL_RANK" not in os.environ:  # where it is, the launcher that we asked has set them
+        for name in [name for name in os.environ if name.startswith(HIDDEN)]:
+            del os.environ[name]
     os.environ.update(GPUS)
     strict = wants_strict()
     if platform.machine() not in X86_64:

@@ -54,6 +54,13 @@ def test_without_strict_torch_takes_what_the_processor_has(project: Path) -> Non
     assert not MODELS.keys() & shown.keys() - os.environ.keys()
 
 
+def test_precision_is_that_of_the_parameters_whatever_the_environment_says(project: Path) -> None:
+    said = {"ACCELERATE_MIXED_PRECISION": "bf16", "ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}
+    assert not said.keys() & json.loads(start(project, environment=said)).keys()
+    launched = said | {"LOCAL_RANK": "0"}
+    assert launched.items() <= json.loads(start(project, environment=launched)).items()
+
+
 def test_threads_that_wait_sleep_soon_if_nobody_said_when(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
