@@ -102,7 +102,7 @@ def prepare_pool(kind: str) -> None:
 def prefect(*command: str) -> None:
     """Run a command of Prefect; what it says counts only if it fails."""
     whole = [sys.executable, "-P", "-m", "prefect", "--no-prompt", *command]
-    done = subprocess.run(whole, capture_output=True, text=True, check=False)
+    done = subprocess.run(whole, capture_output=True, errors="replace", check=False)
     if done.returncode:
         fail(f"prefect {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 

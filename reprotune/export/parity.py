@@ -89,7 +89,7 @@ def ask_afresh(script: Path, given: dict[str, Any]) -> Any:
             env={name: os.environ[name] for name in KEPT if name in os.environ},
             cwd=work,
             capture_output=True,
-            text=True,
+            errors="replace",
             encoding="utf-8",
             check=False,
         )

@@ -94,7 +94,7 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
     done = subprocess.run(
         [*SUPERVISED, *DVC, *command],
         env=os.environ | {PARENT: str(os.getpid())},
-        capture_output=True, text=True, check=False,
+        capture_output=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode or not target.is_dir():
         raise InputError(
@@ -140,7 +140,7 @@ def tell_cause(said: str) -> str:
 def tell_remedy() -> str:
     """What to do about a model that is not to be had: most often nobody has pushed it."""
     command = [*DVC, "config", "--list"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run(command, capture_output=True, errors="replace", check=False).stdout
     if not (names := re.findall(r"^remote\.(.+)\.url=", listed, re.MULTILINE)):
         return "no remote is set here: dvc remote add --default NAME ADDRESS, with that of others"
     return (

@@ -167,8 +167,8 @@ def ask_origin(*command: str) -> str:
     """
     try:
         done = subprocess.run(
-            ["git", *command], capture_output=True, text=True, check=False, timeout=PATIENCE,
-            env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},
+            ["git", *command], capture_output=True, encoding="utf-8", errors="replace",
+            check=False, timeout=PATIENCE, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise InputError(
@@ -252,8 +252,8 @@ def write_tag(tag: str, commit: str, message: str, date: datetime) -> str:
 
 def run_git(command: list[str], text: str, more: dict[str, str]) -> str:
     done = subprocess.run(
-        ["git", *command], input=text, capture_output=True, text=True, check=False,
-        env=os.environ | more,
+        ["git", *command], input=text, capture_output=True, encoding="utf-8", errors="replace",
+        check=False, env=os.environ | more,
     )  # fmt: skip
     if done.returncode:
         raise InputError(f"git {command[0]}: {' '.join(done.stderr.split())}")

@@ -112,7 +112,9 @@ def check_dvc() -> Finding:
     if missing := [tool for tool in ("git", "dvc") if shutil.which(tool) is None]:
         return Finding(STOP, "dvc", f"{missing[0]} is not on the PATH; source .venv/bin/activate "
                        "has dvc, the system's packages have git")  # fmt: skip
-    git = subprocess.run(["git", "rev-parse"], capture_output=True, text=True, check=False)
+    git = subprocess.run(
+        ["git", "rev-parse"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if git.returncode or not DVC.is_dir():
         absent = f"no {DVC} here; run this in a project's folder (reprotune new DIR writes one)"
         return Finding(STOP, "dvc", " ".join(git.stderr.split()) or absent)  # its own words: why
@@ -184,7 +186,7 @@ def check_disk(params: Params) -> Finding:
     cache = DVC / "cache"
     if shutil.which("dvc"):  # otherwise said above
         result = subprocess.run(
-            ["dvc", "cache", "dir"], capture_output=True, text=True, check=False
+            ["dvc", "cache", "dir"], capture_output=True, errors="replace", check=False
         )
         if result.returncode:
             return Finding(STOP, "disk", f"dvc cache dir: {result.stderr.strip()}")

@@ -50,7 +50,7 @@ def read_status() -> Status:
         InputError: DVC cannot read the pipeline.
     """
     command = [*DVC, "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, errors="replace", check=False)
     if done.returncode:
         raise InputError(f"dvc status: {done.stderr.strip()}")
     return TypeAdapter(Status).validate_json(done.stdout or "{}")

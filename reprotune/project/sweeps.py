@@ -144,7 +144,7 @@ def run(trial: Trial, stage: str) -> None:
     for name in list_untracked():
         command += ["-C", name]
     done = subprocess.run(
-        [*command, stage], capture_output=True, text=True, check=False,
+        [*command, stage], capture_output=True, errors="replace", check=False,
         env=os.environ | {PARENT: str(os.getpid())},
     )  # fmt: skip
     if done.returncode:

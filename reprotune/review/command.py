@@ -104,7 +104,9 @@ def find_name(given: str | None) -> str:
         return said
     command = ["git", "config", "user.name"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        told = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        ).stdout.strip()
     except FileNotFoundError:
         told = ""
     with suppress(KeyError, OSError):  # in a container whose user has no name

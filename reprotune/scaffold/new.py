@@ -82,7 +82,12 @@ def run(folder: Path, *command: str) -> str:
         InputError: it fails; its own message, or that of a hook.
     """
     done = subprocess.run(
-        ["git", *command], cwd=folder, capture_output=True, text=True, check=False
+        ["git", *command],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         raise InputError(f"git {command[0]}: {done.stderr.strip() or done.stdout.strip()}")

@@ -25,3 +25,5 @@ def test_a_reviewer_is_who_was_said_or_whom_git_knows(
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["git", "config", "user.name", "Bea"], check=True)
     assert find_name(" ") == "Bea"
+    subprocess.run(["git", "config", "user.name", b"J\xe9r\xf4me"], check=True)  # no UTF-8
+    assert find_name(None) == "J\ufffdr\ufffdme"
