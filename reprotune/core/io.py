@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     if path.is_dir():
         raise InputError(f"{path}: a folder, where a file is to be written")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = find_place(path)
     try:
         with telling(path, partial):
             yield partial
@@ -48,7 +49,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: a file, where a folder is to be written")
-    partial = path.with_name(f".{path.name}.partial")
+    partial = find_place(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -57,14 +58,36 @@ def whole_folder(path: Path) -> Iterator[Path]:
             files = [file for file in partial.rglob("*") if file.is_file()]
             for file in files:  # safetensors writes for the owner alone
                 file.chmod(file.stat().st_mode | (partial.stat().st_mode & READABLE))
-            sync(*files)
-            if path.is_dir() and exchange(partial, path):
-                sync(path.parent)
-            else:
+            sync(*files, partial)
+            if not (path.is_dir() and exchange(partial, path)):
                 shutil.rmtree(path, ignore_errors=True)
-                put_in_place(partial, path)
+                partial.replace(path)
+            sync(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def find_place(path: Path) -> Path:
+    """Where this process alone writes what is to be at ``path``; what killed ones left goes."""
+    start, end = f".{path.name}.", ".partial"
+    for left in path.parent.glob(f"{escape(start)}*{end}"):
+        writer = left.name.removeprefix(start).removesuffix(end)
+        if writer.isdecimal() and not is_alive(int(writer)):
+            shutil.rmtree(left, ignore_errors=True)
+            with suppress(OSError):  # a file, or another has removed it
+                left.unlink()
+    return path.with_name(f"{start}{os.getpid()}{end}")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def put_in_place(partial: Path, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Stages leave whole files, and fail with one message."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,41 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_pa
         raise RuntimeError
     assert (folder / "weights").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_two_that_write_one_folder_at_once_leave_one_of_both_whole(tmp_path: Path) -> None:
+    write = (
+        "import sys\nfrom pathlib import Path\nfrom reprotune.core.io import whole_folder\n"
+        "with whole_folder(Path('merged')) as partial:\n (partial / 'one').write_text('other')\n"
+        " print(flush=True)\n sys.stdin.readline()\n (partial / 'two').write_text('other')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", write], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout and other.stdin and other.stdout.readline()
+        with whole_folder(tmp_path / "merged") as partial:
+            (partial / "one").write_text("mine")
+        other.communicate(b"\n")
+    assert other.returncode == 0
+    assert {file.name: file.read_text() for file in (tmp_path / "merged").iterdir()} == {
+        "one": "other", "two": "other"
+    }  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["merged"]
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_write(tmp_path: Path) -> None:
+    die = (
+        "import os\nfrom pathlib import Path\nfrom reprotune.core.io import *\n"
+        "with whole_file(Path('[a].csv')) as file, whole_folder(Path('merged')) as folder:\n"
+        " file.touch(), (folder / 'weights').touch(), os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", die], cwd=tmp_path, check=False)
+    assert len(left := sorted(path.name for path in tmp_path.iterdir())) == 2, left
+    living = tmp_path / f".[a].csv.{os.getppid()}.partial"
+    living.touch()
+    with whole_file(tmp_path / "[a].csv") as file, whole_folder(tmp_path / "merged"):
+        file.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"[a].csv", "merged", living.name}
 
 
 def test_a_folder_behind_a_link_is_replaced_there_and_a_file_is_left(tmp_path: Path) -> None:
