@@ -115,6 +115,12 @@ def find_wheel() -> Path | None:
     return wheel if parts.scheme == "file" and wheel.suffix == ".whl" and wheel.is_file() else None
 
 
+def find_wheels() -> Files:
+    """The wheel that no index has, as a file of the project, where every clone finds it."""
+    wheel = find_wheel()
+    return {(WHEELS / wheel.name).as_posix(): wheel.read_bytes()} if wheel else {}
+
+
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files of a project; scripts can be run."""
     for place, content in files.items():

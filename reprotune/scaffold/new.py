@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reprotune import __version__
 from reprotune.core.errors import InputError
-from reprotune.scaffold.files import BASE, WHEELS, find_wheel, pack, render, write
+from reprotune.scaffold.files import BASE, find_wheels, pack, render, write
 
 GIT = ".git"
 
@@ -26,25 +26,13 @@ def new(folder: Path) -> str:
     made = not folder.exists()
     try:
         files = render()
-        write(folder, files | {BASE.as_posix(): pack(files)})
-        copy_wheel(folder)
+        write(folder, files | {BASE.as_posix(): pack(files)} | find_wheels())
         return commit(folder)
     except BaseException:  # nothing half-written stays
         clear(folder, before)
         if made and folder.is_dir():
             folder.rmdir()
         raise
-
-
-def copy_wheel(folder: Path) -> Path | None:
-    """Keep the wheel that no index has in the project, where every clone finds it."""
-    wheel = find_wheel()
-    if wheel is None:
-        return None
-    (folder / WHEELS).mkdir(exist_ok=True)
-    for old in (folder / WHEELS).glob("reprotune-*.whl"):
-        old.unlink()
-    return Path(shutil.copy(wheel, folder / WHEELS))
 
 
 def commit(folder: Path) -> str:

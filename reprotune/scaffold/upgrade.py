@@ -1,16 +1,17 @@
 """``reprotune upgrade``: the files of a newer library, merged with what was changed in a project.
 
-Nothing is lost: it works on what is committed, and ``UNDO`` takes it back.
+Nothing is lost: it works on what is committed, and ``UNDO`` takes it back. One that was killed is
+gone on from by the next: what it wrote is known, and the base comes last.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprotune import __version__
 from reprotune.comparison.lock import LOCK
-from reprotune.comparison.revision import git
+from reprotune.comparison.revision import git, run
 from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.core.rooms import LIBRARY, PINS, find_other_rooms
@@ -20,7 +21,6 @@ from reprotune.project.doctor import require_valid
 from reprotune.project.staleness import find_stale
 from reprotune.scaffold import files
 from reprotune.scaffold.merging import Merged, Outcome, Sides, is_binary, merge
-from reprotune.scaffold.new import copy_wheel
 
 UNDO = "git checkout HEAD . && git clean -fd ."  # all was committed: what is new is the library's
 
@@ -44,21 +44,26 @@ def upgrade() -> Upgraded:
     same = base == {place: files.shorten(content) for place, content in new.items()}
     if same and not find_other_rooms():
         return Upgraded(f"this project is of {LIBRARY} {was}, the one that is installed")
-    require_clean()
+    changed = list_changed()
+    here = {
+        place: read_committed(place) if place in changed else read(place) for place in {*base, *new}
+    }
     sides = [
-        Sides(place, base.get(place), read(Path(place)), new.get(place))
-        for place in sorted({*base, *new} - {PINS.as_posix()})
+        Sides(place, base.get(place), here[place], new.get(place))
+        for place in sorted(here.keys() - {PINS.as_posix()})
     ]
     merged = {side.place: merge(side) for side in sides}
     place = PINS.as_posix()
-    merged[place] = renewed = renew_pins(merged, base, new)  # may fail: nothing is written yet
-    for place, found in merged.items():
-        if found.outcome in (Outcome.TAKEN, Outcome.MERGED, Outcome.CONFLICT):
-            put_file(place, found.content)
-    files.write(Path(), {place: renewed.content or b"", files.BASE.as_posix(): files.pack(new)})
-    copy_wheel(Path())
+    merged[place] = renewed = renew_pins(merged, base, here, new)
+    kinds = (Outcome.TAKEN, Outcome.MERGED, Outcome.CONFLICT)
+    wanted = {place: found.content for place, found in merged.items() if found.outcome in kinds}
+    wanted |= {place: renewed.content} | find_wheels(changed)
+    require_known(changed, wanted)  # nothing is written yet
+    for place, content in wanted.items():
+        put_file(place, content)
     conflicts = [place for place, found in merged.items() if found.outcome == Outcome.CONFLICT]
     mark([side for side in sides if side.place in conflicts])
+    files.write(Path(), {files.BASE.as_posix(): files.pack(new)})
     told = "\n".join(tell(was, merged, conflicts))
     if conflicts:
         return Upgraded(told, is_whole=False)
@@ -68,17 +73,42 @@ def upgrade() -> Upgraded:
         return Upgraded(f"{told}\nto be mended: {error}", is_whole=False)
 
 
-def require_clean() -> None:
-    """Raise InputError unless all of this folder is committed."""
-    if changed := git("status", "--porcelain", "--", ".").splitlines():
+def list_changed() -> list[str]:
+    """The files of this folder that are not as they are committed."""
+    asked = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    prefix = git("rev-parse", "--show-prefix").strip("\n")
+    lines = git("status", *asked, "--", ".").split("\0")
+    return [line[3:].removeprefix(prefix) for line in lines if line]
+
+
+def require_known(changed: Sequence[str], wanted: Mapping[str, bytes | None]) -> None:
+    """Raise InputError unless all of this folder is committed, or of an upgrade that was killed."""
+    others = [p for p in changed if p not in wanted or read(p) != wanted[p]]
+    if others:
         raise InputError(
-            f"{changed[0][3:]} is not committed; commit what you changed first, so that `{UNDO}` "
+            f"{others[0]} is not committed; commit what you changed first, so that `{UNDO}` "
             "can take an upgrade back"
         )
 
 
-def read(place: Path) -> bytes | None:
-    return place.read_bytes() if place.is_file() else None
+def find_wheels(changed: Sequence[str]) -> dict[str, bytes | None]:
+    """The library's wheel, if the project has to keep it, and none of those before it."""
+    start = f"{files.WHEELS}/{LIBRARY}-"
+    kept = (file.as_posix() for file in files.WHEELS.glob(f"{LIBRARY}-*.whl"))
+    old = [*kept, *(place for place in changed if place.startswith(start))]
+    wheels = files.find_wheels()
+    return {**dict.fromkeys(old), **wheels} if wheels else {}
+
+
+def read(place: str) -> bytes | None:
+    return Path(place).read_bytes() if Path(place).is_file() else None
+
+
+def read_committed(place: str) -> bytes | None:
+    try:
+        return run("show", f"HEAD:./{place}")
+    except InputError:
+        return None
 
 
 def put_file(place: str, content: bytes | None) -> None:
@@ -93,11 +123,16 @@ def put_file(place: str, content: bytes | None) -> None:
         path.chmod(mode)
 
 
-def renew_pins(merged: Mapping[str, Merged], base: files.Files, new: files.Files) -> Merged:
+def renew_pins(
+    merged: Mapping[str, Merged],
+    base: files.Files,
+    mine: Mapping[str, bytes | None],
+    new: files.Files,
+) -> Merged:
     """The pins by the merged lock, with the rooms of the library here and packages of your own."""
     lock = merged[pins.LOCK.as_posix()]
     text = new[pins.LOCK.as_posix()] if lock.outcome == Outcome.CONFLICT else lock.content
-    sides = (base.get(PINS.as_posix()), read(PINS), new[PINS.as_posix()])
+    sides = (side.get(PINS.as_posix()) for side in (base, mine, new))
     was, here, fresh = (load_yaml(side or b"{}", PINS) or {} for side in sides)
     rooms = dict.fromkeys([*here.get(LIBRARY, {}), *fresh[LIBRARY]])
     own = {group: leave_out(here[group], was.get(group)) for group in here}

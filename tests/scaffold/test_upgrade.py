@@ -179,6 +179,48 @@ def test_a_conflict_is_named_marked_and_loses_nothing(
     assert 'cron: "0 4 * * 1"' in Path("prefect.yaml").read_text()
 
 
+@pytest.mark.parametrize("half", (2, 6))  # of six files, the last of them the base
+def test_an_upgrade_that_was_killed_is_gone_on_from_as_if_it_had_not_been(
+    half: int, project: Path, later: Later, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    change(Path("prefect.yaml"), {'cron: "0 3 * * 1"': 'cron: "0 4 * * 1"'})
+    change(Path("params.yaml"), {"learning_rate: 1e-3": "learning_rate: 2e-3"})
+    commit()
+    later({
+        "prefect.yaml": {'cron: "0 3 * * 1"': 'cron: "0 5 * * 1"'},
+        "params.yaml": {"threads: 2 ": "threads: 4 "},
+        "stages/added.py": {"": "'A new stage.'\n"},
+        "stages/roles.py": {'"""': '"""Newer. '},
+    })  # fmt: skip
+
+    class Killed(BaseException):
+        pass
+
+    def be_killed(folder: Path, made: dict[str, bytes]) -> None:
+        nonlocal half
+        half -= 1
+        if not half:
+            raise Killed
+        write(folder, made)
+
+    with monkeypatch.context() as patched:
+        write = files.write
+        patched.setattr(files, "write", be_killed)
+        with pytest.raises(Killed):
+            cli.main(["upgrade"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["upgrade"])
+    assert stopped.value.code == 1
+    assert "conflicts: prefect.yaml; solve each" in capsys.readouterr().out
+    text = Path("prefect.yaml").read_text()
+    assert text.count("<<<<<<<") == 1 and "UU prefect.yaml" in git("status", "--porcelain")
+    assert (load_params().threads, load_params().train.learning_rate) == (4, 2e-3)
+    assert Path("stages/roles.py").read_text().startswith('"""Newer. ')
+    assert Path("stages/added.py").is_file()
+    assert files.unpack()[1]["stages/added.py"] == b"'A new stage.'\n"
+
+
 def test_a_stage_and_a_file_that_both_have_added_are_a_conflict_in_which_yours_stays_and_runs(
     project: Path, later: Later, capsys: pytest.CaptureFixture[str]
 ) -> None:
