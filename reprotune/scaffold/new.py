@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reprotune import __version__
 from reprotune.core.errors import InputError
-from reprotune.scaffold.files import BASE, find_wheels, pack, render, write
+from reprotune.scaffold.files import BASE, Files, find_wheels, pack, render, write
 
 GIT = ".git"
 
@@ -18,21 +18,33 @@ def new(folder: Path) -> str:
     Raises:
         InputError: there is something in the folder, or git is not to be had.
     """
-    before = [*folder.iterdir()] if folder.is_dir() else []
-    if folder.is_file() or any(path.name != GIT for path in before):  # a clone of nothing has that
-        raise InputError(f"{folder}: there is something in it; name a new or an empty folder")
     if shutil.which("git") is None:
         raise InputError("git is not on the PATH, and a project is a repository; install it")
+    before = [*folder.iterdir()] if folder.is_dir() else []
+    files = render()
+    files |= {BASE.as_posix(): pack(files)} | find_wheels()
+    if folder.is_file() or not is_own(folder, files):
+        raise InputError(f"{folder}: there is something in it; name a new or an empty folder")
     made = not folder.exists()
     try:
-        files = render()
-        write(folder, files | {BASE.as_posix(): pack(files)} | find_wheels())
+        write(folder, files)
         return commit(folder)
     except BaseException:  # nothing half-written stays
         clear(folder, before)
         if made and folder.is_dir():
             folder.rmdir()
         raise
+
+
+def is_own(folder: Path, files: Files) -> bool:
+    """Whether a folder holds nothing but what a `new` wrote that was killed before its commit."""
+    for path in folder.rglob("*"):
+        place = path.relative_to(folder)
+        if place.parts[0] == GIT or path.is_dir() or path.suffix == ".partial":
+            continue  # a clone of nothing has .git
+        if place.as_posix() not in files or path.read_bytes() != files[place.as_posix()]:
+            return False
+    return not ((folder / BASE).is_file() and succeeds(folder, "cat-file", "-e", f"HEAD:./{BASE}"))
 
 
 def commit(folder: Path) -> str:

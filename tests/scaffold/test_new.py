@@ -1,6 +1,7 @@
 """A project of one's own has all that a run needs and nothing of ours, from a wheel too."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -105,6 +106,26 @@ def test_a_library_of_other_code_is_taken_by_nothing(project: Path) -> None:
 def test_figures_of_the_same_code_are_recomputed(project: Path) -> None:
     assert is_own_code(read_revision("workspace"))
     assert is_own_code(read_revision("HEAD"))
+
+
+def test_a_project_whose_writing_was_killed_is_gone_on_from_until_it_is_committed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["new", str(tmp_path / "mine")])
+    made = git("-C", str(tmp_path / "mine"), "ls-files")
+    with pytest.raises(SystemExit, match="there is something in it"):
+        cli.main(["new", str(tmp_path / "mine")])
+    shutil.rmtree(tmp_path / "mine/.git")
+    for file in map((tmp_path / "mine").joinpath, (".template.zip", "stages/train.py")):
+        file.rename(file.with_name(f".{file.name}.{2**31}.partial"))
+    (tmp_path / "mine/README.md").rename(tmp_path / "README.md")
+    (tmp_path / "mine/README.md").write_text("another's")
+    with pytest.raises(SystemExit, match="there is something in it"):
+        cli.main(["new", str(tmp_path / "mine")])
+    (tmp_path / "README.md").rename(tmp_path / "mine/README.md")
+    cli.main(["new", str(tmp_path / "mine")])
+    assert "Nothing was committed" not in capsys.readouterr().out
+    assert git("-C", str(tmp_path / "mine"), "ls-files") == made
 
 
 def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
