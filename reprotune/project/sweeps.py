@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, Self
 
 import pandas as pd
@@ -186,7 +187,7 @@ def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     require_inside(file)
     asked = load_sweep(file)
     found = list_trials(file.stem, asked)
-    check(found)
+    check(found, file)
     return asked, found, check_committed()
 
 
@@ -278,17 +279,16 @@ def run_in_turn(trials: Sequence[Trial], stage: str, _: str) -> dict[str, str]:
     return failed
 
 
-def check(found: Sequence[Trial]) -> None:
+def check(found: Sequence[Trial], file: Path) -> None:
     """Refuse values that no run would accept, before the first trial starts."""
-    scratch = paths.WORK / "sweep.yaml"
-    scratch.parent.mkdir(exist_ok=True)
-    different = {json.dumps(trial.values): trial.values for trial in found}
-    try:
-        for values in different.values():
+    with TemporaryDirectory() as folder:  # two sweeps may begin at once
+        scratch = Path(folder) / paths.PARAMS
+        for values in {json.dumps(trial.values): trial.values for trial in found}.values():
             shutil.copy(paths.PARAMS, scratch)
-            pin(values, scratch)
-    finally:
-        scratch.unlink(missing_ok=True)
+            try:
+                pin(values, scratch)
+            except InputError as error:
+                raise InputError(str(error).replace(str(scratch), str(file))) from None
 
 
 def show(found: Outcome, file: Path) -> None:

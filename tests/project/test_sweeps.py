@@ -159,7 +159,10 @@ def test_uncommitted_changes_are_refused(project: Path) -> None:
     ("changes", "message"),
     [
         ({"parameters": {"train.learning_rat": [1]}}, "learning_rat is no parameter"),
-        ({"parameters": {"train.learning_rate": [-1.0]}}, r"train\.learning_rate is -1"),
+        (
+            {"parameters": {"train.learning_rate": [-1.0]}},
+            r"sweep\.yaml: 1 parameter is wrong:\s+train\.learning_rate is -1",
+        ),
         ({"parameters": {"train.seed": [1]}}, "goes into seeds"),
         ({"parameters": {}}, "no entry"),
         ({"select": "test.accuracy"}, "no selection"),
@@ -184,7 +187,7 @@ def test_the_sweeps_that_come_along_are_in_order(
 ) -> None:
     monkeypatch.chdir(ROOT)
     found = sweeps.list_trials(file.stem, sweeps.load_sweep(file))
-    sweeps.check(found)
+    sweeps.check(found, file)
     assert len({trial.name for trial in found}) == len(found) > 1
 
 
