@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from socket import gethostname
 from typing import Any
+
+import psutil
 
 from reprotune.core.errors import InputError
 from reprotune.core.space import telling
@@ -69,25 +72,20 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def find_place(path: Path) -> Path:
     """Where this process alone writes what is to be at ``path``; what killed ones left goes."""
-    start, end = f".{path.name}.", ".partial"
-    for left in path.parent.glob(f"{escape(start)}*{end}"):
-        writer = left.name.removeprefix(start).removesuffix(end)
-        if writer.isdecimal() and not is_alive(int(writer)):
-            shutil.rmtree(left, ignore_errors=True)
-            with suppress(OSError):  # a file, or another has removed it
-                left.unlink()
+    start, end = f".{path.name}.{gethostname()}.", ".partial"
+    for left in filter(is_abandoned, path.parent.glob(f"{escape(start)}*{end}")):
+        shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):  # a file, or another has removed it
+            left.unlink()
     return path.with_name(f"{start}{os.getpid()}{end}")
 
 
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
+def is_abandoned(partial: Path) -> bool:
+    """Whether a process of this machine wrote it that is no more; other machines are not known."""
+    place, _, writer = partial.stem.rpartition(".")
+    if not (place.endswith(f".{gethostname()}") and writer.isdecimal() and len(writer) < 10):
         return False
-    except PermissionError:  # another user's
-        return True
-    return True
+    return not psutil.pid_exists(int(writer))
 
 
 def put_in_place(partial: Path, path: Path) -> None:

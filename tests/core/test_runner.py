@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
@@ -179,12 +180,16 @@ def test_what_a_killed_process_left_half_written_goes_with_the_next_write(tmp_pa
         " file.touch(), (folder / 'weights').touch(), os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", die], cwd=tmp_path, check=False)
-    assert len(left := sorted(path.name for path in tmp_path.iterdir())) == 2, left
-    living = tmp_path / f".[a].csv.{os.getppid()}.partial"
-    living.touch()
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) == 2
+    own = f".[a].csv.{gethostname()}"
+    other = left[0].replace(own, f"{own}x")
+    kept = [f"{own}.{os.getppid()}.partial", f"{own}.{10**12}.partial", other]
+    for name in kept:  # of a living one, of nobody, of another machine
+        (tmp_path / name).touch()
     with whole_file(tmp_path / "[a].csv") as file, whole_folder(tmp_path / "merged"):
         file.touch()
-    assert {path.name for path in tmp_path.iterdir()} == {"[a].csv", "merged", living.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"[a].csv", "merged", *kept}
 
 
 def test_a_folder_behind_a_link_is_replaced_there_and_a_file_is_left(tmp_path: Path) -> None:
