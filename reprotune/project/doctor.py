@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shlex import quote
 
 import psutil
 from packaging.requirements import Requirement
@@ -18,6 +19,7 @@ from rich.table import Table
 from reprotune.comparison.revision import git
 from reprotune.core import paths, space
 from reprotune.core.errors import InputError
+from reprotune.core.io import is_abandoned
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import count_of, say
@@ -53,6 +55,7 @@ def examine() -> list[Finding]:
         return [*found, Finding(STOP, "parameters", str(error))]
     found.append(Finding(OK, "parameters", f"{paths.PARAMS} is in order"))
     found += find_large()
+    found += find_left()
     found += run_checks([check_data, check_hub, check_model], params)
     if found[-1].level != STOP:  # these ask for the size of the model
         found += run_checks([check_memory, check_device, check_disk], params)
@@ -81,6 +84,18 @@ def find_large() -> Iterator[Finding]:
                 f"`git add -A` would take {source} ({space.show(size)}) into git: dvc add {source}"
             )
             yield Finding(WARN, "git", told)
+
+
+def find_left() -> Iterator[Finding]:
+    """What killed commands left half-written; the next that writes the same removes it."""
+    try:
+        listed = git("ls-files", "-z", "--others", "--ignored", "--exclude=.*.partial",
+                     "--directory")  # fmt: skip
+    except InputError:
+        return
+    if left := [name for name in listed.split("\0") if is_abandoned(Path(name))]:
+        names = " ".join(map(quote, left))
+        yield Finding(WARN, "left", f"killed commands left what is half-written: rm -r {names}")
 
 
 def check_packages(lock: Path = pins.LOCK) -> Finding:

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -53,6 +54,21 @@ def test_what_would_stop_a_run_ends_with_an_exit_code(project: Path) -> None:
         cli.main(["doctor"])
     assert error.value.code == 1
     assert {what for what, level in levels().items() if level == "stop"} == {"model"}
+
+
+def test_what_a_killed_command_left_half_written_is_named_with_what_removes_it(
+    project: Path,
+) -> None:
+    dead, living = (f"{gethostname()}.{pid}.partial" for pid in (999_999_999, os.getpid()))
+    for name in (f".a b.{dead}", f".living.{living}"):
+        (project / "models" / name).mkdir()
+        (project / "models" / name / "weights").touch()
+    (project / f".params.yaml.{dead}").touch()
+    told = [finding.detail for finding in doctor.find_left()]
+    assert len(told) == 1
+    subprocess.run(told[0].partition(": ")[2], shell=True, check=True)
+    assert [path.name for path in project.rglob("*.partial")] == [f".living.{living}"]
+    assert not [*doctor.find_left()]
 
 
 def test_a_large_model_that_git_would_take_is_named_until_dvc_has_it(project: Path) -> None:
