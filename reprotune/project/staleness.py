@@ -3,7 +3,6 @@
 What each stage took from another must be what that one made: a pipeline that ran by half is stale.
 """
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from reprotune.comparison.lineage import SOURCES, find_breaks
 from reprotune.comparison.revision import WORKSPACE, Revision
+from reprotune.core import dvc
 from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 
@@ -33,11 +33,10 @@ def find_stale() -> dict[str, list[str]]:
     Raises:
         InputError: DVC cannot read the pipeline.
     """
-    status = read_status()
-    outputs = list_outputs() if status else set()
+    outputs = list_outputs()
     stages = {
         stage: [reason for change in changes for reason in explain_change(change, outputs)]
-        for stage, changes in status.items()
+        for stage, changes in read_status().items()
     }
     for stage, reasons in find_breaks(Revision(WORKSPACE, None)).items():
         stages[stage] = list(dict.fromkeys([*stages.get(stage, []), *reasons]))
@@ -65,9 +64,7 @@ def explain_change(change: Changed | str, outputs: set[str]) -> list[str]:
     for path, state in change.deps.items():
         if isinstance(state, dict):  # parameters, by name
             reasons += [f"{path}: {name}" for name in state]
-        elif outputs.isdisjoint([path, *map(str, Path(path).parents)]) and not (
-            path in SOURCES and is_elsewhere(Path(path))
-        ):
+        elif path not in outputs and not (path in SOURCES and is_elsewhere(Path(path))):
             reasons.append(path)
     for path, state in change.outs.items():
         if state not in GONE:
@@ -76,13 +73,9 @@ def explain_change(change: Changed | str, outputs: set[str]) -> list[str]:
 
 
 def list_outputs() -> set[str]:
-    """The outputs of all stages, those of a ``dvc.yaml`` in another folder, too."""
-    from dvc.repo import Repo
-    from dvc.stage import PipelineStage
-
-    with Repo() as repo:
-        made = [out for out in repo.index.outs if isinstance(out.stage, PipelineStage)]
-        return {os.path.relpath(out.fs_path) for out in made}
+    """The outputs of all stages."""
+    kinds = ("outs", "metrics", "plots")
+    return {path for stage in dvc.read_stages().values() for path in dvc.entries(stage, *kinds)}
 
 
 def is_elsewhere(folder: Path) -> bool:
