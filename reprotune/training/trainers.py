@@ -51,11 +51,19 @@ class Weighted(Trainer):
             logits, labels = outputs.logits[:, -kept:-1], labels[:, 1 - kept :]
         losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
         total = (losses.view_as(labels) * weights[:, None]).sum()
-        if num_items_in_batch is None:  # of an evaluation, which takes the mean over rows
-            loss = total / len(labels) / self.targets_a_row
+        if num_items_in_batch is None:
+            loss = total / (labels >= 0).sum()
         else:  # of all processes, whose gradients are averaged
             loss = total / num_items_in_batch * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(
+        self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None
+    ) -> Any:
+        """The loss of a batch by its share of targets: the evaluation takes a mean over rows."""
+        found: Any = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        share = int((inputs["labels"] >= 0).sum()) / len(inputs["labels"]) / self.targets_a_row
+        return found[0] * share, *found[1:]
 
     @cached_property
     def targets_a_row(self) -> float:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 from ruamel.yaml import YAML
@@ -117,7 +118,7 @@ def test_a_project_whose_writing_was_killed_is_gone_on_from_until_it_is_committe
         cli.main(["new", str(tmp_path / "mine")])
     shutil.rmtree(tmp_path / "mine/.git")
     for file in map((tmp_path / "mine").joinpath, (".template.zip", "stages/train.py")):
-        file.rename(file.with_name(f".{file.name}.{2**31}.partial"))
+        file.rename(file.with_name(f".{file.name}.{gethostname()}.999999999.partial"))
     (tmp_path / "mine/README.md").rename(tmp_path / "README.md")
     (tmp_path / "mine/README.md").write_text("another's")
     with pytest.raises(SystemExit, match="there is something in it"):
