@@ -19,6 +19,7 @@ from reprotune.data.reading.files import Reading, read_files
 from reprotune.tables import metrics as records
 from reprotune.tables import schemas
 from reprotune.tables.classes import class_names
+from reprotune.tables.figures import Characters
 
 
 def fetch(download: Download, source: Path, seed: int) -> Reading:
@@ -76,7 +77,7 @@ def run(
         respelt=dict(sorted(found.respelt.items())),
         partial=found.partial or None,
         classes=dict(sorted(schemas.count(examples["label"]).items())),
-        characters=records.Characters(median=length),
+        characters=Characters(median=length),
     )
     records.write(metrics, figures)
     for line in list_oddities(found, bad_rows):

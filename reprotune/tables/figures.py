@@ -12,6 +12,10 @@ class Figures(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")  # other commits may know more
 
 
+class Characters(Figures):
+    median: float  # of a text
+
+
 class Losses(Figures):
     log_loss: float  # mean, in nats
     brier: float  # 0 to 2

@@ -14,6 +14,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.io import round_figures, whole_file
 from reprotune.tables.figures import (
     Calibration,
+    Characters,
     Figures,
     Forgetting,
     Generated,
@@ -23,10 +24,6 @@ from reprotune.tables.figures import (
 )
 from reprotune.tables.limits import Limits
 from reprotune.tables.reviewed import Reviewed
-
-
-class Characters(Figures):
-    median: float  # of a text
 
 
 class Rows(Figures):

@@ -32,6 +32,7 @@ from reprotune.core import paths
 from reprotune.core.params.model import Gate
 from reprotune.tables import metrics
 from reprotune.tables import predictions as tables
+from reprotune.tables.figures import Characters
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["negative", "neutral", "positive"]
@@ -135,7 +136,7 @@ def compare(*arguments: str) -> tuple[int, str]:
 
 def write_audit(doubted: int) -> None:
     metrics.write(paths.AUDIT_METRICS, metrics.Audit(findings={"label": doubted}))
-    characters = metrics.Characters(median=70)
+    characters = Characters(median=70)
     found = metrics.Download(rows=1000, left_out=0, classes={"a": 1000}, characters=characters)
     metrics.write(paths.DOWNLOAD_METRICS, found)
 
