@@ -21,6 +21,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # 
 WIDE = 20  # ratio of the largest to the least loss from which the scale is logarithmic
 MOST_NUMBERS = 8  # classes whose counts are written into the matrix
 MANY = 30  # classes beyond which only what stands out is drawn
+GRAVE = 0.1  # share of a class's rows; a change of so many has the full colour
 PAIRS = 25  # of classes that are taken for each other
 MARKED = 5  # curves with a colour and a name, of many
 STYLE: Any = {
@@ -66,28 +67,34 @@ def draw_confusion(axes: Axes, folder: Path) -> None:
 
 
 def draw_confusion_change(old: pd.DataFrame, new: pd.DataFrame, names: list[str]) -> Figure:
-    """How many more (red: fewer) rows fall into each cell; the same rows in both tables."""
+    """How many more rows fall into each cell; the same rows in both tables, at least one.
+
+    Blue is better, red worse: more right ones, fewer wrong ones. The colour is full where ``GRAVE``
+    of a label's rows changed, so that one row of many stays pale.
+    """
     two = [pd.crosstab(t["label"], t["predicted"]) for t in (old, new)]
     before, after = (t.reindex(index=names, columns=names, fill_value=0).to_numpy() for t in two)
     change = after - before
+    gain = np.where(np.eye(len(names), dtype="bool"), change, -change)
+    share = gain / np.maximum(after.sum(axis=1, keepdims=True), 1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=choose_size(len(names)), layout="constrained")
         axes = figure.subplots()
         if len(names) > MANY:
             draw_pair_changes(axes, old, new)
             return figure
-        most = max(1, int(abs(change).max()))
-        axes.imshow(change, cmap="RdBu", vmin=-most, vmax=most)
+        most = max(GRAVE, float(abs(share).max()))
+        axes.imshow(share, cmap="RdBu", vmin=-most, vmax=most)
         label_axes(axes, names)
         if len(names) <= MOST_NUMBERS:
             for row, column in np.ndindex(*change.shape):
-                dark = abs(change[row, column]) > 0.6 * most
+                dark = abs(share[row, column]) > 0.6 * most
                 axes.text(
                     column, row, f"{after[row, column]} ({change[row, column]:+d})",
                     ha="center", va="center",
                     color="white" if dark else "black",
                 )  # fmt: skip
-        axes.set_title("Confusion matrix: rows after (and change)")
+        axes.set_title("Rows after (and change; blue: better, red: worse)")
         return figure
 
 

@@ -83,6 +83,20 @@ def test_of_many_classes_what_stands_out_is_drawn(many: Path) -> None:
         }
 
 
+def test_one_row_of_many_is_pale_and_blue_is_better_wherever_it_stands() -> None:
+    labels = np.repeat(["bad", "good"], 200)
+    old = pd.DataFrame({"label": labels, "predicted": labels})
+    new = old.copy()
+    new.loc[0, "predicted"] = "good"
+    (picture,) = plots.draw_confusion_change(old, new, ["bad", "good"]).axes[0].images
+    assert np.allclose(picture.get_array(), [[-1 / 200, -1 / 200], [0, 0]])  # both are worse
+    assert picture.get_clim() == (-plots.GRAVE, plots.GRAVE)
+    new.loc[:99, "predicted"] = "good"
+    (picture,) = plots.draw_confusion_change(new, old, ["bad", "good"]).axes[0].images
+    assert np.allclose(picture.get_array(), [[0.5, 0.5], [0, 0]])
+    assert picture.get_clim() == (-0.5, 0.5)
+
+
 def test_of_many_classes_the_pairs_that_changed_are_drawn(many: Path) -> None:
     old = pd.read_csv(many / paths.CONFUSION)
     new = old.assign(predicted=old["label"].where(old["label"] == "class 00", old["predicted"]))
