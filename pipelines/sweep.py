@@ -31,10 +31,11 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.printing import fail, say
 from reprotune.project import sweeps
+from reprotune.project.trials import Trial
 
 
 @task(task_run_name="{trial.name}", persist_result=False)
-def run_trial(trial: sweeps.Trial, stage: str, commit: str, deployment: str | None) -> State[str]:
+def run_trial(trial: Trial, stage: str, commit: str, deployment: str | None) -> State[str]:
     """One experiment: in a workspace of its own here, or as a run of a deployment elsewhere."""
     if deployment is None:
         try:
@@ -96,7 +97,7 @@ def sweep(file: Path, deployment: str | None = None) -> State[str]:
     if deployment:
         check_reachable(sweeps.check_committed())
 
-    def run_all(trials: Sequence[sweeps.Trial], stage: str, commit: str) -> dict[str, str]:
+    def run_all(trials: Sequence[Trial], stage: str, commit: str) -> dict[str, str]:
         futures = [run_trial.submit(trial, stage, commit, deployment) for trial in trials]
         try:
             wait(futures)

@@ -1,6 +1,7 @@
 """What several seeds say of several settings."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,3 +29,10 @@ def summarize(results: pd.DataFrame, parameters: Sequence[str], select: str) -> 
     table["beyond_spread"] = beyond.where(known, "one seed")
     table.iloc[0, -1] = "best"
     return table.reset_index()
+
+
+def show_setting(value: Any) -> str:
+    """A value of a parameter, as a sweep has it: rates are small numbers."""
+    if pd.isna(value):
+        return "null"
+    return f"{value:g}" if isinstance(value, float) else str(value)

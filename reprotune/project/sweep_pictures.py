@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -10,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reprotune.comparison.plots import STYLE, WIDE, save_png
+from reprotune.project.seeds import show_setting
 
 FORGETTING = "forgetting.after"  # of metrics/evaluate.json
 
@@ -39,10 +39,10 @@ def draw_settings(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], se
     numbers = table[first].map(lambda value: isinstance(value, float | int) and not pd.isna(value))
     numeric = numbers.all()
     if not numeric:  # names, or a name beside numbers, such as `auto`, stand in no order
-        table = table.assign(**{first: table[first].map(show)})
+        table = table.assign(**{first: table[first].map(show_setting)})
     for name, part in table.groupby(others, dropna=False) if others else [((), table)]:
         line = part.sort_values(first)
-        shown = map(show, name)
+        shown = map(show_setting, name)
         label = ", ".join(f"{o.split('.')[-1]} {v}" for o, v in zip(others, shown, strict=True))
         axes.errorbar(
             line[first], line[f"{select} mean"], line[f"{select} spread"].fillna(0),
@@ -59,13 +59,6 @@ def draw_settings(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], se
         axes.legend()
 
 
-def show(value: Any) -> str:
-    """A value of a parameter, as a sweep has it."""
-    if pd.isna(value):
-        return "null"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def draw_costs(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], select: str) -> None:
     """Each setting by its loss on general text: good ones are on the upper left."""
     costs, worth = table[f"{FORGETTING} mean"], table[f"{select} mean"]
@@ -76,6 +69,6 @@ def draw_costs(axes: Axes, table: pd.DataFrame, parameters: Sequence[str], selec
     for place, values in zip(
         zip(costs, worth, strict=True), table[list(parameters)].to_numpy(), strict=True
     ):
-        name = ", ".join(map(show, values))
+        name = ", ".join(map(show_setting, values))
         axes.annotate(name, place, xytext=(4, 4), textcoords="offset points")
     axes.set(xlabel="loss on general text after tuning (nats a token)")

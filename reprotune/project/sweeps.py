@@ -1,110 +1,29 @@
 """Many settings, each a DVC experiment in a workspace of its own; chosen on validation."""
 
-import hashlib
-import itertools
 import json
 import os
-import random
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, Self
 
 import pandas as pd
-from pydantic import Field, ValidationError, model_validator
 
 from reprotune.comparison.revision import flat, git
 from reprotune.core import paths
 from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 from reprotune.core.inside import require_inside
-from reprotune.core.params.fields import Positive, Section, Seed, refuse
-from reprotune.core.params_file import explain
 from reprotune.core.printing import count_of, say
 from reprotune.core.supervision import PARENT, SUPERVISED
-from reprotune.core.yaml_file import read_yaml
-from reprotune.project import killed_trials, terminal
+from reprotune.project import killed_trials, seeds, terminal
 from reprotune.project.profiles import pin
+from reprotune.project.trials import Sweep, Trial, hash_files, list_trials, load_sweep
 from reprotune.tables import cells
 
 SHOWN = 12  # lines of a failed trial
-Setting = float | int | str | bool | None
-
-
-class Sweep(Section):
-    """A file of ``sweeps/``."""
-
-    search: Literal["grid", "random"]
-    trials: Positive | None
-    seed: Seed
-    parameters: dict[str, list[Setting]]
-    seeds: list[Seed] = Field(min_length=1)
-    stage: Literal["evaluate", "export"]
-    select: str
-    report: list[str]
-
-    @model_validator(mode="after")
-    def complete(self) -> Self:
-        refuse(
-            (not self.parameters, "parameters has no entry"),
-            ("train.seed" in self.parameters, "train.seed goes into seeds"),
-            (any(not v for v in self.parameters.values()), "a parameter has no values"),
-            (
-                (self.search == "random") != (self.trials is not None),
-                "trials counts the settings of search random; a grid has them all: null",
-            ),
-            (not self.select.startswith("fit."), "select on test rows is no selection: use fit."),
-        )
-        return self
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One experiment: what it is called and what it changes."""
-
-    name: str
-    values: dict[str, Setting]
-    seed: int
-
-    @property
-    def changes(self) -> list[str]:
-        values: dict[str, Setting] = self.values | {"train.seed": self.seed}
-        return [f"{key}={json.dumps(value)}" for key, value in values.items()]
-
-
-def load_sweep(path: Path) -> Sweep:
-    """Read and check a file of settings.
-
-    Raises:
-        InputError: names every key that is wrong.
-    """
-    try:
-        return Sweep.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise InputError(f"{path}: {explain(error)}") from None
-    except OSError as error:
-        raise InputError(f"{path}: not readable as a sweep: {error}") from None
-
-
-def list_trials(name: str, sweep: Sweep) -> list[Trial]:
-    """Every setting with every seed; the name of a trial is a hash of what it changes."""
-    settings = [
-        dict(zip(sweep.parameters, values, strict=True))
-        for values in itertools.product(*sweep.parameters.values())
-    ]
-    if sweep.trials is not None:
-        if sweep.trials > len(settings):
-            raise InputError(f"trials {sweep.trials}: {count_of(len(settings), 'setting')} in all")
-        settings = random.Random(sweep.seed).sample(settings, sweep.trials)
-    found = []
-    for values, seed in itertools.product(settings, sweep.seeds):
-        text = json.dumps([values, seed, sweep.stage], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        found.append(Trial(f"{name}-{digest}", values, seed))
-    return found
 
 
 def check_committed() -> str:
@@ -186,7 +105,7 @@ def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     """A sweep that can start: its settings, its trials and the commit that they start from."""
     require_inside(file)
     asked = load_sweep(file)
-    found = list_trials(file.stem, asked)
+    found = list_trials(file.stem, asked, hash_files(list_untracked()))
     check(found, file)
     return asked, found, check_committed()
 
@@ -201,7 +120,6 @@ def conclude(
     Raises:
         InputError: no trial is finished.
     """
-    from reprotune.project import seeds
     from reprotune.project.sweep_pictures import save_sweep
 
     trial_table = read_results(found, list_finished(commit), asked)
@@ -209,7 +127,8 @@ def conclude(
         raise InputError("no trial is finished: there is nothing to show")
     parameters = list(asked.parameters)
     table = seeds.summarize(trial_table, parameters, asked.select)
-    for suffix, frame in (("", table), ("-trials", trial_table)):
+    exact = dict.fromkeys(parameters, "object")  # which is written digit for digit
+    for suffix, frame in (("", table.astype(exact)), ("-trials", trial_table.astype(exact))):
         cells.write(frame, paths.SWEEPS / f"{name}{suffix}.csv", True, float_format="%.6f")
     save_sweep(table, parameters, asked.select, paths.SWEEPS / f"{name}.png")
     same = table.loc[:0, parameters].merge(trial_table, on=parameters)  # null is equal to null
@@ -293,7 +212,9 @@ def check(found: Sequence[Trial], file: Path) -> None:
 
 def show(found: Outcome, file: Path) -> None:
     """Print the settings, and the best of them; raise InputError if some trials failed."""
-    terminal.show(found.table.astype(object))
+    table = found.table.astype(object)
+    settings = table.columns[: table.columns.get_loc("seeds")]
+    terminal.show(table.assign(**{name: table[name].map(seeds.show_setting) for name in settings}))
     say(f"\nbest on {found.select}: {found.best}; take it with: dvc exp apply {found.best}")
     say(f"{paths.SWEEPS / file.stem}.csv, with the trials and a picture beside it")
     if found.failure:

@@ -14,7 +14,7 @@ from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.yaml_file import LARGEST, load_yaml, plain_parser, read_yaml
 from reprotune.project.profiles import pin, use
-from reprotune.project.sweeps import load_sweep
+from reprotune.project.trials import load_sweep
 from tests.conftest import PARAMS
 
 SECONDS = 5.0  # of the processor: the machine may be busy

@@ -164,7 +164,7 @@ def test_trials_on_two_machines_and_a_run_that_crashed(project: Path, prefect_se
     died = time.monotonic()
     assert states(prefect_server, "lost") == ["RUNNING"], "nobody has told the server"
 
-    names = [one.name for one in sweeps.list_trials("far", sweeps.load_sweep(Path("far.yaml")))]
+    names = [one.name for one in sweeps.prepare(Path("far.yaml"))[1]]
     interrupted = begin_flow([Path(os.devnull)] * 2, *sweep)
     while states(prefect_server, *names) != ["SCHEDULED"] * len(names):
         assert interrupted.is_alive()

@@ -281,7 +281,7 @@ def test_two_workers_find_what_one_finds(repository: Path) -> None:
     dvc("exp", "remove", "-q", "-A")
     cli.main(["sweep", "sweep.yaml"])
     pd.testing.assert_frame_equal(two, pd.read_csv(paths.SWEEPS / "sweep-trials.csv"))
-    found = sweeps.list_trials("sweep", sweeps.load_sweep(repository / "sweep.yaml"))
+    _, found, _ = sweeps.prepare(Path("sweep.yaml"))
     assert f"best: {found[3].name}" in done.stdout
     again = flow("pipelines.sweep", "sweep.yaml", "--workers", "2")
     assert again.returncode == 0 and "Task run" not in again.stderr, "nothing is run twice"

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from reprotune import cli
 from reprotune.core import paths
-from reprotune.project import seeds, sweeps
+from reprotune.core.yaml_file import read_yaml
+from reprotune.project import seeds, sweeps, trials
 from reprotune.project.sweep_pictures import draw_sweep
 from tests.commands import dvc
 from tests.comparison.test_verdict import git
@@ -79,12 +81,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_sweep_runs_chooses_and_goes_on_where_it_stopped(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = write(project / "sweep.yaml")
-    found = sweeps.list_trials("sweep", sweeps.load_sweep(spec))
+    write(project / "sweep.yaml")
+    _, found, _ = sweeps.prepare(Path("sweep.yaml"))
     sweeps.run(found[0], "evaluate")
     cli.main(["sweep", "sweep.yaml"])
     said = capsys.readouterr().out
     assert said.count("(finished before)") == 1
+    rows = [line.split()[:2] for line in said.splitlines()]
+    assert rows.index(["0.001", "2"]) + 1 == rows.index(["0.0001", "2"]), "three decimals hide it"
     table = pd.read_csv(paths.SWEEPS / "sweep.csv")
     assert list(table["train.learning_rate"]) == [1e-3, 1e-4]
     assert table["fit.validation mean"][0] == pytest.approx(0.815)
@@ -170,6 +174,10 @@ def test_uncommitted_changes_are_refused(project: Path) -> None:
         ({"trials": 2}, "a grid has them all"),
         ({"search": "random", "trials": 9}, "2 settings in all"),
         ({"sede": 1}, "sede is no parameter"),
+        (
+            {"report": ["test.accuracy", "fit.validation"]},
+            "a figure is named twice: fit.validation",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_work_is_refused_at_once(
@@ -181,12 +189,49 @@ def test_a_sweep_that_cannot_work_is_refused_at_once(
     assert not sweeps.list_finished(sweeps.check_committed())
 
 
+def test_a_trial_is_another_once_the_data_beside_its_commit_are(project: Path) -> None:
+    write(project / "a  b.yaml")
+    _, found, commit = sweeps.prepare(Path("a  b.yaml"))
+    (paths.SOURCE_DATA / "own.csv").write_text("texts")
+    _, other, same = sweeps.prepare(Path("a  b.yaml"))
+    assert commit == same and not {one.name for one in found} & {one.name for one in other}
+    assert all(trial.name.startswith("a-b-") for trial in found), "as git allows"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["{text}\nLabel:", "Café 🙂", 'say "x"\\n', "\\", '\\\\"', '\\"\\', "", "a\n", "x\\\n",
+     "a, [b]: {c}", "1e-3", "null", 1e-7, 5e-4, 3, True, None],
+)  # fmt: skip
+def test_a_trial_sets_the_value_that_is_meant(tmp_path: Path, value: trials.Setting) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("prompt: {template: x}\ntrain: {seed: 1}\n")
+    apply_overrides(file, trials.Trial("a", {"prompt.template": value}, 2).changes)
+    assert read_yaml(file) == {"prompt": {"template": value}, "train": {"seed": 2}}
+
+
+def test_small_settings_are_written_digit_for_digit(project: Path) -> None:
+    write(project / "sweep.yaml", parameters={"train.learning_rate": [7.5e-7, 2.5e-6]}, seeds=[1])
+    asked, found, commit = sweeps.prepare(Path("sweep.yaml"))
+    figures = {"fit": {"validation": 1 / 3}, "test": {"accuracy": 0.5}}
+    paths.EVALUATE_METRICS.parent.mkdir(exist_ok=True)
+    paths.EVALUATE_METRICS.write_text(json.dumps(figures))
+    git("add", "-A")
+    git("commit", "-qm", "figures")
+    for trial in found:
+        git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/{trial.name}", "HEAD")
+    sweeps.conclude("sweep", asked, found, commit)
+    table = pd.read_csv(paths.SWEEPS / "sweep.csv")
+    assert table["train.learning_rate"].tolist() == [7.5e-7, 2.5e-6]
+    assert table["fit.validation mean"].tolist() == [0.333333] * 2
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
 def test_the_sweeps_that_come_along_are_in_order(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = sweeps.list_trials(file.stem, sweeps.load_sweep(file))
+    found = trials.list_trials(file.stem, trials.load_sweep(file))
     sweeps.check(found, file)
     assert len({trial.name for trial in found}) == len(found) > 1
 
