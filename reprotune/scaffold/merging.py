@@ -143,6 +143,8 @@ def merge_lock(sides: Sides) -> Merged:
     base, here, new = ((side or b"").decode() for side in (sides.base, sides.here, sides.new))
     was, mine, now = (list_lines(text) for text in (base, here, new))
     lines = [line for line in new.splitlines() if line.startswith("#")]
+    said = [line for line in here.splitlines() if line.startswith("#")]
+    lines += [line for line in said if line not in (*lines, *base.splitlines())]
     for name in sorted({*mine, *now}):
         old, one, other = was.get(name), mine.get(name), now.get(name)
         if old not in (one, other) and one != other:
@@ -153,9 +155,12 @@ def merge_lock(sides: Sides) -> Merged:
 
 
 def list_lines(lock: str) -> dict[str, str]:
-    """The line of each package of a lock."""
-    lines = (line for line in lock.splitlines() if line.strip() and not line.startswith("#"))
-    return {line.split("==")[0]: line for line in lines}
+    """The lines of each package of a lock, which may be several for several Pythons."""
+    found: dict[str, list[str]] = {}
+    for line in lock.splitlines():
+        if line.strip() and not line.startswith("#"):
+            found.setdefault(line.split("==")[0], []).append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
 
 
 def merge_params(sides: Sides) -> Merged:

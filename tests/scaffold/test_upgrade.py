@@ -294,6 +294,19 @@ def test_no_stage_of_the_library_is_called_as_one_of_ones_own() -> None:
     assert not [name for name in tree["stages"] if name.startswith("own_")]
 
 
+def test_a_lock_keeps_what_you_wrote_beside_its_packages() -> None:
+    base = b"# the library's\nb==1\nd==1\n"
+    mine = [
+        "# why c is held back", "--extra-index-url https://example.com",
+        "c==1 ; python_version < '3.12'", "c==2 ; python_version >= '3.12'",
+    ]  # fmt: skip
+    here = base + "\n".join([*mine, ""]).encode()
+    found = merge(Sides("requirements.lock", base, here, b"# newer\nb==2\nd==1\n"))
+    assert found.outcome == Outcome.MERGED and found.content is not None
+    lines = found.content.decode().splitlines()
+    assert lines == ["# newer", mine[0], mine[1], "b==2", mine[2], mine[3], "d==1"]
+
+
 def test_a_file_of_yaml_that_would_have_a_key_twice_stays_yours() -> None:
     base = b"a: 1\n" + b"x: 0\ny: 0\nz: 0\n" + b"b: 1\n"
     here, new = b"own: 1\n" + base, base + b"own: 2\n"
