@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from shlex import quote
 
 import psutil
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from rich.markup import escape
 from rich.table import Table
 
@@ -41,6 +43,7 @@ from reprotune.sources import hub
 GIB = 1 << 30
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
+COMMENT = re.compile(r"(^|\s)#.*")  # of a lock; in an address # is a part of it
 TIMEOUT = 10  # seconds
 LARGE = 50 << 20  # bytes: what hosts of git warn of, and refuse soon after
 MARKS = {OK: "[green]ok[/]", WARN: "[yellow]warning[/]", STOP: "[red]stop[/]"}
@@ -106,20 +109,32 @@ def check_packages(lock: Path = pins.LOCK) -> Finding:
         return Finding(
             STOP, "packages", f"{lock}: no such file; run this in the folder of the project"
         )
-    lines = (line.split("#")[0].strip() for line in lock.read_text(encoding="utf-8").splitlines())
     wrong = []
-    for pin in map(Requirement, filter(None, lines)):
-        try:
-            installed = version(pin.name).split("+")[0]
-        except PackageNotFoundError:
-            installed = "nothing"
+    for pin in list_requirements(lock.read_text(encoding="utf-8")):
+        installed = find_version(pin.name)
         needed = pin.marker is None or pin.marker.evaluate()
-        if needed and not pin.specifier.contains(installed, prereleases=True):
-            wrong.append(f"{pin} ({installed} is installed)")
+        fits = installed and pin.specifier.contains(installed, prereleases=True)
+        if needed and not fits:
+            wrong.append(f"{pin} ({installed or 'nothing'} is installed)")
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         return Finding(STOP, "packages", f"{', '.join(wrong[:5])}{more}; run make")
     return Finding(OK, "packages", f"all as in {lock.name}")
+
+
+def list_requirements(lock: str) -> Iterator[Requirement]:
+    """The packages of a lock; not what else pip takes there: options, files, other lists."""
+    for line in lock.splitlines():
+        with suppress(InvalidRequirement):
+            yield Requirement(COMMENT.sub("", line))
+
+
+def find_version(package: str) -> str | None:
+    """The installed version, with its build (2.13.0+cpu), of which a pin may say nothing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def check_dvc() -> Finding:

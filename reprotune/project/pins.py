@@ -42,8 +42,8 @@ DISTRIBUTIONS = {"python_calamine": "python-calamine", "sklearn": "scikit-learn"
 
 
 def list_locked(lock: str) -> dict[str, str]:
-    """Return name -> version for every `name==version` line of a lock file's text."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, flags=re.MULTILINE))
+    """Return name -> version, without its build, for every `name==version` of a lock's text."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;+]+)", lock, flags=re.MULTILINE))
 
 
 def render(lock: str, rooms: Iterable[str] = (), own: Mapping[str, Any] = NO_GROUPS) -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -118,6 +119,15 @@ def test_packages_that_are_not_those_of_the_lock_stop(tmp_path: Path) -> None:
     assert "numpy==0.1" in found.detail
     assert "absent-thing==1 (nothing is installed)" in found.detail
     assert "old" not in found.detail
+    build = version("torch").partition("+")[0]
+    lock.write_text(
+        f"--extra-index-url https://example.com/cpu\n-e ../mine\n./mine.whl\ntorch=={build}\n"
+        "numpy @ https://example.com/numpy.whl#sha256=00\n"
+    )
+    assert doctor.check_packages(lock).level == "ok", "pip takes more than packages"
+    lock.write_text(f"torch=={build}+odd1\nabsent @ https://example.com/a.whl\n")
+    detail = doctor.check_packages(lock).detail
+    assert f"torch=={build}+odd1" in detail and "(nothing is installed)" in detail
     assert doctor.check_packages(ROOT / pins.LOCK).level == "ok"
 
 

@@ -55,6 +55,11 @@ def test_packages_and_groups_of_ones_own_stay_with_the_version_of_the_lock() -> 
     assert renewed == text.replace('any_how: "1"', 'any_how: "2"')
 
 
+def test_a_build_of_torch_for_one_machine_is_the_version_that_all_have() -> None:
+    text = re.sub(r"^torch==\S+", r"\g<0>+cu126", LOCK, flags=re.MULTILINE)
+    assert text != LOCK and pins.render(text) == PINS
+
+
 def test_a_numeric_package_missing_from_the_lock_is_an_error() -> None:
     with pytest.raises(KeyError, match="scikit-learn"):
         pins.render(LOCK.replace("scikit-learn==", "scikit-image=="))
