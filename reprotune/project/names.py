@@ -13,7 +13,8 @@ from reprotune.core.io import parse_json
 from reprotune.core.printing import count_of
 from reprotune.data.reading.labels import fold
 
-Names = Mapping[str, str] | Sequence[str]  # by raw value, or in the order of their numbers
+# By raw value, of which None is no class, or in the order of their numbers.
+Names = Mapping[str, str | None] | Sequence[str]
 PAIRS = tuple(  # of a number and its name, or the other way about
     map(re.compile, (r"(?P<raw>\d+)[\t,;:] *(?P<name>.+)", r"(?P<name>.+)[\t,;:] *(?P<raw>\d+)"))
 )
@@ -39,7 +40,10 @@ def find_names(asked: Sequence[str], files: Sequence[Path], column: str | int | 
     if pairs:
         return {raw.strip(): name.strip() for raw, _, name in pairs}
     found = (read_names(file, column) for file in files if file.suffix.lower() == ".parquet")
-    return next(filter(None, found), {})
+    kept = next(filter(None, found), [])
+    return {str(number): name for number, name in enumerate(kept)} | (
+        {UNLABELLED: None} if kept else {}
+    )
 
 
 def list_names(text: str) -> Names:
@@ -96,7 +100,14 @@ def rename(labels: Mapping[str, str | None], names: Names) -> dict[str, str | No
                 f"{sorted(labels)}"
             )
         return {raw: said.get(plain[raw], name) for raw, name in labels.items()}
-    first = int("0" not in plain.values() and str(len(names)) in plain.values())
+    numbers = set(plain.values())
+    first = int("0" not in numbers and str(len(names)) in numbers)
+    if names and not first and numbers.isdisjoint(("0", UNLABELLED)):
+        raise InputError(
+            f"{count_of(len(names), 'name')} given, and the labels are {sorted(numbers)}, with "
+            f"neither 0 nor {len(names)}, so the first name may be that of 0 or of 1; name each: "
+            "--names 1=negative 2=positive"
+        )
     known: dict[str, Any] = {str(n): name for n, name in enumerate(names, start=first)}
     if names and (odd := sorted(set(plain.values()) - set(known) - {UNLABELLED})):
         raise InputError(

@@ -70,6 +70,15 @@ def test_integers_that_come_as_floats_are_named_as_integers() -> None:
     assert name_classes(pd.Series(["1.0", "1.5"] * 9), "stars") == {"1.0": "1.0", "1.5": "1.5"}
 
 
+def test_whether_numbers_begin_with_0_or_with_1_is_not_guessed(tmp_path: Path) -> None:
+    labels = {"1": "1", "2": "2"}
+    with pytest.raises(InputError, match=r"neither 0 nor 3, so the first name may be"):
+        rename(labels, ["a", "b", "c"])
+    known = {"label": FEATURES["label"] | {"names": ["a", "b", "c"]}}
+    names = find_names([], [write(tmp_path / "a.parquet", [1, 2], known)], "label")
+    assert rename(labels | {"-1": "-1"}, names) == {"1": "b", "2": "c", "-1": None}
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
