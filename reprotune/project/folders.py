@@ -97,9 +97,20 @@ def list_folders(folder: Path) -> list[Path]:
 
 
 def list_splits(folder: Path) -> dict[str, Path]:
-    """Its folders that are parts: those called so, or all if each has a part in its name."""
+    """Its folders that are parts: those called so, or all if each has a part in its name.
+
+    Raises:
+        InputError: two are called as one part.
+    """
     inner = list_folders(folder)
-    called = {SPLITS[sub.name.lower()]: sub for sub in inner if sub.name.lower() in SPLITS}
+    such = [sub for sub in inner if sub.name.lower() in SPLITS]
+    called = {SPLITS[sub.name.lower()]: sub for sub in such}
+    if other := [sub.name for sub in such if sub not in called.values()]:
+        shared = SPLITS[other[0].lower()]
+        raise InputError(
+            f"{folder}: {other[0]} and {called[shared].name} are both the part {shared}: make one "
+            "folder of both, or name the files: FILE ... --test FILE --validation FILE"
+        )
     named = {part: sub for sub in inner if (part := find_part(sub.name))}
     is_such = len(named) == len(inner) and "train" in named and all(map(list_folders, inner))
     return called or (named if is_such else {})

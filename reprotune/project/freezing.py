@@ -152,11 +152,11 @@ def write_saved(source: Path, folder: Path) -> dict[str, list[Path]]:
     splits: Mapping[Any, Any] = {"train": saved} if isinstance(saved, Dataset) else saved
     if odd := [name for name in splits if name not in SPLITS]:
         raise InputError(f"{source}: split {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
-    written = {}
+    written: dict[str, list[Path]] = {}
     for name, rows in splits.items():
         table = rows.with_format("arrow")[:]
-        path = folder / f"{source.resolve().name}-{SPLITS[name]}.parquet"
-        written[SPLITS[name]] = [path]
+        path = folder / f"{source.resolve().name}-{name}.parquet"
+        written.setdefault(SPLITS[name], []).append(path)
         kept = rows.features.arrow_schema.metadata
         pq.write_table(table.replace_schema_metadata(kept), path)
     return written
@@ -195,10 +195,10 @@ def freeze_parts(wanted: "Wanted", folder: Path) -> "Wanted":
     parts = read_parts(source)
     if odd := [name for name in parts if name.lower() not in SPLITS]:
         raise InputError(f"{source}: part {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
-    written = {}
+    written: dict[str, list[Path]] = {}
     for name, rows in parts.items():
         path = folder / f"{source.stem}-{name}.jsonl"
-        written[SPLITS[name.lower()]] = [write_rows(path, map(name_cells, rows))]
+        written.setdefault(SPLITS[name.lower()], []).append(write_rows(path, map(name_cells, rows)))
     return name_parts(wanted, written)
 
 
