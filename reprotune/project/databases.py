@@ -29,6 +29,11 @@ def freeze_query(wanted: "Wanted", folder: Path) -> "Wanted":
             if cursor.description is None:
                 raise InputError(f"--query {wanted.query!r}: has no rows; it is no SELECT")
             columns = [column[0] for column in cursor.description]
+            if twice := [name for name in columns if columns.count(name) > 1]:
+                raise InputError(
+                    f"{source}: two columns of the answer are called {twice[0]}: name those that "
+                    "you want, each its own way (SELECT a.text AS text, ...)"
+                )
             path = folder / f"{source.stem}.jsonl"
             write_rows(path, (dict(zip(columns, row, strict=True)) for row in cursor))
     except sqlite3.Error as error:
@@ -44,16 +49,18 @@ def ask_for_all(base: sqlite3.Connection, source: Path) -> str:
         InputError: there is none, or there are several.
     """
     tables = base.execute(
-        "SELECT name FROM sqlite_master WHERE type != 'index' AND name NOT LIKE 'sqlite_%'"
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
+        "AND substr(name, 1, 7) != 'sqlite_'"
     )
     names = [name for (name,) in tables]
-    if len(names) == 1:
-        return 'SELECT * FROM "{}"'.format(names[0].replace('"', '""'))
     if not names:
         raise InputError(f"{source}: is a database without tables")
+    query = 'SELECT * FROM "{}"'.format(names[0].replace('"', '""'))
+    if len(names) == 1:
+        return query
     raise InputError(
         f"{source}: is a database with the tables {', '.join(names)}; say which rows: --query "
-        f"{shlex.quote(f'SELECT * FROM {names[0]}')}"
+        f"{shlex.quote(query)}"
     )
 
 

@@ -1,6 +1,7 @@
 """Folders, databases and archives become files of rows, or are refused with what to do."""
 
 import json
+import shlex
 import sqlite3
 import tarfile
 import zipfile
@@ -37,12 +38,29 @@ def test_a_query_keeps_integers_and_bytes_that_are_no_letter(database: Path, fol
     assert rows == [{"text": "up", "stars": 5}, {"text": "caf\udce9", "stars": None}]
 
 
+def test_the_only_table_is_read_whole_whatever_else_the_database_holds(
+    database: Path, folder: Path
+) -> None:
+    with sqlite3.connect(database) as base:
+        base.execute("CREATE TRIGGER t AFTER INSERT ON reviews BEGIN SELECT 1; END")
+        base.execute("CREATE INDEX i ON reviews (stars)")
+    assert len(freeze(Wanted([database]), folder).files[0].read_text().splitlines()) == 2
+    with sqlite3.connect(database) as base:
+        base.execute('ALTER TABLE reviews RENAME TO "a ""b"')
+        base.execute("CREATE TABLE sqlitex (x)")
+    with pytest.raises(InputError, match='a "b, sqlitex') as error:
+        freeze(Wanted([database]), folder)
+    (query,) = shlex.split(str(error.value).partition("--query ")[2])
+    assert len(base.execute(query).fetchall()) == 2
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
         ("SELECT absent FROM reviews", "reviews.db says no such column: absent"),
         ("DELETE FROM reviews", "reviews.db says attempt to write a readonly database"),
         ("SELECT 1; DROP TABLE reviews", "You can only execute one statement"),
+        ("SELECT body, stars AS body FROM reviews", "two columns of the answer are called body"),
     ],
 )
 def test_a_query_that_is_none_is_refused_and_changes_nothing(
@@ -156,6 +174,9 @@ def test_a_file_of_json_may_have_the_parts(folder: Path) -> None:
     assert [file.read_text() for file in files] == [
         '{"column 0": "up", "column 1": 5}\n', '{"text": "down", "label": 1}\n', "",
     ]  # fmt: skip
+    Path("a.json").write_text(json.dumps(parts | {"dev": [{"text": "so", "label": 1}]}))
+    both = freeze(Wanted([Path("a.json")]), folder).validation
+    assert [file.name for file in both] == ["a-val.jsonl", "a-dev.jsonl"], "none is lost"
     Path("a.json").write_text(json.dumps(parts | {"oos_test": []}))
     with pytest.raises(InputError, match="part 'oos_test' is none of"):
         freeze(Wanted([Path("a.json")]), folder)
@@ -172,6 +193,7 @@ def test_a_file_of_json_may_have_the_parts(folder: Path) -> None:
         (Wanted([Path("broken.zip")]), "not readable as a zip archive"),
         (Wanted([Path("a.csv")], label="b.txt"), "a.csv has 1 line, and b.txt has 2"),
         (Wanted([Path("saved")]), "not readable as a folder of datasets"),
+        (Wanted([Path("twice")]), "twice: dev and val are both the part validation"),
     ],
 )
 def test_what_cannot_become_a_file_of_rows_is_said(
@@ -179,6 +201,9 @@ def test_what_cannot_become_a_file_of_rows_is_said(
 ) -> None:
     Path("empty").mkdir()
     Path("saved").mkdir()
+    for part in ("train", "dev", "val"):
+        Path("twice", part, "up").mkdir(parents=True)
+        Path("twice", part, "up", "1.txt").write_text("text")
     Path("saved/state.json").write_text("{}")
     Path("a.csv").write_text("text")
     Path("b.txt").write_text("1\n2\n")
