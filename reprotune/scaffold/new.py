@@ -10,6 +10,7 @@ from reprotune.core.errors import InputError
 from reprotune.scaffold.files import BASE, Files, find_wheels, pack, render, write
 
 GIT = ".git"
+HALF = ":(exclude,glob)**/.*.partial"  # what another machine writes, or was killed while it did
 
 
 def new(folder: Path) -> str:
@@ -55,7 +56,7 @@ def commit(folder: Path) -> str:
     larger = find_larger(folder)
     if not larger:
         run(folder, "init", "--quiet", "--initial-branch", "main")
-    run(folder, "add", "--force", "--all", ".")  # whatever else this user's git ignores
+    run(folder, "add", "--force", "--all", ".", HALF)  # whatever else this user's git ignores
     if larger:
         return f"it is a part of the repository {larger}"
     try:

@@ -119,6 +119,7 @@ def test_a_project_whose_writing_was_killed_is_gone_on_from_until_it_is_committe
     shutil.rmtree(tmp_path / "mine/.git")
     for file in map((tmp_path / "mine").joinpath, (".template.zip", "stages/train.py")):
         file.rename(file.with_name(f".{file.name}.{gethostname()}.999999999.partial"))
+    (tmp_path / "mine/stages/.train.py.elsewhere.7.partial").write_text("of another machine")
     (tmp_path / "mine/README.md").rename(tmp_path / "README.md")
     (tmp_path / "mine/README.md").write_text("another's")
     with pytest.raises(SystemExit, match="there is something in it"):
@@ -127,6 +128,7 @@ def test_a_project_whose_writing_was_killed_is_gone_on_from_until_it_is_committe
     cli.main(["new", str(tmp_path / "mine")])
     assert "Nothing was committed" not in capsys.readouterr().out
     assert git("-C", str(tmp_path / "mine"), "ls-files") == made
+    assert git("-C", str(tmp_path / "mine"), "status", "--porcelain") == ""
 
 
 def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
