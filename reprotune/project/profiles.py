@@ -1,7 +1,9 @@
 """Ready-made parameter files: what differs from ``profiles/builtin.yaml``."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,14 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from reprotune.comparison.revision import git
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.inside import require_inside
 from reprotune.core.io import whole_file
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
-from reprotune.core.printing import count_of
+from reprotune.core.printing import count_of, say
 from reprotune.core.yaml_file import load_yaml
 from reprotune.data.reading.files import locate
 from reprotune.project.machine import choose_dtype
@@ -123,7 +126,26 @@ def write(
         model["compute_dtype"] = choose_dtype()
     values = edit(folder / f"{BUILTIN}.yaml")
     overlay(values, changes, origin)
-    return save(values, target, tidy=True)
+    kept = keep_former(target)
+    params = save(values, target, tidy=True)
+    if kept and kept.read_bytes() != target.read_bytes():
+        say(f"{target} as it was is {kept} now, for no commit has it", sys.stderr)
+    return params
+
+
+def keep_former(target: Path) -> Path | None:
+    """A copy of parameters that are in no commit, under a name of its own; None if they are."""
+    try:
+        is_committed = not git("status", "--porcelain", "--ignored", "--", str(target))
+    except InputError:  # no repository
+        is_committed = False
+    if is_committed or not target.is_file():
+        return None
+    raw = target.read_bytes()
+    kept = target.parent / paths.WORK / f"{target.stem}.{sha256(raw).hexdigest()[:8]}.yaml"
+    with whole_file(kept) as partial:
+        partial.write_bytes(raw)
+    return kept
 
 
 def pin(values: Mapping[str, object], target: Path = paths.PARAMS) -> None:

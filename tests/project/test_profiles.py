@@ -12,6 +12,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.params_file import load_params
 from reprotune.project.profiles import list_profiles, pin, use
 from tests import hub
+from tests.comparison.test_verdict import git
 from tests.hub import Repo, commit
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
@@ -71,6 +72,25 @@ def test_local_data_that_do_not_fit_are_refused_and_nothing_is_written(
     with pytest.raises(InputError, match=message):
         use(GPT2, PROFILES, paths.PARAMS, None, files)
     assert not paths.PARAMS.exists()
+
+
+def test_parameters_that_no_commit_has_are_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use("builtin", PROFILES)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "all")
+    use("tweet-sentiment-gpt2", PROFILES, data=["train.jsonl", "test.jsonl"], model="models/own")
+    git("commit", "-qam", "another")
+    use("builtin", PROFILES)
+    assert not capsys.readouterr().err, "it is in a commit"
+    mine = f"{paths.PARAMS.read_text()}# mine, of an hour's work\n"
+    paths.PARAMS.write_text(mine)
+    use("builtin", PROFILES)
+    told = capsys.readouterr().err.split()
+    (kept,) = (Path(word) for word in told if word.startswith(".reprotune/"))
+    assert kept.read_text() == mine and "# mine" not in paths.PARAMS.read_text()
 
 
 def test_parameters_are_pinned_where_they_stand(folder: Path) -> None:
