@@ -25,7 +25,6 @@ LARGE = 10**9  # parameters; a smaller export in 4 bytes costs little and change
 SLOW = 10**8  # parameters; from there on a coarser number format is worth its price
 COUNTS = ("test_per_class", "validation_per_class", "train_per_class")
 CLIPPED = 16 * LENGTHS[-1]  # characters of a text that are counted: more are cut anyway
-CHARACTERS = 2.5  # of a token, at least, mostly
 HELD_OUT = 0.1  # share of a published training part that becomes validation
 TESTED = 5000  # test rows of a first run, at most about
 READ = 400_000  # tokens that a first training reads where nothing was measured
@@ -203,11 +202,14 @@ def name_model(learner: Learner) -> Changes:
 
 
 def count_tokens(texts: pd.Series, folder: Path) -> pd.Series:
-    """About how many tokens a sample of the texts has for the model of a folder."""
+    """How many tokens a sample of the texts has for the model of a folder."""
     sample = texts.sample(min(len(texts), SAMPLE), random_state=1)
     file = folder / "tokenizer.json"
-    if not file.is_file():
-        return sample.str.len() / CHARACTERS
+    if not file.is_file():  # of a kind that transformers reads alone, which takes seconds
+        from reprotune.models.tokenizer import load_tokenizer
+
+        ask = load_tokenizer(folder)
+        return sample.map(lambda text: len(ask(text[:CLIPPED], verbose=False)["input_ids"]))
     try:
         with raising_panics():
             tokenizer = Tokenizer.from_file(str(file))

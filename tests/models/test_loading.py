@@ -96,6 +96,16 @@ def test_a_tokenizer_whose_library_panics_is_refused(
     assert capfd.readouterr().err == "said"
 
 
+def test_tokens_of_an_older_vocabulary_are_counted_and_not_guessed(tmp_path: Path) -> None:
+    letters = "今天股市上涨了三个百分点"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
+    (tmp_path / "vocab.txt").write_text("\n".join([*words, ""]), encoding="utf-8")
+    config = {"model_type": "bert", "vocab_size": len(words)}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    assert count_tokens(pd.Series([letters]), tmp_path).tolist() == [len(letters) + 2]
+
+
 @pytest.mark.skipif(
     find_spec("sentencepiece") is not None, reason="the package that is to be missing is there"
 )
