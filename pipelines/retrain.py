@@ -23,7 +23,15 @@ from pipelines.registry import find_in_use, register, register_merged
 from pipelines.reproduce import lock_alone, run_stages, show_metrics, show_report
 from pipelines.seeds import run_seeds
 from pipelines.server import serving
-from pipelines.trigger import WHY, Trigger, add_options, find_reason, find_rest, read_options
+from pipelines.trigger import (
+    WHY,
+    Trigger,
+    add_options,
+    find_reason,
+    find_rest,
+    hash_reason,
+    read_options,
+)
 from pipelines.workspace import (
     clone,
     copy_whole,
@@ -32,13 +40,13 @@ from pipelines.workspace import (
     find_prefix,
     git,
     home,
+    is_committed,
     publish,
     require_commit,
     share,
 )
 from reprotune.comparison.report import code
 from reprotune.core import paths
-from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
@@ -114,19 +122,6 @@ def tell_moving(params: Params) -> str:
         f"roles.strategy {params.roles.strategy}: added rows can move others out of the test set; "
         "growing keeps them there (reprotune init --growing)"
     )
-
-
-def is_committed(folder: Path, place: Path) -> bool:
-    """Whether a file is the one that the last commit of its repository has, in git or in DVC."""
-    pointer = f"{place}.dvc"
-    try:
-        known = git(folder, "ls-files", "--", str(place), pointer)
-    except commands.FlowError:  # no repository
-        return False
-    if not known or git(folder, "status", "--porcelain", "--", str(place), pointer):
-        return False
-    command = [*DVC, "status", "--json", pointer]
-    return not (folder / pointer).is_file() or json.loads(commands.ask(command, folder)) == {}
 
 
 def differs(one: Path, other: Path) -> bool:
@@ -206,7 +201,7 @@ def retrain(
         news, why = find_due(folder, Path(where).resolve() if where else None, trigger)
         if not news:
             return Completed(name=NOTHING, message=why)
-        revision = hashlib.sha256("\n".join(news).encode()).hexdigest()[:10]
+        revision = hash_reason(folder, news)
         name = f"retrain/{revision}"
         if git(folder, "ls-remote", "origin", f"refs/heads/{name}"):
             there = was_tried(folder, base, name, branch, promote)

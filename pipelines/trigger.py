@@ -1,10 +1,14 @@
 """When what is new is worth a retraining: enough rows or decisions, or rows of another kind."""
 
+import csv
+import hashlib
+import io
 import re
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +25,7 @@ from reprotune.data.reading.files import read_files
 from reprotune.tables import schemas
 
 NEW = paths.WORK / "new.parquet"  # texts, for `reprotune drift`
+BEGUN = ("dvc.lock", "dvc.yaml", "params.yaml", "pins.yaml", "stages")  # what is retrained
 SKEW = timedelta(minutes=10)  # by which clocks may differ
 WHY = re.compile(r"^Why: (.*)$", re.MULTILINE)  # in the message of a retraining's commit
 
@@ -59,7 +64,7 @@ def find_reason(
         texts = find_new_texts(folder, params)
     except InputError as error:  # the run says it, with rule and rows
         return True, f"the sources cannot be counted: {error}"
-    decisions = count_new_lines(folder, params.curate.decisions)
+    decisions = count_new_rows(folder, params.curate.decisions)
     told = [
         f"{count_of(len(texts), 'new row')} (enough: {trigger.rows})",
         f"{count_of(decisions, 'new decision')} (enough: {trigger.decisions})",
@@ -76,6 +81,15 @@ def find_reason(
     return False, "; ".join(told)
 
 
+def hash_reason(folder: Path, news: Sequence[str]) -> str:
+    """What a retraining is called by: what is new, and what it is new to.
+
+    The same data under other parameters, or beside another run, were never tried.
+    """
+    begun = git(folder, "ls-tree", "HEAD", "--", *BEGUN)
+    return hashlib.sha256("\n".join([*news, begun]).encode()).hexdigest()[:10]
+
+
 def find_new_texts(folder: Path, params: Params) -> list[str]:
     """The texts of the source files that the last run did not have, repeated ones as often.
 
@@ -89,15 +103,17 @@ def find_new_texts(folder: Path, params: Params) -> list[str]:
     return list(new.elements())
 
 
-def count_new_lines(folder: Path, file: str) -> int:
-    """Lines of a file that the last commit has not."""
+def count_new_rows(folder: Path, file: str) -> int:
+    """Rows of a table in a file, below its header, that the last commit has not."""
     place = folder / file
     if not place.is_file():
         return 0
     is_known = git(folder, "ls-tree", "HEAD", "--", file)
-    known = git(folder, "show", f"HEAD:./{file}").splitlines() if is_known else []
-    lines = place.read_text("utf-8", "replace").splitlines()
-    return (Counter(lines) - Counter(known)).total()
+    known = git(folder, "show", f"HEAD:./{file}") if is_known else ""
+    sides = (place.read_text("utf-8", "replace"), known)
+    here, there = (csv.reader(io.StringIO(side, newline="")) for side in sides)
+    rows, old = (Counter(map(tuple, islice(side, 1, None))) for side in (here, there))
+    return (rows - old).total()
 
 
 def ask_drift(folder: Path, texts: Sequence[str]) -> tuple[bool, str]:

@@ -1,5 +1,6 @@
 """Clones in which flows work, so that nobody's working copy is touched."""
 
+import json
 import re
 import shutil
 import time
@@ -64,6 +65,19 @@ def find_prefix(project: Path) -> str:
 def limit(folder: Path) -> list[str]:
     """What leaves commits of other parts of the repository out of a log."""
     return ["--", "."] if find_prefix(folder) else []
+
+
+def is_committed(folder: Path, place: Path) -> bool:
+    """Whether a file is the one that the last commit of its repository has, in git or in DVC."""
+    pointer = f"{place}.dvc"
+    try:
+        known = git(folder, "ls-files", "--", str(place), pointer)
+    except commands.FlowError:  # no repository
+        return False
+    if not known or git(folder, "status", "--porcelain", "--", str(place), pointer):
+        return False
+    command = [*DVC, "status", "--json", pointer]
+    return not (folder / pointer).is_file() or json.loads(commands.ask(command, folder)) == {}
 
 
 def require_commit(folder: Path, message: str) -> None:

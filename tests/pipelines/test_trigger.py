@@ -10,7 +10,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipelines.retrain import hash_file, look
-from pipelines.trigger import Trigger, add_options, find_reason, find_rest, read_options
+from pipelines.trigger import (
+    Trigger,
+    add_options,
+    find_reason,
+    find_rest,
+    hash_reason,
+    read_options,
+)
 from reprotune.builtin import headlines
 from reprotune.core import paths
 from reprotune.core.params_file import load_params
@@ -110,6 +117,30 @@ def test_decisions_that_were_committed_in_another_encoding_are_counted(project: 
     log.write_bytes(log.read_bytes() + b"fedcba9876543210,keep,,Andr\xe9,,\n")
     git("commit", "-qam", "by a spreadsheet")
     assert ask(project, [ROWS], rows=21)[1].endswith("0 new decisions (enough: 1)")
+
+
+def test_a_decision_is_a_row_below_the_header_whatever_its_note_holds(project: Path) -> None:
+    with Path("data/decisions.csv").open("a") as log:
+        log.write('fedcba9876543210,keep,,ann,"two\nlines",\n')
+    assert ask(project, [DECISIONS], rows=21, decisions=3)[1].endswith(
+        "2 new decisions (enough: 3)"
+    )
+    git("rm", "-q", "--cached", "data/decisions.csv")
+    git("commit", "-qm", "without decisions")
+    assert ask(project, [DECISIONS], rows=21, decisions=3)[1].endswith(
+        "2 new decisions (enough: 3)"
+    )
+
+
+def test_the_same_data_are_tried_again_once_they_are_new_to_something_else(project: Path) -> None:
+    first = hash_reason(project, [ROWS])
+    Path("README.md").write_text("what it is")
+    git("add", "README.md")
+    git("commit", "-qm", "a document")
+    assert hash_reason(project, [ROWS]) == first != hash_reason(project, [DECISIONS])
+    paths.PARAMS.write_text(f"{paths.PARAMS.read_text()}# another\n")
+    git("commit", "-qam", "parameters")
+    assert hash_reason(project, [ROWS]) != first
 
 
 def test_a_newer_revision_and_a_file_that_is_none_are_always_due(project: Path) -> None:
