@@ -16,7 +16,7 @@ from pipelines import commands, dag
 from pipelines.server import serving
 from pipelines.workspace import has_remote
 from reprotune.comparison.revision import flat
-from reprotune.core import paths
+from reprotune.core import dvc, paths
 from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.printing import fail
 
@@ -130,6 +130,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="reprotune reproduce", description=__doc__)
     parser.add_argument("--force", action="store_true", help="run every stage, changed or not")
     arguments = parser.parse_args()
+    if not dvc.FILE.is_file():
+        fail(f"reproduce: there is no {dvc.FILE} here; run it in the folder of the project")
     with serving("reproduce"):
         state = reproduce(force=arguments.force, return_state=True)
     if not state.is_completed():

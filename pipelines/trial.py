@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Annotated
 
 from prefect import State, flow
 from prefect.states import Completed
+from pydantic import Field
 
 from pipelines import commands
 from pipelines.reproduce import lock_alone
@@ -12,6 +14,9 @@ from pipelines.workspace import clone, dvc, find_prefix, git, has_remote, home, 
 from reprotune.core import paths
 
 TRIALS = paths.WORK / "trials"
+Name = Annotated[
+    str, Field(pattern=r"^\w[\w.-]*$")
+]  # of a folder that is removed: none but its own
 
 
 def name_reference(commit: str, name: str) -> str:
@@ -21,7 +26,7 @@ def name_reference(commit: str, name: str) -> str:
 
 @flow(name="trial", persist_result=False)
 @commands.report_failures
-def trial(name: str, commit: str, changes: list[str], stage: str) -> State[str]:
+def trial(name: Name, commit: str, changes: list[str], stage: str) -> State[str]:
     """Clone, pull what the stages need, run, and push the experiment.
 
     Git's part goes to where this project comes from, data and model to DVC's remote if it has one.
