@@ -34,6 +34,7 @@ DIRTY = {
     "a.jsonl": (
         b'{"key": 1, "text": "a"}\n\n{"key": 2}\nnonsense\n[1]\n{"text": ["a"]}\n'
         b'{"key": "x", "text": "\\ud800"}\n{"text": 3, "more": {"a": [1]}}\n'
+        b'{"text": "two"}{"text": "in a line"}\n'
     ),
     "a.txt": b"Sales rose.\n\n  \nCosts, too",
 }
@@ -56,6 +57,8 @@ PROBLEMS = {
         "is no object",
         "list as text",
         "lone surrogate",
+        "",
+        "",
         "",
     ],
     "a.txt": ["", "empty text", "empty text", ""],
