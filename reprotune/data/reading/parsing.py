@@ -14,6 +14,7 @@ from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
 from reprotune.core.printing import count_of
 from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.widths import has_row_names, join_surplus, trim_first
 
 PREFACE = 20  # lines that may stand before a header
 TOP = 20  # rows that tell whether the header lacks a name
@@ -91,7 +92,10 @@ def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
     if dialect.cut == "everywhere":
         parse = parse_long if len(dialect.delimiter) > 1 else parse_csv
         rows = parse(source, dialect)
-        yield from fit_header(rows, dialect) if dialect.header else fit_pairs(rows, dialect)
+        fit = fit_header if dialect.header else fit_pairs
+        if top := list(islice(rows, 1 + TOP)):
+            first = top[0][0], trim_first([row for _, row in top])
+            yield from fit([first, *top[1:]], rows, dialect)
         return
     cut = str.split if dialect.cut == "first" else str.rsplit
     for number, line in enumerate(source, start=dialect.skip + 1):
@@ -99,15 +103,14 @@ def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
         yield number, [bare] if dialect.cut == "nowhere" else cut(bare, dialect.delimiter, 1)
 
 
-def fit_header(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]:
+def fit_header(
+    top: Sequence[Numbered], rows: Iterator[Numbered], dialect: Dialect
+) -> Iterator[Numbered]:
     """The header, with a name for each column, and rows with a cell for each, as far as they have.
 
     R writes no name for the column of its row names. Where no quotation mark guards the delimiters
     in a text, its parts come together again.
     """
-    top = list(islice(rows, 1 + TOP))
-    if not top:
-        return
     (line, first), *body = top
     if isinstance(first, list) and has_row_names([row for _, row in body], len(first)):
         first = ["", *first]
@@ -124,12 +127,13 @@ def fit_header(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]
         yield line, row if isinstance(row, Broken) else join_surplus(row, *shape)
 
 
-def fit_pairs(rows: Iterator[Numbered], dialect: Dialect) -> Iterator[Numbered]:
+def fit_pairs(
+    top: Sequence[Numbered], rows: Iterator[Numbered], dialect: Dialect
+) -> Iterator[Numbered]:
     """Rows without a header: a text and a label whose texts no quotation mark guards are two cells.
 
     Where the first rows all have as many cells, and more than two, these are columns.
     """
-    top = list(islice(rows, TOP))
     widths = {len(row) for _, row in top if not isinstance(row, Broken)}
     place = int(dialect.sink or 0) if dialect.is_pair else -1
     is_bare = len(widths) > 1 or 2 in widths
@@ -153,21 +157,6 @@ def is_mixed(rows: Sequence[Numbered], place: int, dialect: Dialect) -> bool:
     known = {row[1 - place] for row in pairs}
     is_guarded = any(dialect.delimiter in row[place] for row in pairs)
     return is_guarded and len(longer) > 1 and known.issuperset(row[1 - place] for row in longer)
-
-
-def has_row_names(rows: Sequence[Cells | Broken], width: int) -> bool:
-    """Whether each row begins with a number of its own before as many cells as the header has."""
-    whole = [row for row in rows if isinstance(row, list) and len(row) == width + 1]
-    firsts = {row[0].strip() for row in whole if any(map(str.strip, row[width:]))}
-    return 1 < len(rows) == len(firsts) and all(map(str.isdecimal, firsts))
-
-
-def join_surplus(row: Cells, width: int, place: int, delimiter: str) -> Cells:
-    """The row with one cell for those that a text at this place was cut into."""
-    end = place + 1 + len(row) - width
-    if len(row) <= width or not any(map(str.strip, row[width:])):
-        return row
-    return [*row[:place], delimiter.join(row[place:end]), *row[end:]]
 
 
 def parse_long(source: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
