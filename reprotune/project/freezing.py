@@ -3,7 +3,6 @@
 The copy is what a run depends on: a database or a folder of thousands of files changes in place.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,12 @@ import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
-from reprotune.core.printing import count_of
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.formats import take_row
 from reprotune.project import sheets, spaced
 from reprotune.project.annotated import drop_refused
+from reprotune.project.beside import find_pairs, freeze_lines, join_lines
 from reprotune.project.databases import freeze_query, refuse_duckdb
 from reprotune.project.folders import (
     ARCHIVES,
@@ -111,7 +110,11 @@ def freeze_folder(wanted: "Wanted", folder: Path) -> "Wanted":
     splits = list_splits(source)
     files = [] if splits else list_files(source)
     if files and (holds_table(source) or list_parts(source) or not list_folders(source)):
-        return name_parts(wanted, choose_files(source))
+        parts = choose_files(source)
+        if pairs := find_pairs(parts):
+            wanted = replace(wanted, text="text", label="label")
+            parts = {part: [join_lines(*pair, folder)] for part, pair in pairs.items()}
+        return name_parts(wanted, parts)
     written = {
         part: take_folder(sub, folder / f"{source.resolve().name}-{part}.jsonl")
         for part, sub in (splits or {"train": source}).items()
@@ -235,26 +238,3 @@ def read_parts(source: Path) -> dict[str, list[object]]:
         return {}
     is_such = isinstance(value, dict) and all(isinstance(part, list) for part in value.values())
     return value if is_such and any(SPLITS.get(name.lower()) == "train" for name in value) else {}
-
-
-def freeze_lines(wanted: "Wanted", folder: Path) -> "Wanted":
-    """A file of texts and one of labels, a line each.
-
-    Raises:
-        InputError: they do not have as many lines, or there is more beside them.
-    """
-    (source,) = wanted.files
-    beside = Path(wanted.label or "")
-    if wanted.test or wanted.validation or wanted.classes:
-        raise InputError(f"--label {beside}: a file of labels goes with one file of texts alone")
-    texts, labels = (
-        re.split(r"\r\n|\n|\r", decode(file.read_bytes()).rstrip()) for file in (source, beside)
-    )
-    if len(texts) != len(labels):
-        raise InputError(
-            f"{source} has {count_of(len(texts), 'line')}, and {beside} has {len(labels)}"
-        )
-    path = folder / f"{source.stem}.jsonl"
-    pairs = zip(texts, labels, strict=True)
-    write_rows(path, ({"text": text, "label": label} for text, label in pairs))
-    return replace(wanted, files=[path], text="text", label="label")
