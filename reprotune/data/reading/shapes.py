@@ -15,10 +15,26 @@ def find_rows(value: dict[str, Any]) -> list[Any] | None:
         return rows
     if is_list_of(str, value.get("columns")) and is_list_of(list, value.get("data")):
         return [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]
+    if rows := name_cells(value):
+        return rows
     if tables := dict(find_tables(value)):
         return join_tables(tables)
     lists = [part for part in value.values() if isinstance(part, list)]
     return lists[0] if len(lists) == 1 else join_columns(value)
+
+
+def name_cells(value: dict[str, Any]) -> list[Any]:
+    """Rows that are lists of cells, where an object a column has its name, as Socrata writes them.
+
+    None if these are not there.
+    """
+    rows: list[Any] = next((p for p in value.values() if p and is_list_of(list, p)), [])
+    widths = set(map(len, rows))
+    for _, columns in find_tables(value):
+        names = [column.get("name") for column in columns]
+        if widths == {len(names)} and is_list_of(str, names):
+            return [dict(zip(names, row, strict=True)) for row in rows]
+    return []
 
 
 def join_columns(value: dict[str, Any]) -> list[Any] | None:
