@@ -33,6 +33,7 @@ PARTS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM
 TAG = re.compile(rf"(.*\s)?(O|[BILMESU]-\S+|{'|'.join(PARTS.split())})(\s.*)?")  # of a word
 TAGGED = re.compile(r"(^|\s)([BI]-\S+|PUNCT|NOUN)($|\s)")
 LISTS = list, np.ndarray
+FEWEST = 3  # words of a sentence, in the mean; lists of people's answers are shorter
 PAIR = {"premise", "hypothesis"}
 TIME = re.compile(r"(?i)(mon|tue|wed|thu|fri|sat|sun)\w*,? .*\d:\d\d")
 MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
@@ -107,7 +108,7 @@ def tell_form(frame: pd.DataFrame) -> str:
     sizes = [
         [len(cell) if isinstance(cell, LISTS) else 0 for cell in frame[name]] for name in frame
     ]
-    if any(all(one) and sizes.count(one) > 1 for one in sizes):
+    if any(all(one) and sum(one) > FEWEST * len(one) and sizes.count(one) > 1 for one in sizes):
         return (
             "holds lists of words and of their tags: here a whole text has a class, so make a "
             "table of texts and their labels"

@@ -54,6 +54,10 @@ OTHERS = {  # by the ending: what to do
     **dict.fromkeys((".7z", ".rar", ".xz", ".lz4"), "unpack it first"),
     ".ipynb": "a notebook has no rows: have it write them, such as rows.to_csv('rows.csv')",
     ".sql": "load it into a database, and save the rows that you want as .csv",
+    ".manifest": "of lines with an object each: let its name end in .jsonl",
+    ".geojson": "let its name end in .json",
+    **dict.fromkeys((".sgm", ".sgml", ".eml", ".mbox", ".md"), "put its texts and their labels "
+    "into a table, such as .csv"),
     ".gsheet": "download it as .xlsx or .csv",
     ".numbers": "export it as .xlsx or .csv",
 }  # fmt: skip
