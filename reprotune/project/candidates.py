@@ -1,6 +1,7 @@
 """A file that nobody has described, as the tables that it may be."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -98,7 +99,8 @@ def list_sheets(raw: bytes, complaint: str) -> Iterator[pd.DataFrame]:
     except ValueError as error:
         raise InputError(f"{complaint}: {error}") from None
     for rows in sheets.values():
-        for place in find_headers([row for _, row in rows if not isinstance(row, Broken)]):
+        whole = [row for _, row in rows if not isinstance(row, Broken)]
+        for place in dict.fromkeys([*find_headers(whole), find_full(whole)]):
             with suppress(ValueError):
                 yield fill_columns(rows[place : place + SAMPLE], Dialect())[0]
 
@@ -131,6 +133,12 @@ def find_headers(rows: Sequence[Sequence[str]]) -> Iterator[int]:
     for number, row in enumerate(rows[: PREFACE + 1]):
         if not number or is_header(row):
             yield number
+
+
+def find_full(rows: Sequence[Sequence[str]]) -> int:
+    """The first row with as many cells as most have: above it are titles."""
+    filled = [sum(map(bool, map(str.strip, row))) for row in rows]
+    return filled.index(Counter(filled).most_common(1)[0][0]) if filled else 0
 
 
 def is_header(row: Sequence[str]) -> bool:
