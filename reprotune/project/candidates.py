@@ -45,6 +45,8 @@ from reprotune.project.sniff import FASTTEXT, check_fasttext, read_delimiter
 from reprotune.project.wanted import Wanted
 
 TWICE = 2
+WIDEST = 50  # columns of which each is tried as the one with delimiters in its texts
+CELLS, FEWEST = 100_000, 100  # that are looked at, and rows
 LABEL_WORD = r"[+-]?\d+|[\w-]+[:_][\w:-]*|[A-Z]{2}[A-Z\d+-]*"
 VECTOR = re.compile(r"[+-]?[\d.,]+( qid:\d+)?( \d+:[+-]?[\d.]+(e[+-]?\d+)?)+")
 WORD = r"[^\W\d_]{2}.* .*[^\W\d_]{2}"  # and another
@@ -124,8 +126,12 @@ def cut_words(lines: Sequence[str]) -> Iterator[pd.DataFrame]:
 
 
 def take_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """So many rows by chance of a table, in which labels may be sorted or take turns."""
-    return frame.sample(min(SAMPLE, len(frame)), random_state=0).sort_index()
+    """So many rows by chance of a table, in which labels may be sorted or take turns.
+
+    Of thousands of columns fewer rows say as much, and each is looked at many times.
+    """
+    most = max(FEWEST, min(SAMPLE, CELLS // max(1, frame.shape[1])))
+    return frame.sample(min(most, len(frame)), random_state=0).sort_index()
 
 
 def find_headers(rows: Sequence[Sequence[str]]) -> Iterator[int]:
@@ -160,7 +166,8 @@ def parse(lines: Sequence[str], sought: Sought, dialect: Dialect) -> Iterator[pd
         return
     allowed = count_allowed(trial.rows, sought.share)
     if trial.misfits > allowed:
-        ways = [dialect._replace(sink=name) for name in trial.columns if name]
+        named = [name for name in trial.columns if name][:WIDEST]
+        ways = [dialect._replace(sink=name) for name in named]
         ways += [dialect._replace(sink=n, header=False, is_pair=True) for n in (0, 1)]
         tried = [judge(sought, way._replace(quote=mark)) for mark in (None, '"') for way in ways]
         fitting = [one.dialect for one in tried if one and one.misfits <= allowed]
@@ -173,6 +180,7 @@ def tabulate(lines: Sequence[str], dialect: Dialect) -> pd.DataFrame:
     names = list(map(str, name_columns(rows[0], header=True)))
     whole = [row[: len(names)] for row in rows if not find_misfit(row, len(names), 0)]
     bare = pd.DataFrame(whole, dtype="object")
+    bare = pd.concat([bare[:1], take_rows(bare[1:])])
     bare.columns = bare.columns.map(str)
     if repeats_label(bare) and not is_header(names):
         return bare

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,8 @@ def take_places(fields: Mapping[str, object], from_end: bool) -> Mapping[str, ob
 
 def open_cell(cell: object) -> Mapping[str, object]:
     """The fields of an object or, by their places, the objects of a list; of another list none."""
-    fields = as_object(cell)
+    if not (fields := as_object(cell)):
+        return {}
     is_list = isinstance(cell, list | np.ndarray) or str(cell).lstrip().startswith("[")
     if is_list and not all(isinstance(field, Mapping) for field in fields.values()):
         return {}
@@ -62,9 +64,20 @@ def open_cell(cell: object) -> Mapping[str, object]:
 
 def find_flags(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns that hold nothing but 0 and 1, as such; none if there is but one."""
-    plain = {name: [str(cell).strip().casefold() for cell in frame[name]] for name in frame}
-    held = {n: [cell in ONES for cell in c] for n, c in plain.items() if {*c} <= ONES | ZEROS}
+    held = {}
+    for name in frame:
+        cells = [read_flag(cell) for cell in takewhile(is_flag, frame[name])]
+        if len(cells) == len(frame):
+            held[name] = cells
     return pd.DataFrame(held if len(held) >= FEWEST else {}, index=frame.index)
+
+
+def is_flag(cell: object) -> bool:
+    return str(cell).strip().casefold() in ONES | ZEROS
+
+
+def read_flag(cell: object) -> bool:
+    return str(cell).strip().casefold() in ONES
 
 
 def tell_class(flags: pd.DataFrame) -> pd.Series:

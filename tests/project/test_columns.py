@@ -5,11 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from reprotune.core.errors import InputError
+from reprotune.project import candidates
+from reprotune.project.candidates import take_rows
 from reprotune.project.columns import guess_columns
+from reprotune.project.dialects import Dialect, Sought
 from reprotune.project.freezing import freeze
 from reprotune.project.init import describe_reading, list_files
 from reprotune.project.wanted import Wanted
@@ -152,3 +156,25 @@ def test_times_in_words_are_no_texts_and_a_premise_is_not_all_of_one(tmp_path: P
     longer = [text * 3 for text in TEXTS]
     with pytest.raises(InputError, match=r"say --text with one or more of hypothesis .*, premise"):
         guess(save(tmp_path, premise=longer, hypothesis=TEXTS, label=LABELS), tmp_path)
+
+
+def test_of_many_columns_few_rows_are_looked_at_and_few_columns_hold_delimiters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = pd.DataFrame(np.zeros((5000, 2000)))
+    assert [len(take_rows(wide.iloc[:, :count])) for count in (1, 20, 50, 2000)] == [
+        5000, 5000, 2000, 100,
+    ]  # fmt: skip
+    judged: list[Dialect] = []
+
+    def judge(sought: Sought, dialect: Dialect) -> None:
+        judged.append(dialect)
+
+    monkeypatch.setattr(candidates, "judge", judge)
+    numbers = [f"x{n}" for n in range(400)]
+    ones = ",".join("1" * 400)
+    rows = [f"{text},{label},{ones}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    rows[3:9] = [row.replace(" day", ", or day") for row in rows[3:9]]
+    (tmp_path / "own.csv").write_text("\n".join([",".join(["text", "label", *numbers]), *rows]))
+    assert guess(Wanted([tmp_path / "own.csv"]), tmp_path) == ("text", "label")
+    assert {way.sink for way in judged} == {"text", "label", *numbers[:48], 0, 1}
