@@ -146,15 +146,16 @@ def describe_unlabelled(files: Sequence[str]) -> str:
 
 def describe_split(seen: Look, roles: Roles) -> str:
     if roles.test_share:
-        shares = f"test {roles.test_share:.0%}, validation {roles.validation_share:.0%}"
+        parts = {"test": roles.test_share, "validation": roles.validation_share or 0}
+        shares = ", ".join(f"{part} {100 * share:.3g}%" for part, share in parts.items())
         why = ", for the classes are uneven" if is_uneven(seen.classes) else ""
         if roles.strategy == "growing":
             return f"about {shares} of the texts, and for ever; train grows"
         return f"{shares} of each class, train the rest{why} (--balance: as many rows of each)"
     if roles.strategy == "published":
-        share, parts = roles.validation_share, ", ".join(seen.rows["split"].unique())
+        share, names = roles.validation_share, ", ".join(seen.rows["split"].unique())
         held = f"; {share:.0%} of each class of train becomes validation" if share else ""
-        return f"as published: {parts}{held}"
+        return f"as published: {names}{held}"
     test, validation = roles.test_per_class, roles.validation_per_class
     return (
         f"rows a class: test {test}, validation {validation}, train {roles.train_per_class} "

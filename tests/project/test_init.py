@@ -22,8 +22,9 @@ from reprotune.core.params_file import load_params
 from reprotune.data.reading.charset import guess_encoding
 from reprotune.data.reading.files import read_files
 from reprotune.project.init import choose_settings, init
+from reprotune.project.sniff import Look
 from reprotune.project.start import fit_training, start, warn_of_few
-from reprotune.project.telling import list_some, report
+from reprotune.project.telling import describe_split, list_some, report
 from reprotune.project.trial import STEPS, Pace, count_waiting, draw_batches
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
@@ -31,6 +32,7 @@ from reprotune.tables.classes import class_names
 from reprotune.training.batches import LengthSampler
 from stages import audit, curate, download, roles, split
 from tests import tiny
+from tests.conftest import PARAMS
 from tests.text.test_units import write_news
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +158,13 @@ def test_even_classes_are_balanced_and_uneven_ones_shared(project: Path, tmp_pat
     file = write(tmp_path / "b.csv", table({"up": 500, "down": 12}))
     uneven = started([file], text="text", label="label").roles
     assert (uneven.test_share, uneven.test_per_class, uneven.train_per_class) == (0.2, None, None)
+
+
+def test_small_shares_of_many_rows_are_told_as_they_are() -> None:
+    seen = Look(pd.DataFrame({"label": ["up"] * 9 + ["down"]}), {}, {}, [])
+    shares = {"strategy": "hashed", "test_share": 0.005, "validation_share": 0.0025}
+    told = describe_split(seen, load_params(PARAMS).roles.model_copy(update=shares))
+    assert told.startswith("test 0.5%, validation 0.25% of each class")
 
 
 def tell(file: Path, **options: Any) -> str:
