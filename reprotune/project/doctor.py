@@ -20,6 +20,7 @@ from rich.table import Table
 
 from reprotune.comparison.revision import git
 from reprotune.core import paths, space
+from reprotune.core.dvc import COMMAND
 from reprotune.core.errors import InputError
 from reprotune.core.io import is_abandoned
 from reprotune.core.params import Params
@@ -44,6 +45,7 @@ GIB = 1 << 30
 DVC = Path(".dvc")
 LOCK = Path("dvc.lock")
 COMMENT = re.compile(r"(^|\s)#.*")  # of a lock; in an address # is a part of it
+BROKEN = 500  # answers of HTTP from there on: the server, or a proxy before it, has failed
 TIMEOUT = 10  # seconds
 LARGE = 50 << 20  # bytes: what hosts of git warn of, and refuse soon after
 MARKS = {OK: "[green]ok[/]", WARN: "[yellow]warning[/]", STOP: "[red]stop[/]"}
@@ -212,24 +214,29 @@ def check_model(params: Params) -> Finding:
 
 
 def check_disk(params: Params) -> Finding:
-    """DVC's cache: writable, and with room for what a run adds."""
-    cache = DVC / "cache"
-    if shutil.which("dvc"):  # otherwise said above
-        result = subprocess.run(
-            ["dvc", "cache", "dir"], capture_output=True, errors="replace", check=False
-        )
-        if result.returncode:
-            return Finding(STOP, "disk", f"dvc cache dir: {result.stderr.strip()}")
-        cache = Path(result.stdout.strip())
+    """DVC's cache: writable, and with this folder room for what a run adds to each."""
+    result = subprocess.run(
+        [*COMMAND, "cache", "dir"], capture_output=True, errors="replace", check=False
+    )
+    if result.returncode:
+        return Finding(STOP, "disk", f"dvc cache dir: {result.stderr.strip()}")
+    cache = Path(result.stdout.strip()).absolute()
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if not os.access(place, os.W_OK):
         return Finding(STOP, "disk", f"{place} is not writable, and DVC's cache lies there")
-    need = 0.2 + 2 * 4 * count_parameters(params) / GIB  # the export, there and in the cache
-    free = shutil.disk_usage(place).free / GIB
-    detail = f"about {need:.1f} GiB are needed, {free:.1f} GiB are free at {place}"
+    each = 0.1 + 4 * count_parameters(params) / GIB  # the export, here and in the cache
+    disks: dict[int, list[Path]] = {}
+    for folder in (place, Path.cwd()):
+        disks.setdefault(folder.stat().st_dev, []).append(folder)
+    told, suffices = [], True
+    for folders in disks.values():
+        need, free = each * len(folders), shutil.disk_usage(folders[0]).free / GIB
+        told.append(f"about {need:.1f} GiB are needed, {free:.1f} GiB are free at {folders[0]}")
+        suffices &= free > need
+    detail = "; ".join(told)
     if left := space.measure(paths.CHECKPOINTS):
         detail += f"; {paths.CHECKPOINTS} has {space.show(left)} of runs that were cut off"
-    return Finding(OK if free > need else STOP, "disk", detail)
+    return Finding(OK if suffices else STOP, "disk", detail)
 
 
 def check_hub(params: Params) -> Finding:
@@ -246,7 +253,8 @@ def reach(endpoint: str) -> Finding:
         with urllib.request.urlopen(endpoint, timeout=TIMEOUT):
             return Finding(OK, "hub", f"{endpoint} answers")
     except urllib.error.HTTPError as error:
-        return Finding(OK, "hub", f"{endpoint} answers ({error.code})")
+        level = OK if error.code < BROKEN else WARN
+        return Finding(level, "hub", f"{endpoint} answers ({error.code} {error.reason})")
     except (OSError, ValueError) as error:
         return Finding(STOP, "hub", f"{endpoint} does not answer: {error}; see proxy and "
                        "HF_ENDPOINT, or use files and a model folder of your own")  # fmt: skip

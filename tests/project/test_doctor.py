@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from socket import gethostname
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -194,6 +195,24 @@ def test_a_model_that_does_not_fit_the_memory_stops(
     assert doctor.check_disk(params).level == "stop"
 
 
+def test_each_disk_needs_room_for_what_comes_there(
+    project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if Path("/dev/shm").stat().st_dev == project.stat().st_dev:
+        pytest.skip("one disk")
+    assert doctor.check_disk(params).detail.count("are needed") == 1
+    with TemporaryDirectory(dir="/dev/shm") as other:
+        Path(".dvc/config.local").write_text(f"[cache]\n    dir = {other}\n")
+        found = doctor.check_disk(params)
+        assert found.level == "ok" and found.detail.count("are needed") == 2
+        usage = shutil.disk_usage
+        full = usage(project)._replace(free=0)
+        monkeypatch.setattr(
+            shutil, "disk_usage", lambda place: full if place == project else usage(place)
+        )
+        assert doctor.check_disk(params).level == "stop"
+
+
 def test_what_trainings_that_were_cut_off_keep_on_the_disk_is_said(
     project: Path, params: Params
 ) -> None:
@@ -340,7 +359,11 @@ def test_a_gpu_that_torch_cannot_use_is_told(
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    httpd = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(503 if self.path == "/503" else 404)
+
+    httpd = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{httpd.server_port}"
     httpd.shutdown()
@@ -352,5 +375,7 @@ def test_a_hub_that_answers_passes_and_one_that_does_not_stops(
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     assert doctor.reach(server).level == "ok"
     assert doctor.reach("http://127.0.0.1:9").level == "stop"
+    found = doctor.reach(f"{server}/503")
+    assert found.level == "warn" and "answers (503 " in found.detail
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert doctor.reach(server).level == "stop"
