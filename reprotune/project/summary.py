@@ -217,6 +217,6 @@ def summarize(
         spent = (f"{cost.seconds:.1f}", str(cost.peak_mib)) if cost else (idle, "")
         if cost and (took := cost.milliseconds):
             found += f", {took.p50:g} ms a text (95 % within {took.p95:g})"
-        cells = [escape(found), look_at.as_posix() if look_at else ""]
+        cells = [escape(text) for text in (found, look_at.as_posix() if look_at else "")]
         table.add_row(stage, *spent, *(cells if is_wide else ["\n→ ".join(filter(None, cells))]))
     return table

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from rich.markup import escape
 from rich.table import Table
 
 from reprotune.core import paths
@@ -71,7 +72,7 @@ def table(found: list[Source]) -> Table:
         grid.add_column(column)
     for source in found:
         now = f"[yellow]{source.newest}[/]" if source.is_newer else "the same"
-        grid.add_row(source.name, source.key, source.pinned, now)
+        grid.add_row(escape(source.name), source.key, source.pinned, now)
     return grid
 
 

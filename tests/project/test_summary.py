@@ -87,13 +87,13 @@ def test_a_stage_of_ones_own_has_a_row_and_one_that_was_taken_out_has_none(
     figures = '{"longest": 142, "mean": {"words": 7.25}}'
     Path("dvc.yaml").write_text(
         "stages:\n  own_lengths: {cmd: x, plots: [{own_lengths.json: {cache: false}}]}\n"
-        "  split: {cmd: x}\n  own_note: {cmd: x}\n"
+        '  split: {cmd: x}\n  own_note: {cmd: x, outs: ["own[old].txt"]}\n'
     )
     rows = [line.split("│")[1:] for line in show(tmp_path).splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row[:-1]] for row in rows] == [
         ["split", "", "", "not run yet", "reports/rows.csv"],
         ["own_lengths", "", "", "not run yet", "own_lengths.json"],
-        ["own_note", "", "", "", ""],
+        ["own_note", "", "", "not run yet", "own[old].txt"],
     ]
     Path("own_lengths.json").write_text(figures)
     assert "longest 142, mean.words 7.25" in show(tmp_path)

@@ -14,7 +14,8 @@ from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.project import profiles
-from reprotune.project.upstream import Source, list_sources
+from reprotune.project.terminal import put
+from reprotune.project.upstream import Source, list_sources, table
 from tests import hub
 from tests.conftest import PARAMS
 from tests.hub import Hub, Repo, commit
@@ -53,6 +54,11 @@ def test_an_address_with_another_content_is_seen(stand_in: Hub, changed: Changed
     params = changed({"download.kind": "url", "download.files": [file]})
     (found,) = list_sources(params)
     assert (found.key, found.name, found.is_newer) == ("download.files.0.sha256", url, True)
+
+
+def test_an_address_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    put(table([Source("download.files.0.sha256", "https://e.com/[old]/a[/b].csv", "1", "1")]), 200)
+    assert "https://e.com/[old]/a[/b].csv" in capsys.readouterr().out
 
 
 def test_the_command_says_it_and_changes_nothing(
