@@ -92,10 +92,10 @@ def measure(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def show(size: int) -> str:
+def show(size: float) -> str:
     """A size for people."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1 << 10:
-            return f"{size} {unit}"
-        size >>= 10
-    return f"{size} GiB"
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1 << 10 or unit == "GiB":
+            break
+        size /= 1 << 10
+    return f"{size:.1f}".removesuffix(".0") + f" {unit}"
