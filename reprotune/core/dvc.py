@@ -66,6 +66,27 @@ def contents(path: Path) -> Iterator[Path]:
         yield path
 
 
+def list_absent(folder: Path) -> list[Path]:
+    """The ``.dvc`` files of a folder, or of files in it, that DVC keeps and that are not here."""
+    pointers = [folder.with_name(f"{folder.name}.dvc"), *sorted(folder.rglob("*.dvc"))]
+    return [one for one in pointers if one.is_file() and not one.with_suffix("").exists()]
+
+
+def find_pointer(folder: Path, place: Path) -> Path:
+    """The ``.dvc`` file by which DVC keeps a file, or a folder that it lies in.
+
+    Where DVC does not keep it, the one that it would have.
+    """
+    own, *others = (one.with_name(f"{one.name}.dvc") for one in (place, *place.parents) if one.name)
+    return next((one for one in (own, *others) if (folder / one).is_file()), own)
+
+
+def tell_cause(said: str) -> str:
+    """The error among the lines that DVC said, without what it says to everybody."""
+    lines = [line for line in said.splitlines() if line.startswith("ERROR: ")]
+    return (lines[-1] if lines else said.strip()).removeprefix("ERROR: ")
+
+
 def look_up(values: Any, key: str) -> Any:
     """The value of a dotted key; None if there is none."""
     for part in key.split("."):

@@ -11,6 +11,7 @@ from reprotune.comparison.revision import Revision, git, read_revision
 from reprotune.comparison.tree import hash_list
 from reprotune.core import paths
 from reprotune.core.dvc import COMMAND as DVC
+from reprotune.core.dvc import tell_cause
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json, whole_file, whole_folder
 from reprotune.core.restoring import FOLDER, find_cache, locate
@@ -19,6 +20,7 @@ from reprotune.core.signing import place_signature
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.production.history import History
 
+NONE = "it has no such folder"
 KEPT = paths.WORK / "models"  # by their hashes
 
 
@@ -99,7 +101,7 @@ def fetch(name: str, commit: str, path: str, target: Path) -> None:
     if done.returncode or not target.is_dir():
         raise InputError(
             f"{name}: neither the cache here nor the remote of DVC gives its model: "
-            f"{tell_cause(done.stderr)}; {tell_remedy()}; nothing was changed"
+            f"{tell_cause(done.stderr) or NONE}; {tell_remedy()}; nothing was changed"
         )
     if (found := hash_folder(target)) != known:
         told = "; ".join(list_damaged(target, known)) or f"it has {found}, dvc.lock says {known}"
@@ -131,17 +133,12 @@ def list_damaged(folder: Path, known: str) -> list[str]:
     return told
 
 
-def tell_cause(said: str) -> str:
-    """The error among the lines that DVC said."""
-    lines = [line for line in said.splitlines() if line.startswith("ERROR: ")]
-    return (lines[-1] if lines else said.strip() or "it has no such folder").removeprefix("ERROR: ")
-
-
 def tell_remedy() -> str:
     """What to do about a model that is not to be had: most often nobody has pushed it."""
     command = [*DVC, "config", "--list"]
     listed = subprocess.run(command, capture_output=True, errors="replace", check=False).stdout
-    if not (names := re.findall(r"^remote\.(.+)\.url=", listed, re.MULTILINE)):
+    named = re.findall(r"^remote\.(.+)\.url=", listed, re.MULTILINE)
+    if not (names := dict.fromkeys(named)):  # of a project's configuration, and of this machine's
         return "no remote is set here: dvc remote add --default NAME ADDRESS, with that of others"
     return (
         f"see that {' and '.join(names)} can be reached (dvc remote list), or run "

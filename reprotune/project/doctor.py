@@ -20,7 +20,7 @@ from rich.table import Table
 
 from reprotune.comparison.revision import git
 from reprotune.core import paths, space
-from reprotune.core.dvc import COMMAND
+from reprotune.core.dvc import COMMAND, list_absent
 from reprotune.core.errors import InputError
 from reprotune.core.io import is_abandoned
 from reprotune.core.params import Params
@@ -60,6 +60,7 @@ def examine() -> list[Finding]:
         return [*found, Finding(STOP, "parameters", str(error))]
     found.append(Finding(OK, "parameters", f"{paths.PARAMS} is in order"))
     found += find_large()
+    found += find_absent()
     found += find_left()
     found += run_checks([check_data, check_hub, check_model], params)
     if found[-1].level != STOP:  # these ask for the size of the model
@@ -89,6 +90,14 @@ def find_large() -> Iterator[Finding]:
                 f"`git add -A` would take {source} ({space.show(size)}) into git: dvc add {source}"
             )
             yield Finding(WARN, "git", told)
+
+
+def find_absent() -> Iterator[Finding]:
+    """Sources that DVC keeps and that are not here: no stage that reads their folder can start."""
+    for folder in (paths.SOURCE_DATA, paths.SOURCE_MODELS):
+        for pointer in list_absent(folder):
+            told = f"{pointer.with_suffix('')} is kept by DVC, and not here: dvc pull {pointer}"
+            yield Finding(STOP, "sources", told)
 
 
 def find_left() -> Iterator[Finding]:

@@ -48,6 +48,8 @@ def tell_missing(file: Path) -> str:
         return "no such file: in quotation marks, ~ is not your home folder"
     if DRIVE.match(name) and not Path(name).drive:
         return "no such file: it is a path of Windows; WSL has the drive C: at /mnt/c"
+    if Path(f"{name}.dvc").is_file():
+        return f"is kept by DVC, and not here: dvc pull {name}.dvc"
     if Path(name.replace("\\", "/")).exists():
         return f"no such file; here, folders are parted by /: {name.replace(chr(92), '/')}"
     return "no such file"

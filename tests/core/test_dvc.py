@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reprotune.core.dvc import fingerprint
+from reprotune.core.dvc import fingerprint, tell_cause
 from tests.projects import ROOT, change
 
 
@@ -62,3 +62,10 @@ def test_what_it_does_not_list_leaves_the_name(
 
 def test_without_a_pipeline_there_is_no_name(tmp_path: Path) -> None:
     assert fingerprint("train", tmp_path) is None
+
+
+def test_of_what_dvc_says_the_error_is_told_and_not_where_to_find_its_makers() -> None:
+    error = "unexpected error - [Errno 30] Read-only file system: '.dvc/tmp/lock'"
+    told = f"WARNING: old\nERROR: {error}\n\nHaving any troubles? Hit us up at https://dvc.org\n"
+    assert tell_cause(told) == error
+    assert (tell_cause("no dvc\n"), tell_cause("")) == ("no dvc", "")

@@ -183,6 +183,7 @@ def test_a_file_that_is_missing_or_damaged_is_told(released: Path, refused: Try)
 
 @pytest.mark.slow  # dvc in a process of its own
 def test_a_remote_that_is_away_is_told(released: Path, refused: Try) -> None:
+    dvc("remote", "modify", "-q", "--local", "store", "url", str(released / "nowhere"))
     shutil.move(released / "store", released / "away")
     told = refused()
     assert "v0.0.2: neither the cache here nor the remote of DVC" in told

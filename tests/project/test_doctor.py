@@ -21,6 +21,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.project import capacity, doctor, memory, pins
+from reprotune.project.opening import check_there
 from tests.conftest import PARAMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +88,20 @@ def test_a_large_model_that_git_would_take_is_named_until_dvc_has_it(project: Pa
     assert warned == [("git", told)]
     (project / "models/source/.gitignore").write_text("/large\n")  # as dvc add writes it
     assert set(levels().values()) == {"ok"}
+
+
+def test_sources_that_dvc_keeps_and_that_are_not_here_stop_with_what_brings_them(
+    project: Path,
+) -> None:
+    for pointer in ("data/source/own.csv.dvc", "models/source/large.dvc", "models/source.dvc"):
+        Path(pointer).write_text("outs:\n- path: it\n")
+    told = [f.detail for f in doctor.examine() if (f.level, f.what) == ("stop", "sources")]
+    assert told == [
+        "data/source/own.csv is kept by DVC, and not here: dvc pull data/source/own.csv.dvc",
+        "models/source/large is kept by DVC, and not here: dvc pull models/source/large.dvc",
+    ]
+    with pytest.raises(InputError, match=r"own\.csv: is kept by DVC.*dvc pull data/source/own"):
+        check_there(Path("data/source/own.csv"))
 
 
 @pytest.mark.parametrize(
