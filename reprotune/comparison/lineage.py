@@ -8,7 +8,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from reprotune.comparison.lock import File, Stage, name_param, read_stages
+from reprotune.comparison.lock import LOCK, File, Stage, name_param, read_stages
 from reprotune.comparison.revision import Revision, flat
 from reprotune.comparison.tree import LINKED, Tree, is_under
 from reprotune.core import dvc, paths
@@ -23,11 +23,12 @@ class Lineage:
     """What a revision says of its stages (``dvc.yaml``), and what was noted when they ran."""
 
     revision: Revision
+    file: Path = dvc.FILE
 
     @cached_property
     def listed(self) -> dict[str, Any]:
         """All that ``dvc.yaml`` lists, one stage for several that are made from a template."""
-        stages = self.revision.read_yaml(dvc.FILE).get("stages")
+        stages = self.revision.read_yaml(self.file).get("stages")
         items = stages.items() if isinstance(stages, dict) else []
         return {name: entry for name, entry in items if isinstance(entry, dict)}
 
@@ -45,7 +46,7 @@ class Lineage:
     @cached_property
     def noted(self) -> dict[str, Stage]:
         """The records of these stages, and of those from templates; all if none is listed."""
-        found = read_stages(self.revision)
+        found = read_stages(self.revision, self.file.with_suffix(LOCK.suffix))
         if not self.listed:
             return found
         templates = self.listed.keys() - self.single

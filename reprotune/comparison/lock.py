@@ -53,10 +53,10 @@ class Lock(BaseModel):
     stages: dict[str, Stage] = {}
 
 
-def read_stages(revision: Revision) -> dict[str, Stage]:
+def read_stages(revision: Revision, lock: Path = LOCK) -> dict[str, Stage]:
     """The stages of the lock; none if it has another form."""
     try:
-        return Lock.model_validate(revision.read_yaml(LOCK)).stages
+        return Lock.model_validate(revision.read_yaml(lock)).stages
     except ValidationError:
         return {}
 

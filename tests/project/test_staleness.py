@@ -28,6 +28,17 @@ stages:
       - metrics/second.json:
           cache: false
 """
+BELOW = """
+stages:
+  third:
+    cmd: cp ../data/made.txt third.txt
+    deps: [../data/made.txt]
+    outs: [third.txt]
+  fourth:
+    cmd: cp third.txt fourth.txt
+    deps: [third.txt]
+    outs: [fourth.txt]
+"""
 
 
 def run(*command: str) -> None:
@@ -89,12 +100,22 @@ def test_a_pipeline_that_ran_by_half_is_named_with_the_stage_that_is_behind(
 ) -> None:
     half = shutil.copytree(origin, tmp_path / "half")
     monkeypatch.chdir(half)
+    Path("below").mkdir()
+    Path("below/dvc.yaml").write_text(BELOW)
+    dvc("repro", "-q", "below/dvc.yaml")
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", "one that goes on from it")
+    run("git", "clone", "-q", str(half), str(tmp_path / "whole"))
+    monkeypatch.chdir(tmp_path / "whole")
+    assert find_stale() == {}
+    monkeypatch.chdir(half)
     Path("first.py").write_text("open('data/made.txt', 'w').write('made anew')")
     dvc("repro", "-q", "first")
     run("git", "commit", "-qam", "half of it")
     run("git", "clone", "-q", str(half), str(tmp_path / "fresh"))
     monkeypatch.chdir(tmp_path / "fresh")
-    assert find_stale() == {"second": ["data/made.txt is not what first made"]}
+    told = ["data/made.txt is not what first made"]
+    assert find_stale() == {"second": told, "below/dvc.yaml:third": told}
     with pytest.raises(SystemExit, match=r"second: data/made\.txt is not what first made"):
         cli.main(["check", "--lock"])
 
