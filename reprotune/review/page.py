@@ -55,7 +55,8 @@ class Page:
 
     def row(self, session: Session, view: View) -> str:
         """The page of one row."""
-        return self.render("page.html", session, view=view, guidelines=self.read_guidelines())
+        changed, guidelines = session.sources.tell(), self.read_guidelines()
+        return self.render("page.html", session, view=view, changed=changed, guidelines=guidelines)
 
     def figures(self, session: Session) -> str:
         """The page of what the work has brought."""

@@ -12,10 +12,11 @@ import numpy as np
 from reprotune.core.errors import InputError
 from reprotune.core.printing import count_of, plain
 from reprotune.data.decisions import NO_ANSWER, UNDO, Entry
-from reprotune.review.log import DecisionFile, identify
+from reprotune.review.log import DecisionFile
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose
+from reprotune.review.sources import Sources
 from reprotune.review.wording import AUDIT, Wording, complete, put_first
 
 LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long cells
@@ -93,7 +94,7 @@ class Session:
         self.marks = Marks(queue, self.reviewer, self.classes)
         self.neighbours = None if self.is_blind else Neighbours(queue.texts)
         self.label_of = dict(zip(queue.table["id"], queue.labels, strict=True))
-        self.sources = {path: path.stat() for path in sources}
+        self.sources = Sources(sources, classes)
         self.message, self.version = "", -1
         self.lock = threading.RLock()
         self.follow()
@@ -105,14 +106,6 @@ class Session:
             self.reviewer = self.marks.reviewer = self.file.opinions.spell(self.reviewer)
             self.marks.follow(self.file.opinions)
             self.version = self.file.version
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the data was made anew since the queue was read."""
-        return any(
-            not path.exists() or identify(path.stat()) != identify(then)
-            for path, then in self.sources.items()
-        )
 
     def say(self, message: str) -> None:
         """What the next page tells."""

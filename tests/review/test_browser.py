@@ -6,8 +6,8 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -29,19 +29,23 @@ pytestmark = [
 ROWS = 100  # that are reviewed
 SIZE = int(os.environ.get("ROWS", "150"))  # of the queue
 FILE = Path("data/decisions.csv")
+ROW = "document.getElementById('answers').dataset.row"
+NOTE = "document.querySelector('[name=note]').value"
 READY = "performance.now() - shownAt > BOUNCE && !isSending"
 
 
 class Command:
     """`reprotune review` in the project, which may be killed and started again."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, reviewer: str = "ann", within: Sequence[str] = ()) -> None:
+        self.root, self.reviewer, self.within = root, reviewer, within
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "reprotune", "review", "--reviewer", "ann"]
-        self.process = subprocess.Popen(command, cwd=self.root, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "reprotune", "review", "--reviewer", self.reviewer]
+        self.process = subprocess.Popen(
+            [*self.within, *command], cwd=self.root, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout
         self.address = self.process.stdout.readline().split()[1]
 
@@ -81,7 +85,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command
 def answer(tab: Tab, key: str) -> float:
     """Press a key and wait for the next row; returns the milliseconds until it shows."""
     tab.wait(READY)
-    row = tab.evaluate("document.getElementById('answers').dataset.row")
+    row = tab.evaluate(ROW)
     tab.evaluate(
         "window.changed = new Promise((done) => new MutationObserver((_, one) => "
         "{ one.disconnect(); done(performance.now()); }).observe(document.body, "
@@ -110,7 +114,7 @@ def test_a_hundred_rows_by_keyboard_with_three_kills_and_none_is_lost(
             tab.wait("said.innerText.startsWith('Not written: the review no longer runs')")
             command.start()
             tab.open(command.address)
-        row = tab.evaluate("document.getElementById('answers').dataset.row")
+        row = tab.evaluate(ROW)
         key = "123kd"[number % 5]
         took.append(answer(tab, key))
         meant[row] = key
@@ -132,9 +136,10 @@ def test_mistakes_of_the_hand_write_nothing(port: int, command: Command) -> None
     tab = Tab(port)
     tab.open(command.address)
     answer(tab, "1")
+    tab.evaluate("shownAt = Infinity")  # however long the test takes to press it
     tab.press("1")  # the same key once more, before the next row can be read
     tab.wait("said.innerText.startsWith('Too quick')")
-    tab.wait(READY)
+    tab.evaluate("shownAt = 0")
     tab.press("1", repeat=True)  # held down
     tab.press("4")
     assert tab.text("#said").startswith("4 is on no button. Nothing was written.")
@@ -152,9 +157,74 @@ def test_mistakes_of_the_hand_write_nothing(port: int, command: Command) -> None
         told = "Too" if count == 2 else "Written"
         tab.wait(f"said.innerText.startsWith({told!r})")
     assert len(read_log(FILE)) == 3
+    asked = tab.evaluate(ROW)
     tab.evaluate("setTimeout(() => history.back())")
-    time.sleep(1)
+    tab.wait("location.href == 'about:blank'")
+    tab.evaluate("setTimeout(() => history.forward())")
+    tab.wait(f"document.readyState == 'complete' && {ROW.replace('.dataset', '?.dataset')}")
+    assert tab.evaluate(ROW) == asked, "no row that was answered is asked again"
     assert len(read_log(FILE)) == 3
+    answer(tab, "k")
+    assert read_log(FILE)[-1].id == asked
+
+
+def test_data_and_classes_that_change_meanwhile_are_told_and_nothing_is_lost(
+    port: int, command: Command
+) -> None:
+    tab = Tab(port)
+    tab.open(command.address)
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("neutral", "so-so"))
+    answer(tab, "2")
+    assert "The classes became others since" in tab.text("main")
+    os.utime(paths.RAW, (0, 0))
+    answer(tab, "k")
+    assert "The data was made anew since" in tab.text("main")
+    command.kill()
+    command.start()
+    tab.open(command.address)
+    assert "since this page was started" not in tab.text("main")
+    assert len(read_log(FILE)) == 2
+
+
+def test_a_full_disk_is_told_on_the_page_and_the_answer_is_given_again(
+    port: int, command: Command
+) -> None:
+    small = FILE.parent / "small"
+    small.mkdir()
+    mount = f'mount -t tmpfs -o size=64k none {small} && exec "$@"'
+    within = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+    if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no disk of its own here")
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace(str(FILE), str(small / FILE.name)))
+    command.kill()
+    command.within = within
+    command.start()
+    disk = Path(f"/proc/{command.process.pid}/cwd") / small
+    tab = Tab(port)
+    tab.open(command.address)
+    answer(tab, "k")
+    with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(512))
+
+    def drop() -> str:
+        """What is told of an answer with a long note."""
+        tab.wait(READY)
+        tab.evaluate(f"said.textContent = ''; {NOTE} = 'w'.repeat(1900)")
+        tab.press("d")
+        tab.wait("said.textContent && !isSending")
+        return tab.text("#said")
+
+    told = [drop() for _ in range(4)]  # the last page that the file has on the disk holds two
+    assert "the disk is full" in told[-1] and told[-1].endswith("make room, then answer again")
+    assert tab.evaluate(f"{NOTE}.length") == 1900, "not lost"
+    kept = read_log(disk / FILE.name)
+    assert len(kept) == 1 + sum(line.startswith("Written") for line in told) < 5
+    (disk / "filler").unlink()
+    assert drop().startswith("Written")
+    assert len(read_log(disk / FILE.name)) == len(kept) + 1
 
 
 def test_keyboards_of_other_letters_have_the_same_keys(port: int, command: Command) -> None:
@@ -246,6 +316,6 @@ def test_another_page_of_the_browser_cannot_answer(port: int, command: Command) 
     script = (
         f"fetch('{command.address}decide', {{method: 'POST', mode: 'no-cors', body: "
         "new URLSearchParams({id: '%s', answer: 'keep'})}).then(() => 'sent', () => 'refused')"
-    ) % tab.evaluate("document.getElementById('answers').dataset.row")
+    ) % tab.evaluate(ROW)
     other.evaluate(script)
     assert read_log(FILE) == []

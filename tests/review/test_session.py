@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 
 from reprotune.core.errors import InputError
+from reprotune.core.params_file import load_params
 from reprotune.data.decisions import Entry, Opinions, read_answers, read_decisions, read_log
 from reprotune.review.log import DecisionFile
 from reprotune.review.page import Page
 from reprotune.review.progress import estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue
 from reprotune.review.session import Form, Session
+from reprotune.tables.classes import class_names
+from tests.projects import ROOT
 from tests.review.conftest import CLASSES, FINDINGS, IDS, ROWS, Start
 
 DOUBTED, ALL = Filter(), Filter(issue="any")
@@ -232,6 +235,26 @@ def test_data_and_classes_that_change_while_the_page_is_open_are_told(
     assert row is not None
     session.decide(Form(row.id, f"label:{'bad' if row.label == 'good' else 'good'}", "", "", ()))
     assert "1 decision for a class that is no more</a>" in show(["fine", "poor"])[1]
+
+
+def test_classes_that_are_renamed_while_the_page_is_open_are_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    text = (ROOT / "profiles/builtin.yaml").read_text()
+    classes = class_names(load_params(ROOT / "profiles/builtin.yaml").download.labels)
+    params = Path("params.yaml")
+    params.write_text(text)
+    session = Session(Queue(ROWS, FINDINGS), DecisionFile(file), "ann", classes)
+
+    def show(written: str) -> str:
+        params.write_text(written)
+        return Page(file.with_name("none.md")).row(session, session.view(DOUBTED))
+
+    assert "became others" not in show(text.replace("seed: 1", "seed: 12"))
+    assert "became others" not in show("download: {labels")
+    assert "The classes became others since" in show(text.replace("neutral", "so-so"))
+    assert "became others" not in show(text)
 
 
 def test_a_class_that_is_none_and_no_answer_write_nothing(start: Start, file: Path) -> None:
