@@ -17,6 +17,7 @@ from reprotune.core.space import telling
 from reprotune.data.decisions import COLUMNS, Entry, Opinions, read_date, read_log, write_date
 from reprotune.tables import cells
 
+AT_WORK = timedelta(minutes=10)  # after an answer
 HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
@@ -92,6 +93,11 @@ class DecisionFile:
     def note(self, entry: Entry) -> None:
         name = self.opinions.spell(entry.reviewer)
         self.latest[name] = max(self.latest.get(name, ""), entry.date)
+
+    def list_at_work(self) -> list[str]:
+        """Who has written a line just now."""
+        since = write_date(datetime.now(UTC) - AT_WORK)
+        return [self.opinions.spell(one) for one, date in self.latest.items() if date >= since]
 
     def next_date(self, reviewer: str) -> str:
         """Now, or just after the last line of a reviewer, if the clock was set back.

@@ -1,8 +1,9 @@
 """Which row comes next: the audit's findings in their order, then all other rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -207,3 +208,15 @@ def choose(queue: Queue, marks: Marks, opinions: Opinions, asked: Filter) -> np.
         return places
     first = marks.disputed[places]
     return np.concatenate([places[first], places[~first]])
+
+
+def take_turn(queue: Queue, marks: Marks, places: np.ndarray, names: Sequence[str]) -> int:
+    """The first open row; of several people at work each has others, as long as there are.
+
+    Who would answer the row that another has before him would do so with every row after it.
+    """
+    if len(names) == 1 or marks.disputed[places[0]]:
+        return int(places[0])
+    ids, turn = queue.table["id"], names.index(marks.reviewer)
+    mine = (place for place in places if crc32(str(ids.iat[place]).encode()) % len(names) == turn)
+    return int(next(mine, places[0]))

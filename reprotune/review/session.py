@@ -15,7 +15,7 @@ from reprotune.data.decisions import NO_ANSWER, UNDO, Entry
 from reprotune.review.log import DecisionFile
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
-from reprotune.review.queue import Filter, Marks, Queue, Row, choose
+from reprotune.review.queue import Filter, Marks, Queue, Row, choose, take_turn
 from reprotune.review.sources import Sources
 from reprotune.review.wording import AUDIT, Wording, complete, put_first
 
@@ -120,9 +120,13 @@ class Session:
             shown = View(asked, message, waiting=len(places))
             place = self.queue.place.get(wanted)
             if place is None and len(places):
-                last = self.queue.place.get(after, -1)
-                later = np.searchsorted(places, last, side="right") if asked.show != "open" else 0
-                place = int(places[later % len(places)])
+                if asked.show == "open":
+                    names = sorted({*self.file.list_at_work(), self.reviewer})
+                    place = take_turn(self.queue, self.marks, places, names)
+                else:
+                    last = self.queue.place.get(after, -1)
+                    later = np.searchsorted(places, last, side="right")
+                    place = int(places[later % len(places)])
             if place is not None:
                 self.fill(shown, self.queue.row(place), places)
             return shown

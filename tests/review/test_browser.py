@@ -168,6 +168,27 @@ def test_mistakes_of_the_hand_write_nothing(port: int, command: Command) -> None
     assert read_log(FILE)[-1].id == asked
 
 
+def test_two_reviewers_at_once_are_asked_no_row_twice(port: int, command: Command) -> None:
+    other = Command(command.root, "bob")
+    try:
+        tabs = {"ann": Tab(port), "bob": Tab(port)}
+        for tab, one in zip(tabs.values(), (command, other), strict=True):
+            tab.open(one.address)
+        first = [tab.evaluate(ROW) for tab in tabs.values()]
+        assert first[0] == first[1], "both began with the same row"
+        for _ in range(6):
+            for tab in tabs.values():
+                answer(tab, "k")
+    finally:
+        other.kill()
+    log = read_log(FILE)
+    by = {name: [one.id for one in log if one.reviewer == name] for name in tabs}
+    assert [len(rows) for rows in by.values()] == [6, 6]
+    both = set(by["ann"]) & set(by["bob"])
+    assert len(both) <= 2, "which they had before them as they began"
+    assert len(read_decisions(FILE)) == 12 - len(both)
+
+
 def test_data_and_classes_that_change_meanwhile_are_told_and_nothing_is_lost(
     port: int, command: Command
 ) -> None:
