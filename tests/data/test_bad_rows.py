@@ -109,6 +109,15 @@ def test_more_bad_rows_than_the_share_are_one_error_with_the_first_ten(read: Any
     assert re.findall(r"^  row (\d+): ", said, re.MULTILINE) == [str(n) for n in range(11, 21)]
 
 
+@pytest.mark.parametrize(("line", "is_told"), [(" ,positive", True), ("a text", False)])
+def test_a_column_that_most_left_empty_is_read_and_most_lines_broken_are_not(
+    read: Any, line: str, is_told: bool
+) -> None:
+    with pytest.raises(InputError) as error:
+        read("a.csv", csv_with(*[line] * 300))
+    assert ("(reprotune init --bad-rows 0.67)" in str(error.value)) == is_told
+
+
 def test_a_share_above_zero_allows_one_row_and_zero_none(read: Any) -> None:
     lines = ["text,label", *GOOD[:4], ",positive"]
     assert len(read("a.csv", lines, bad_rows=0.01).rows) == 4

@@ -18,6 +18,7 @@ from reprotune.tables import cells
 
 SHOWN = 10
 MOST_BAD = 0.5  # share of bad rows from which on the reading is likely wrong
+EMPTY = {"empty text", "empty label"}  # which people leave so, however many
 LONGEST = 1000  # characters of a row in messages and files; the source has the whole
 INVISIBLE = "\u00ad\u200b\u200e\u200f\u2060\ufeff"
 VISIBLE = re.compile(f"[^\\s{INVISIBLE}]")
@@ -131,7 +132,8 @@ def check_share(bad: Sequence[BadRow], rows: int, share: float) -> None:
         for one in bad[:SHOWN]
     )
     share_found = math.ceil(100 * len(bad) / rows) / 100
-    option = f" (reprotune init --bad-rows {share_found:g})" if share_found < MOST_BAD else ""
+    is_read = share_found < MOST_BAD or EMPTY.issuperset(counts)
+    option = f" (reprotune init --bad-rows {share_found:g})" if is_read and share_found < 1 else ""
     advice = "".join(f"; {ADVICE[kind]}" for kind in counts if kind in ADVICE)
     raise InputError(
         f"{bad[0].file}: {len(bad)} of {count_of(rows, 'row')} cannot be used "
