@@ -82,7 +82,9 @@ def test_an_error_that_wraps_that_of_a_full_disk_is_known() -> None:
 
 def test_what_does_not_fit_is_refused_before_it_is_computed(tmp_path: Path) -> None:
     require_space(tmp_path / "not/yet/there", 1)
-    with pytest.raises(InputError, match=r"there: needs 1024 GiB, and [\d.]+ \w+ are free; make room"):
+    with pytest.raises(
+        InputError, match=r"there: needs 1024 GiB, and [\d.]+ \w+ are free; make room"
+    ):
         require_space(tmp_path / "there", 1 << 40)
     assert [show(size) for size in (0, 1 << 10, 5 << 20)] == ["0 bytes", "1 KiB", "5 MiB"]
     assert [show(size) for size in ((1 << 31) - (1 << 27), 3 << 40)] == ["1.9 GiB", "3072 GiB"]
