@@ -2,15 +2,17 @@
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
 from reprotune.core.printing import count_of
 from reprotune.core.yaml_file import read_yaml
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 LISTED = 50  # wrong parameters
 SHOWN = 200  # characters of a wrong value
@@ -50,6 +52,20 @@ def load_params(path: Path = paths.PARAMS) -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{path}: {explain(error)}") from None
+
+
+def read_as(kind: type[Kind], path: Path) -> Kind:
+    """Read and check a file of other settings.
+
+    Raises:
+        InputError: it cannot be read; every key that is wrong.
+    """
+    try:
+        return kind.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def explain(error: ValidationError) -> str:

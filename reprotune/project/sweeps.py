@@ -16,11 +16,12 @@ from reprotune.core import paths
 from reprotune.core.dvc import COMMAND as DVC
 from reprotune.core.errors import InputError
 from reprotune.core.inside import require_inside
+from reprotune.core.params_file import read_as
 from reprotune.core.printing import count_of, say
 from reprotune.core.supervision import PARENT, SUPERVISED
 from reprotune.project import killed_trials, seeds, terminal
 from reprotune.project.profiles import pin
-from reprotune.project.trials import Sweep, Trial, hash_files, list_trials, load_sweep
+from reprotune.project.trials import Sweep, Trial, hash_files, list_trials
 from reprotune.tables import cells
 
 SHOWN = 12  # lines of a failed trial
@@ -104,7 +105,7 @@ def read_results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> 
 def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     """A sweep that can start: its settings, its trials and the commit that they start from."""
     require_inside(file)
-    asked = load_sweep(file)
+    asked = read_as(Sweep, file)
     found = list_trials(file.stem, asked, hash_files(list_untracked()))
     check(found, file)
     return asked, found, check_committed()

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from reprotune.core.dvc import contents
 from reprotune.core.errors import InputError
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
-from reprotune.core.params_file import explain
 from reprotune.core.printing import count_of
-from reprotune.core.yaml_file import read_yaml
 
 ODD = re.compile(r"[^\w-]+")  # what the name of an experiment may not hold, and dots
 Setting = float | int | str | bool | None
@@ -91,20 +89,6 @@ def hash_files(names: Iterable[str]) -> str:
             told = f"{path.as_posix()}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n"
         digest.update(told.encode(errors="surrogateescape"))
     return digest.hexdigest() if found else ""
-
-
-def load_sweep(path: Path) -> Sweep:
-    """Read and check a file of settings.
-
-    Raises:
-        InputError: names every key that is wrong.
-    """
-    try:
-        return Sweep.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise InputError(f"{path}: {explain(error)}") from None
-    except OSError as error:
-        raise InputError(f"{path}: not readable as a sweep: {error}") from None
 
 
 def list_trials(name: str, sweep: Sweep, given: str = "") -> list[Trial]:

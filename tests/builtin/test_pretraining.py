@@ -5,6 +5,7 @@ import torch
 from ruamel.yaml import YAML
 from transformers import AutoModelForCausalLM
 
+from reprotune import cli
 from reprotune.builtin import news
 from reprotune.builtin.pretraining import Settings, pretrain
 from reprotune.core import paths
@@ -21,6 +22,21 @@ def settings() -> Settings:
     values["model"] |= {"hidden_size": 64, "intermediate_size": 128, "heads": 1, "layers": 1}
     values["training"] |= {"tokens": 40_000, "block": 64, "precision": "float32"}
     return Settings.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [("seed: x\n", "seed is 'x'"), (None, "settings.yaml: cannot be read: No such file")],
+)
+def test_settings_that_are_wrong_or_absent_are_told(
+    tmp_path: Path, written: str | None, message: str
+) -> None:
+    file = tmp_path / "settings.yaml"
+    if written:
+        file.write_text(written)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["pretrain", "--settings", str(file), "--target", str(tmp_path / "model")])
+    assert message in str(ended.value) and not (tmp_path / "model").exists()
 
 
 @pytest.mark.slow

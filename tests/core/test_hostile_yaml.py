@@ -4,6 +4,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Params
-from reprotune.core.params_file import load_params
+from reprotune.core.params_file import load_params, read_as
 from reprotune.core.yaml_file import LARGEST, load_yaml, plain_parser, read_yaml
 from reprotune.project.profiles import pin, use
-from reprotune.project.trials import load_sweep
+from reprotune.project.trials import Sweep
 from tests.conftest import PARAMS
 
 SECONDS = 5.0  # of the processor: the machine may be busy
@@ -122,7 +123,7 @@ def test_a_file_that_is_built_to_do_harm_is_refused_at_once(tmp_path: Path, text
     path = tmp_path / "params.yaml"
     path.write_text(text, "utf-8")
     start = time.process_time()
-    for read in (load_params, load_sweep, lambda file: pin({"seed": 2}, file)):
+    for read in (load_params, partial(read_as, Sweep), lambda file: pin({"seed": 2}, file)):
         with pytest.raises(InputError, match=r"params\.yaml|no parameter"):
             read(path)
     (tmp_path / "builtin.yaml").write_bytes(PARAMS.read_bytes())

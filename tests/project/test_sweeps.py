@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from reprotune import cli
 from reprotune.core import paths
+from reprotune.core.params_file import read_as
 from reprotune.core.yaml_file import read_yaml
 from reprotune.project import seeds, sweeps, trials
 from reprotune.project.sweep_pictures import draw_sweep
@@ -231,7 +232,7 @@ def test_the_sweeps_that_come_along_are_in_order(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = trials.list_trials(file.stem, trials.load_sweep(file))
+    found = trials.list_trials(file.stem, read_as(trials.Sweep, file))
     sweeps.check(found, file)
     assert len({trial.name for trial in found}) == len(found) > 1
 
