@@ -54,9 +54,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: a file, where a folder is to be written")
     partial = find_place(path)
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     try:
         with telling(path, partial):
+            partial.mkdir(parents=True)
             yield partial
             files = [file for file in partial.rglob("*") if file.is_file()]
             for file in files:  # safetensors writes for the owner alone

@@ -34,13 +34,16 @@ def is_full(error: BaseException | None) -> bool:
 def telling(path: Path, partial: Path | None = None) -> Iterator[None]:
     """Tell in one message that the disk was full, whatever error that has become.
 
-    ``partial`` holds what is to be at ``path``, as far as it was written.
+    ``partial`` holds what is to be at ``path``, as far as it was written; of another error that
+    names it, the file is ``path``.
     """
     try:
         yield
     except Exception as error:
         if is_full(error):
             raise explain(error, path, measure(partial) if partial else 0) from None
+        if partial and isinstance(error, OSError) and str(error.filename) == str(partial):
+            error.filename = str(path)
         raise
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,15 @@ stages:
       - {{path: data/folder, md5: {folder}.dir}}
 """
 LISTED = [{"relpath": "sub/one", "md5": HASHES["one"]}, {"relpath": "two", "md5": HASHES["two"]}]
+
+
+@pytest.mark.parametrize("keep", [whole_file, whole_folder])
+def test_what_may_not_be_written_is_called_as_people_call_it(
+    tmp_path: Path, keep: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    with pytest.raises(PermissionError) as told, keep(tmp_path / "report") as partial:
+        raise PermissionError(errno.EACCES, "Permission denied", partial)
+    assert told.value.filename == str(tmp_path / "report")
 
 
 def test_a_full_disk_is_one_message_and_leaves_the_old_file_and_folder(tmp_path: Path) -> None:
