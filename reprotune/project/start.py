@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.params import Download, Params
 from reprotune.core.printing import count_of, say
 from reprotune.project import profiles
@@ -34,8 +35,13 @@ def start(wanted: Wanted) -> None:
     With ``minutes``, this machine is measured, and training is given as many epochs as they allow.
 
     Raises:
-        InputError: the files cannot be learnt from, or the model cannot be trained here.
+        InputError: the files cannot be learnt from, or the model is not here or cannot be trained.
     """
+    if wanted.minutes and wanted.model is None and not paths.BUILTIN_MODEL.is_dir():
+        raise InputError(
+            f"{paths.BUILTIN_MODEL}: the built-in base model is not here any more; name one of "
+            f"{paths.SOURCE_MODELS} by --model, or git checkout it; nothing was written"
+        )
     seen, way, params, parts = init(wanted)
     put(report(seen, way, params, parts), width=80)
     if made := list_made_files(way, wanted):

@@ -413,6 +413,15 @@ def test_padding_that_a_tokenizer_file_asks_for_is_no_length_of_a_text(
     assert (padded.train.epochs, padded.train.fraction) == (8, 1.0)
 
 
+def test_nothing_is_written_where_the_model_is_not_here_that_nobody_named(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(paths.BUILTIN_MODEL)
+    with pytest.raises(InputError, match="not here any more; name one of models/source by --model"):
+        start(Wanted([write(tmp_path / "a.csv", EVEN)]))
+    assert not paths.PARAMS.exists() and not [*paths.SOURCE_DATA.iterdir()]
+
+
 def test_training_is_as_long_as_the_minutes_that_it_is_given(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
