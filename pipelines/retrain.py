@@ -5,7 +5,6 @@ nobody's working copy is touched. A run that was killed is taken up by the next 
 """
 
 import argparse
-import filecmp
 import hashlib
 import json
 import shutil
@@ -34,7 +33,6 @@ from pipelines.trigger import (
 )
 from pipelines.workspace import (
     clone,
-    copy_whole,
     dvc,
     fetch,
     find_prefix,
@@ -44,6 +42,7 @@ from pipelines.workspace import (
     publish,
     require_commit,
     share,
+    take,
 )
 from reprotune.comparison.report import code
 from reprotune.core import paths
@@ -82,12 +81,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
                 raise commands.FlowError(f"{place}: not in {incoming}; copy it there")
             if not (incoming / place).is_file() or is_committed(incoming, place):
                 continue
-            if differs(incoming / place, folder / place):
-                (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                copy_whole(incoming / place, folder / place)
-            if (folder / f"{place}.dvc").is_file():
-                dvc(folder, "add", str(place))
-            if git(folder, "status", "--porcelain", "--", str(place), f"{place}.dvc"):
+            if take(incoming, folder, place):
                 news.append(f"{place} {hash_file(folder / place)}")
     newer = [source for source in upstream.list_sources(params) if source.is_newer]
     if newer:
@@ -122,10 +116,6 @@ def tell_moving(params: Params) -> str:
         f"roles.strategy {params.roles.strategy}: added rows can move others out of the test set; "
         "growing keeps them there (reprotune init --growing)"
     )
-
-
-def differs(one: Path, other: Path) -> bool:
-    return not other.is_file() or not filecmp.cmp(one, other, shallow=False)
 
 
 def hash_file(file: Path) -> str:

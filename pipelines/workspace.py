@@ -1,5 +1,6 @@
 """Clones in which flows work, so that nobody's working copy is touched."""
 
+import filecmp
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ from prefect import get_run_logger
 from pipelines import commands
 from reprotune.core import paths
 from reprotune.core.dvc import COMMAND as DVC
+from reprotune.core.dvc import find_pointer
 
 ORIGIN = "origin"
 TRIES, PAUSE = 5, 1.0  # of a copy of a file that is being written; seconds between them
@@ -69,7 +71,7 @@ def limit(folder: Path) -> list[str]:
 
 def is_committed(folder: Path, place: Path) -> bool:
     """Whether a file is the one that the last commit of its repository has, in git or in DVC."""
-    pointer = f"{place}.dvc"
+    pointer = str(find_pointer(folder, place))
     try:
         known = git(folder, "ls-files", "--", str(place), pointer)
     except commands.FlowError:  # no repository
@@ -218,6 +220,25 @@ def copy_whole(source: Path, target: Path) -> None:
         f"{source}: somebody is writing it; run again when it is whole (a file that is written "
         "elsewhere and then moved there is never half-read)"
     )
+
+
+def take(source: Path, folder: Path, place: Path) -> bool:
+    """Have a file of a project in its clone, in git or in DVC as there; whether that is news.
+
+    Raises:
+        FlowError: somebody is writing it, or DVC cannot bring what it keeps with it.
+    """
+    pointer = find_pointer(folder, place)
+    if pointer.with_suffix("") != place:  # a folder, which would lose its other files
+        dvc(folder, "pull" if has_remote(folder) else "checkout", str(pointer))
+    if not (folder / place).is_file() or not filecmp.cmp(
+        source / place, folder / place, shallow=False
+    ):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        copy_whole(source / place, folder / place)
+    if (folder / pointer).is_file():
+        dvc(folder, "add", str(pointer.with_suffix("")))
+    return bool(git(folder, "status", "--porcelain", "--", str(place), str(pointer)))
 
 
 def share(source: Path, folder: Path) -> None:

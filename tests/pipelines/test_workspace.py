@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from dvc.config import Config
+from prefect.logging import disable_run_logger
 
 from pipelines import registry, server, workspace
 from pipelines.commands import FlowError
 from pipelines.logs import cut_repeated
-from pipelines.retrain import was_tried
+from pipelines.retrain import is_committed, was_tried
 from pipelines.workspace import (
     clone,
     copy_whole,
@@ -23,7 +24,9 @@ from pipelines.workspace import (
     publish,
     require_commit,
     share,
+    take,
 )
+from tests.commands import dvc
 from tests.production import made
 from tests.production.made import DAG, git
 
@@ -257,3 +260,30 @@ def test_of_two_that_register_what_was_merged_the_second_finds_it_done(
         registry.register_merged(folder, "Gate: passed")
     first, second = (git("-C", str(one), "show-ref", "--tags", "--dereference") for one in folders)
     assert first == second and "classifier#production#1" in first
+
+
+@pytest.mark.slow  # dvc in processes of its own
+def test_a_new_file_of_a_folder_that_dvc_keeps_is_news_and_loses_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, folder = tmp_path / "project", tmp_path / "clone"
+    (source / "data/source").mkdir(parents=True)
+    monkeypatch.chdir(source)
+    git("init", "-q")
+    dvc("init", "-q")
+    own, other = Path("data/source/own.csv"), Path("data/source/other.csv")
+    own.write_text("text,label\n")
+    other.write_text("another")
+    dvc("add", "-q", "data/source")
+    git("add", "--all")
+    git("commit", "-qm", "data")
+    assert is_committed(source, own)
+    git("clone", "-q", ".", str(folder))
+    share(source, folder)
+    own.unlink()
+    own.write_text("text,label\nnew,good\n")
+    assert not is_committed(source, own)
+    with disable_run_logger():
+        assert take(source, folder, own)
+    assert (folder / own).read_text() == own.read_text() and (folder / other).is_file()
+    assert "nfiles: 2" in (folder / "data/source.dvc").read_text()
