@@ -1,4 +1,4 @@
-"""How git is called: in the folder that is meant, whatever people set for their own eyes."""
+"""How git is called: in the folder that is meant, whatever people set, and not for ever."""
 
 import os
 
@@ -10,6 +10,8 @@ SETTINGS = {
     "core.quotePath": "false",
     "diff.relative": "false",
     "grep.patternType": "basic",
+    "http.lowSpeedLimit": "1",  # bytes a second: from a server that says nothing
+    "http.lowSpeedTime": "300",  # for so many seconds, git would wait for ever
     "log.showSignature": "false",
     "status.showUntrackedFiles": "normal",
 }

@@ -1,6 +1,7 @@
 """Git answers what it is asked for, whatever somebody has set, and in the folder that is meant."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ OTHERS = {
     "core.quotePath": "true",
     "diff.relative": "true",
     "grep.patternType": "fixed",
+    "http.lowSpeedLimit": "0",
+    "http.lowSpeedTime": "0",
     "log.showSignature": "true",
     "status.showUntrackedFiles": "no",
 }
@@ -54,7 +57,17 @@ def test_what_people_set_for_their_own_eyes_changes_no_answer(
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "Ada")
-    assert ask("config", "user.name") == "Ada\n" and settle()["GIT_CONFIG_COUNT"] == "6"
+    assert ask("config", "user.name") == "Ada\n" and settle()["GIT_CONFIG_COUNT"] == "8"
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "http.lowSpeedTime", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/project"
+        with pytest.raises(InputError, match=r"git ls-remote: .*too slow"):
+            ask("ls-remote", address)
 
 
 def test_a_command_that_a_hook_starts_leaves_the_repository_of_the_hook_alone(
