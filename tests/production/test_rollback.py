@@ -188,6 +188,7 @@ def test_a_remote_that_is_away_is_told(released: Path, refused: Try) -> None:
     told = refused()
     assert "v0.0.2: neither the cache here nor the remote of DVC" in told
     assert "see that store can be reached" in told and "dvc push --all-tags" in told
+    Path(".dvc/config.local").unlink()
     dvc("remote", "remove", "-q", "store")
     assert "no remote is set here: dvc remote add --default" in refused()
 
