@@ -1,7 +1,6 @@
 """One reviewer at work: what is asked next, what was answered, and what is said about it."""
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,26 +15,14 @@ from reprotune.review.log import DecisionFile
 from reprotune.review.neighbours import Neighbours
 from reprotune.review.progress import Agreement, compare_reviewers, estimate_left, measure_rate
 from reprotune.review.queue import Filter, Marks, Queue, Row, choose, take_turn
+from reprotune.review.similar import Similar, explain
 from reprotune.review.sources import Sources
 from reprotune.review.wording import AUDIT, Wording, complete, put_first
 
 LONGEST = 2_000  # characters of a note or a name: readers of CSV refuse long cells
 SIMILAR = 8  # rows beside the one that is asked about
-ALIKE = 0.5  # from which a similar row may take the same answer
 LABEL, TYPED, SKIP = "label:", "typed:", "skip"  # answers of the page that are no actions
 KEYS = "1234567890" + "abcehijlopqrtvwxyz"  # of the classes; the other letters are commands
-
-
-class Similar(NamedTuple):
-    row: Row
-    similarity: float
-    is_open: bool
-    said: str
-
-    @property
-    def is_alike(self) -> bool:
-        """Whether it takes the same answer if one is given for the similar rows, too."""
-        return self.is_open and self.similarity >= ALIKE
 
 
 class Figures(NamedTuple):
@@ -96,6 +83,7 @@ class Session:
         self.label_of = dict(zip(queue.table["id"], queue.labels, strict=True))
         self.sources = Sources(sources, classes)
         self.message, self.version = "", -1
+        self.skipped = ""  # the row, if the last thing done was to skip it
         self.lock = threading.RLock()
         self.follow()
 
@@ -153,8 +141,7 @@ class Session:
     def describe(self, place: int, similarity: float) -> Similar:
         row = self.queue.row(place)
         mine = self.file.opinions.find(row.id, self.reviewer)
-        decided = bool(self.marks.mine[place] or self.marks.others[place])
-        return Similar(row, similarity, not decided, self.tell(mine) if mine else "")
+        return Similar(row, similarity, self.is_open(place), self.tell(mine) if mine else "")
 
     def tell(self, entry: Entry) -> str:
         """What an entry says, in words."""
@@ -178,7 +165,8 @@ class Session:
                 raise InputError("this row is not in the data that the review was started with")
             if form.answer == SKIP:
                 self.marks.skipped[self.queue.place[form.id]] = True
-                self.say("Skipped: it comes again when the review is started anew.")
+                self.skipped = form.id
+                self.say("Skipped: undo brings it back, or the next start of the review.")
                 return ""
             entry = self.write(form.id, form.answer, form.note)
             before = self.file.opinions.find(form.id, self.reviewer)
@@ -194,16 +182,22 @@ class Session:
             more = [
                 self.write(row, form.answer, form.note)
                 for row in dict.fromkeys(form.similar)
-                if row in self.queue.place and self.is_open(row) and row != form.id
+                if (at := self.queue.place.get(row)) is not None
+                and self.is_open(at)
+                and row != form.id
             ]
             self.put([entry, *more])
+            self.skipped = ""
+            if entry.action == "keep" != form.answer:  # which others take as a class, too
+                entry = entry._replace(action="relabel", label=self.label_of[form.id])
             also = f", for {count_of(len(more), 'similar row')} too" if more else ""
             self.say(f"Written: {self.tell(entry)}{also}.")
             return ""
 
-    def is_open(self, row: str) -> bool:
-        place = self.queue.place[row]
-        return not (self.marks.mine[place] or self.marks.others[place])
+    def is_open(self, place: int) -> bool:
+        """Whether nobody has decided on a row, and the reviewer is not unsure of it."""
+        of = self.marks
+        return not (of.mine[place] or of.others[place] or of.hesitant[place])
 
     def write(self, row: str, answer: str, note: str) -> Entry:
         """The entry that an answer comes down to; a class that the row has already keeps it."""
@@ -238,6 +232,11 @@ class Session:
         """Take back what the reviewer said last; returns its row, or nothing if there is none."""
         with self.lock:
             self.follow()
+            if skipped := self.skipped:
+                self.skipped = ""
+                self.marks.skipped[self.queue.place[skipped]] = False
+                self.say("Not skipped any more.")
+                return skipped
             said = self.file.opinions.of_reviewer.get(self.reviewer, [])
             if not said:
                 self.say("Nothing is left to undo.")
@@ -271,26 +270,3 @@ class Session:
 def tidy(text: str) -> str:
     """A text that fits into one line of the file, without control characters."""
     return plain(" ".join(text.split()))[:LONGEST]
-
-
-def explain(row: Row, similar: Sequence[Similar]) -> str:
-    """Why a row is in the queue, for someone who does not program."""
-    same = [one for one in similar if one.similarity > 0.999]
-    other = Counter(one.row.label for one in same if one.row.label != row.label)
-    likely = f"{100 * row.score:.0f} %" if row.score >= 0.01 else "less than 1 %"
-    told = {
-        "conflict": "The same text has other labels elsewhere",
-        "label": f"To a model that has not seen this row, {row.label} is {likely} likely; it would "
-        f"say {row.suggested}",
-        "near_duplicate": "Nearly the same text is there again",
-        "duplicate": "The same text with the same label is there before",
-        "": "Nothing speaks against its label",
-    }[row.issue]
-    if row.issue == "conflict" and other:
-        told += ": " + ", ".join(f"{label} ({count})" for label, count in other.most_common())
-    if row.reason:
-        return f"{told}. {row.reason}"
-    if similar:
-        counts = Counter(one.row.label for one in similar).most_common()
-        told += ". The most similar rows: " + ", ".join(f"{n} {label}" for label, n in counts)
-    return f"{told}."

@@ -69,7 +69,7 @@ def test_answers_are_on_the_disk_and_a_class_that_the_row_has_keeps_it(
     session.decide(Form(IDS[6], "skip", "", "", ()))
     page = Page(file.with_name("none.md")).row(session, session.view(Filter(text="nobody doubts")))
     for told in (
-        "No row is in this selection",
+        "No row of this selection contains “nobody doubts”",
         '<a href="?text=nobody+doubts&amp;issue=any">all rows with what you chose</a>',
         "close this page. 1 skipped row will be asked again",
     ):
@@ -115,6 +115,33 @@ def test_an_answer_for_the_similar_rows_keeps_or_relabels_each_and_is_undone_at_
     assert "for 2 similar rows too" in session.view(Filter()).message
     assert session.undo() == IDS[2]
     assert stands(file) == {}
+
+
+def test_an_answer_for_the_similar_rows_leaves_out_what_one_is_unsure_of(
+    start: Start, file: Path
+) -> None:
+    session = start()
+    session.decide(Form(IDS[3], "unsure", "", "", ()))
+    view = session.view(Filter(), IDS[2])
+    assert {one.row.id for one in view.similar if one.is_alike} == {IDS[4]}
+    session.decide(Form(IDS[2], "label:good", view.seen, "", (IDS[3], IDS[4])))
+    assert stands(file) == {IDS[2]: ("relabel", "good"), IDS[4]: ("keep", "")}
+    assert "for 1 similar row too" in session.view(Filter()).message
+    session.decide(Form(IDS[3], "label:good", session.view(Filter(), IDS[3]).seen, "", ()))
+    assert stands(file)[IDS[3]] == ("keep", "")
+    assert session.view(Filter()).message == "Written: it is good."
+
+
+def test_what_was_just_skipped_is_what_undo_brings_back(start: Start, file: Path) -> None:
+    session = start()
+    first = session.view(Filter()).row.id
+    session.decide(Form(first, "label:bad", "", "", ()))
+    second = session.view(Filter()).row.id
+    session.decide(Form(second, "skip", "", "", ()))
+    assert session.view(Filter()).row.id != second
+    assert session.undo() == second
+    assert session.view(Filter()).row.id == second
+    assert session.undo() == first and stands(file) == {}
 
 
 def test_a_double_key_writes_once_and_another_tab_is_told(start: Start, file: Path) -> None:
