@@ -5,7 +5,6 @@ nobody's working copy is touched. A run that was killed is taken up by the next 
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
@@ -49,6 +48,7 @@ from reprotune.core import paths
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
+from reprotune.core.seals import hash_file
 from reprotune.data.reading.files import find_place
 from reprotune.evaluation.worth import find_unbeaten
 from reprotune.project import upstream
@@ -82,7 +82,7 @@ def look(folder: Path, incoming: Path | None) -> list[str]:
             if not (incoming / place).is_file() or is_committed(incoming, place):
                 continue
             if take(incoming, folder, place):
-                news.append(f"{place} {hash_file(folder / place)}")
+                news.append(f"{place} {hash_file(folder / place)[:10]}")
     newer = [source for source in upstream.list_sources(params) if source.is_newer]
     if newer:
         pin({source.key: source.newest for source in newer}, folder / paths.PARAMS)
@@ -116,10 +116,6 @@ def tell_moving(params: Params) -> str:
         f"roles.strategy {params.roles.strategy}: added rows can move others out of the test set; "
         "growing keeps them there (reprotune init --growing)"
     )
-
-
-def hash_file(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
 def judge(folder: Path, base: str, head: str) -> tuple[bool, str]:

@@ -1,7 +1,6 @@
 """Files of any size as bytes or lines, whatever they are packed and encoded in."""
 
 import codecs
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from reprotune.core.errors import InputError
+from reprotune.core.seals import hash_file
 from reprotune.data.reading.charset import find_mark, find_wide, guess_encoding
 from reprotune.data.reading.formats import unpack
 from reprotune.data.reading.kinds import START
@@ -75,8 +75,7 @@ class Source:
             return bytes(file.read(START))
 
     def digest(self) -> str:
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(self.path)
 
     def find_encoding(self) -> str:
         """UTF-8 if most of the text is."""

@@ -16,6 +16,7 @@ from reprotune.core.dvc import contents
 from reprotune.core.errors import InputError
 from reprotune.core.params.fields import Positive, Section, Seed, refuse
 from reprotune.core.printing import count_of
+from reprotune.core.seals import hash_file
 
 ODD = re.compile(r"[^\w-]+")  # what the name of an experiment may not hold, and dots
 Setting = float | int | str | bool | None
@@ -85,8 +86,7 @@ def hash_files(names: Iterable[str]) -> str:
     digest = hashlib.sha256()
     found = [file for name in names for file in contents(Path(name))]
     for path in found:
-        with path.open("rb") as file:
-            told = f"{path.as_posix()}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n"
+        told = f"{path.as_posix()}\n{hash_file(path)}\n"
         digest.update(told.encode(errors="surrogateescape"))
     return digest.hexdigest() if found else ""
 

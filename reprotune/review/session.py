@@ -188,7 +188,7 @@ class Session:
             ]
             self.put([entry, *more])
             self.skipped = ""
-            if entry.action == "keep" != form.answer:  # which others take as a class, too
+            if entry.action == "keep" and form.answer != "keep":  # similar rows take the class
                 entry = entry._replace(action="relabel", label=self.label_of[form.id])
             also = f", for {count_of(len(more), 'similar row')} too" if more else ""
             self.say(f"Written: {self.tell(entry)}{also}.")
