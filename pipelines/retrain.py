@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="training seeds a side (%(default)s)")
     add_options(parser)
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule")
-    parser.add_argument("--cron", default="0 3 * * 1", help="of --serve (%(default)s)")
+    parser.add_argument("--cron", default="0 3 * * 1", help="of --serve, in UTC (%(default)s)")
     arguments = parser.parse_args()
     names = ("source", "branch", "incoming", "promote", "seeds")
     if arguments.seeds < 1:

@@ -16,7 +16,10 @@ GIB = 1 << 30
 LESS = "lower train.micro_batch_size or prompt.max_tokens, or use a smaller base model"
 LESS_ON_GPU = "set model.quantization nf4, train.activation_checkpointing or prompt.max_tokens"
 FOR_GPUS = 5e8  # parameters, from which on a CPU takes days
-CGROUP = Path("/sys/fs/cgroup/memory.max")
+CGROUPS = [  # where a container says its limit, by the version of cgroups
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+]
 
 
 def name_repository(params: Params) -> Repository:
@@ -55,9 +58,8 @@ def check_memory(params: Params) -> Finding:
     gpu = torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else 0
     parameters = count_parameters(params)
     need = estimate_memory(params, parameters, find_config(params), gpu)
-    total = psutil.virtual_memory().total
-    if CGROUP.is_file() and (limit := CGROUP.read_text().strip()).isdecimal():
-        total = min(total, int(limit))
+    limits = [file.read_text().strip() for file in CGROUPS if file.is_file()]
+    total = min([psutil.virtual_memory().total, *map(int, filter(str.isdecimal, limits))])
     free = min(psutil.virtual_memory().available, total) / GIB
     detail = f"about {need:.1f} GiB are needed, {free:.1f} of {total / GIB:.1f} GiB are free"
     if 0 < gpu < ON_GPU * parameters and need > free:

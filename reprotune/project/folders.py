@@ -136,6 +136,13 @@ def list_parts(folder: Path) -> dict[str, list[Path]]:
     return parts
 
 
+def list_beside(folder: Path) -> list[str]:
+    """The files beside those of the parts that have the name of none, and so are not read."""
+    source = find_root(folder)
+    parts = {} if list_splits(source) else list_parts(source)
+    return [file.name for file in list_files(source) if parts and not find_part(file.name)]
+
+
 def choose_files(folder: Path) -> dict[str, list[Path]]:
     """The files of each part, or all of them as one where none is named so.
 

@@ -20,6 +20,7 @@ from reprotune.core.printing import agree, count_of
 from reprotune.project import profiles
 from reprotune.project.columns import guess_columns, guess_text
 from reprotune.project.first_run import choose_split, choose_training, set_limits
+from reprotune.project.folders import find_place, list_beside
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.names import find_names
 from reprotune.project.naming import Names, naming
@@ -58,11 +59,15 @@ def init(wanted: Wanted) -> tuple[Look, Download, Params, dict[str, pd.DataFrame
             paths_, way = find_reading(found)
         for path in paths_:
             check_free(path, paths.SOURCE_DATA / path.name)
+        unpacked = [wanted.files[0], find_place(wanted.files[0], work)]
         seen = look(way, paths_, find_names(wanted.names, paths_, way.label_column))
         books = dict.fromkeys([*wanted.files, *paths_])  # what was made of one is no workbook
         sheets = [sheet for path in books for sheet in list_unread_sheets(path, way)]
         seen = replace(
-            seen, unlabelled=[Path(names.tell(str(file))).name for file in bare], unread=sheets
+            seen,
+            unlabelled=[Path(names.tell(str(file))).name for file in bare],
+            unread=sheets,
+            beside=[name for one in unpacked if one.is_dir() for name in list_beside(one)],
         )
         changes, parts, cut = choose_settings(way, seen, found, paths_[0])
         seen = replace(seen, cut=cut)

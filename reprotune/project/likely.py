@@ -32,6 +32,8 @@ AMOUNT = re.compile(r"[+-]?\d*\.(?!50*$)\d*[1-9]\d*")
 PARTS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
 TAG = re.compile(rf"(.*\s)?(O|[BILMESU]-\S+|{'|'.join(PARTS.split())})(\s.*)?")  # of a word
 TAGGED = re.compile(r"(^|\s)([BI]-\S+|PUNCT|NOUN)($|\s)")
+TREE = re.compile(r"\(\d \(.*\)")  # of the Stanford sentiment treebank
+FIELD = re.compile(r"(\w+(/\w+)?):( .*)?")  # of a record that has one a line
 LISTS = list, np.ndarray
 FEWEST = 3  # words of a sentence, in the mean; lists of people's answers are shorter
 PAIR = {"premise", "hypothesis"}
@@ -104,6 +106,16 @@ def tell_form(frame: pd.DataFrame) -> str:
             return (
                 "holds a word and its tag a line, as CoNLL and IOB do: here a whole text has a "
                 "class, so make a table of texts and their labels"
+            )
+        if is_most(TREE.fullmatch, column):
+            return (
+                "holds trees, a class at each node, as the Stanford treebank does: make a table of "
+                "each tree's text and the number that it begins with"
+            )
+        if column and all(map(FIELD.fullmatch, column)):
+            return (
+                "holds records, a field a line: write each as one line of a table or as a JSON "
+                "object a line (.jsonl)"
             )
     sizes = [
         [len(cell) if isinstance(cell, LISTS) else 0 for cell in frame[name]] for name in frame

@@ -54,6 +54,7 @@ class Look:
     bad: list[BadRow]
     unlabelled: Sequence[str] = ()  # files of published parts that are not used
     unread: Sequence[str] = ()  # sheets of a workbook
+    beside: Sequence[str] = ()  # files in a folder of parts that are none
     cut: float = 0.0  # share of the texts that are longer than the model reads
 
     @property
@@ -206,8 +207,10 @@ def name_classes(raw: pd.Series, where: str) -> dict[str, str]:
     tidied = {value: tidy(value) for value in counts.index}
     taken = set(tidied.values())
     whole = all(map(WHOLE.fullmatch, taken))  # of a column of floats that holds integers
+    end = ":" if all(re.fullmatch(".+:", plain) for plain in taken) else ""  # "spam: the text"
     for plain in tidied.values():  # the commonest first
         bare = WHOLE.sub(r"\1", plain) if whole else plain.removeprefix(FASTTEXT) or plain
+        bare = bare.removesuffix(end).rstrip() or plain
         name = " ".join(bare.split()).replace("${", "$ {")  # see fields.stay_literal
         while name in {*RESERVED, UNSET} or (name != plain and name in taken):
             name += "_"

@@ -52,6 +52,7 @@ def report(seen: Look, way: Download, params: Params, parts: Mapping[str, pd.Dat
         "several in one": describe_joint(find_joint(list(seen.classes.index))),
         "bad rows": describe_bad(seen.bad),
         "not read": describe_unread(seen.unread),
+        "no part": describe_beside(seen.beside),
         "no labels": describe_unlabelled(seen.unlabelled),
         "left out": ", ".join(f"{raw!r} {count_of(n, 'row')}" for raw, n in seen.left_out.items()),
         "counted in": describe_units(params),
@@ -136,6 +137,12 @@ def describe_bad(bad: Sequence[BadRow]) -> str:
         return ""
     first = f"row {bad[0].row} of {bad[0].file}: {bad[0].reason}: {show(bad[0].content)[:SHORT]}"
     return f"{len(bad)} not used ({describe(count_kinds(bad))}), the first is {first}"
+
+
+def describe_beside(files: Sequence[str]) -> str:
+    """Said of files in a folder of published parts."""
+    why = "not used, for no part is in the name; name the files that are: FILE ... --test FILE"
+    return f"{list_some(files)}: {why}" if files else ""
 
 
 def describe_unlabelled(files: Sequence[str]) -> str:

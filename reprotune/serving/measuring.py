@@ -134,7 +134,7 @@ def report(found: Served) -> Table:
         + (", or it serves another version than this commit's" if not found.ok else "")
         + (f"; {count_of(found.ties, 'tie', 'are')} equal" if found.ties else ""),
         "probabilities": "" if found.change is None
-        else f"at most {found.change:.4f} from those of the export",
+        else f"at most {found.change:.4f} from the recorded ones",
         "unreadable": count_of(found.unreadable, "answer", "begin") + " with no class"
         if found.unreadable else "",
         "latency": ", ".join(f"{name} {value:.0f} ms" for name, value in found.latency.items()),

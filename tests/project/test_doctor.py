@@ -303,6 +303,24 @@ def test_a_gpu_is_held_against_what_training_and_export_take(
     assert (found.level, said in found.detail) == (level, True), found
 
 
+@pytest.mark.parametrize(
+    ("limit", "level"), [("max", "ok"), ("9223372036854771712", "ok"), ("1048576", "stop")]
+)
+def test_the_memory_is_that_of_the_container(
+    project: Path,
+    params: Params,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    limit: str,
+    level: str,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    said = tmp_path / "memory.limit_in_bytes"
+    said.write_text(f"{limit}\n")
+    monkeypatch.setattr(capacity, "CGROUPS", [tmp_path / "memory.max", said])
+    assert doctor.check_memory(params).level == level
+
+
 def test_main_memory_is_asked_for_what_a_gpu_leaves_to_it(
     gpu: Callable[..., None], changed: Callable[[dict[str, Any]], Params], tmp_path: Path
 ) -> None:
