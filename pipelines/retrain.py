@@ -45,6 +45,7 @@ from pipelines.workspace import (
 )
 from reprotune.comparison.report import code
 from reprotune.core import paths
+from reprotune.core.git import ask_nobody
 from reprotune.core.params import Params
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
@@ -261,6 +262,7 @@ def main() -> None:
     asked["trigger"] = read_options(parser, arguments)
     place = Path(arguments.source) if Path(arguments.source).is_dir() else Path()
     if arguments.serve:
+        ask_nobody()
         one = ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
         )

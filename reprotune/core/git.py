@@ -1,6 +1,7 @@
 """How git is called: in the folder that is meant, whatever people set, and not for ever."""
 
 import os
+import shutil
 
 HOOKED = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE",
@@ -21,6 +22,13 @@ def leave_hook() -> None:
     """Forget the repository whose hook has started this, or git would change it in every clone."""
     for name in HOOKED:
         os.environ.pop(name, None)
+
+
+def ask_nobody() -> None:
+    """Have git and ssh fail where they would ask at a terminal, for nobody is there to answer."""
+    os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")
+    if "SSH_ASKPASS" not in os.environ and (nobody := shutil.which("false")):
+        os.environ |= {"SSH_ASKPASS": nobody, "SSH_ASKPASS_REQUIRE": "force"}
 
 
 def settle() -> dict[str, str]:

@@ -70,6 +70,10 @@ document.addEventListener("click", (event) => { // the second of a double click 
   tell(QUICK, false);
 });
 
+function reveal(element) { // and no further: the text is to stay in sight
+  element.scrollIntoView({ block: "nearest" });
+}
+
 function find(key) {
   const safe = CSS.escape(key.length === 1 ? key.toLowerCase() : key);
   return document.querySelector(
@@ -86,7 +90,7 @@ document.addEventListener("keydown", (event) => {
   const writes = event.target.matches("input:not([type=checkbox]), select, textarea");
   if (writes && (event.key === "Escape" || (event.key === "Enter" && event.target.name === "note"))) {
     event.preventDefault();
-    document.getElementById("row").focus({ preventScroll: true });
+    document.getElementById("row").focus(); // and seen again
     return;
   }
   if (writes || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -98,9 +102,12 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (found.dataset.focus) {
     found.closest("details")?.setAttribute("open", "");
-    found.focus();
-  } else if (found.tagName === "DETAILS") found.toggleAttribute("open");
-  else if (found.type === "checkbox") found.click();
+    reveal(found);
+    found.focus({ preventScroll: true });
+  } else if (found.tagName === "DETAILS") {
+    found.toggleAttribute("open");
+    reveal(found);
+  } else if (found.type === "checkbox") found.click();
   else if (event.repeat || performance.now() - shownAt < BOUNCE) {
     tell(QUICK, false);
   } else found.click();

@@ -2,7 +2,11 @@
 
 import os
 import socket
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -11,7 +15,7 @@ from reprotune.comparison.changed import list_files
 from reprotune.comparison.revision import Revision
 from reprotune.comparison.revision import git as ask
 from reprotune.core.errors import InputError
-from reprotune.core.git import HOOKED, SETTINGS, settle
+from reprotune.core.git import HOOKED, SETTINGS, ask_nobody, settle
 from tests.production.made import git
 
 OTHERS = {
@@ -68,6 +72,36 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/project"
         with pytest.raises(InputError, match=r"git ls-remote: .*too slow"):
             ask("ls-remote", address)
+
+
+class Locked(BaseHTTPRequestHandler):
+    """A server that wants a name and a password."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="here"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_at_night_nobody_is_asked_for_a_password(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_TERMINAL_PROMPT", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    ask_nobody()
+    server = HTTPServer(("127.0.0.1", 0), Locked)
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/project"
+    terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    done = subprocess.run(
+        [sys.executable, "-c", terminal, "git", "ls-remote", address],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 128 and b"could not read Username" in done.stdout
 
 
 def test_a_command_that_a_hook_starts_leaves_the_repository_of_the_hook_alone(
