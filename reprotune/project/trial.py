@@ -44,7 +44,7 @@ def draw_batches(lengths: np.ndarray, batch: int) -> np.ndarray:
 def fix_size(params: Params, encoder: "Encoder", rows: pd.DataFrame) -> Train:
     """How to train, with as many rows at a time as all have on a CPU: the longest decides."""
     from reprotune.models.loading import DEVICE
-    from reprotune.training.fitting import TOKENS, list_sizes
+    from reprotune.training.fitting import find_fitting
 
     train = params.train
     if train.micro_batch_size != "auto" or DEVICE != "cpu":
@@ -52,9 +52,8 @@ def fix_size(params: Params, encoder: "Encoder", rows: pd.DataFrame) -> Train:
     longest = rows.loc[rows["text"].str.len().nlargest(train.batch_size).index]
     examples: list[Any] = list(map(encoder.example, longest["text"], longest["label"]))
     most = max(len(example["input_ids"]) for example in examples)
-    sizes = list_sizes(train.batch_size // train.processes)
-    fitting = next((size for size in sizes if size * most <= TOKENS), 1)
-    return train.model_copy(update={"micro_batch_size": fitting})
+    as_it_is: Any = int  # what it would build a trainer of: the size itself
+    return train.model_copy(update={"micro_batch_size": find_fitting(as_it_is, train, most)})
 
 
 def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
