@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.seals import hash_file
 from reprotune.data.reading.charset import find_mark, find_wide, guess_encoding
@@ -50,6 +51,8 @@ def tell_missing(file: Path) -> str:
         return "no such file: it is a path of Windows; WSL has the drive C: at /mnt/c"
     if Path(f"{name}.dvc").is_file():
         return f"is kept by DVC, and not here: dvc pull {name}.dvc"
+    if (kept := paths.SOURCE_DATA / name).exists():
+        return f"no such file; you may mean {kept}"
     if Path(name.replace("\\", "/")).exists():
         return f"no such file; here, folders are parted by /: {name.replace(chr(92), '/')}"
     return "no such file"

@@ -4,17 +4,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from reprotune.core import paths
-from reprotune.core.params import Params, Train
+from reprotune.core.params import Params
 from reprotune.tables.classes import class_names
-
-if TYPE_CHECKING:
-    from reprotune.models.encoders import Encoder
 
 STEPS = 6  # with texts of all lengths; made twice, for the first round prepares
 MEASURED = 2000  # texts whose tokens are counted
@@ -39,21 +36,6 @@ def draw_batches(lengths: np.ndarray, batch: int) -> np.ndarray:
     middle = ((np.arange(STEPS) + 0.5) * len(lengths) / STEPS).astype(int)
     starts = (middle - size // 2).clip(0, len(lengths) - size)
     return np.asarray(ordered[np.unique(np.add.outer(starts, np.arange(size)))])
-
-
-def fix_size(params: Params, encoder: "Encoder", rows: pd.DataFrame) -> Train:
-    """How to train, with as many rows at a time as all have on a CPU: the longest decides."""
-    from reprotune.models.loading import DEVICE
-    from reprotune.training.fitting import find_fitting
-
-    train = params.train
-    if train.micro_batch_size != "auto" or DEVICE != "cpu":
-        return train
-    longest = rows.loc[rows["text"].str.len().nlargest(train.batch_size).index]
-    examples: list[Any] = list(map(encoder.example, longest["text"], longest["label"]))
-    most = max(len(example["input_ids"]) for example in examples)
-    as_it_is: Any = int  # what it would build a trainer of: the size itself
-    return train.model_copy(update={"micro_batch_size": find_fitting(as_it_is, train, most)})
 
 
 def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
@@ -93,7 +75,7 @@ def measure_pace(params: Params, rows: pd.DataFrame) -> Pace:
     encoder = encoder_for(
         load_tokenizer(folder), model.task, params.prompt, class_names(params.download.labels)
     )
-    train = fix_size(params, encoder, rows).model_copy(update=short)
+    train = params.train.model_copy(update=short)
     drawn = rows.sample(min(len(rows), MEASURED), random_state=params.seed)
     lengths = np.array([len(encoder.prompt(text)) for text in drawn["text"]])
     sample = drawn.iloc[draw_batches(lengths, train.batch_size)]

@@ -14,23 +14,25 @@ from reprotune.core.params import Train
 from reprotune.core.printing import say
 from reprotune.models.adapters import Tuned
 from reprotune.models.loading import DEVICE
-from reprotune.training.trainers import fork_random
+from reprotune.training.trainers import Weighted, fork_random
 
 TOKENS = 1024  # of a pass on a CPU: more take as long, and memory, of which it gives no warning
 
 
-def find_fitting(build: Callable[[int], Trainer], train: Train, longest: int) -> Trainer:
+def find_fitting(build: Callable[[int], Weighted], train: Train) -> Weighted:
     """The trainer with ``train.micro_batch_size``; with auto, the largest that fits.
 
-    A GPU tries each size on the longest rows, with room for two moments of every trained weight.
-    ``longest`` is the most tokens of a row.
+    A GPU tries each size on the longest rows, with room for two moments of every trained weight. A
+    CPU takes whole batches, each in as many passes as its own tokens ask for.
     """
     if train.micro_batch_size != "auto":
         return build(train.micro_batch_size)
-    sizes = list_sizes(train.batch_size // train.processes)
+    most = train.batch_size // train.processes
     if DEVICE == "cpu":
-        return build(next((size for size in sizes if size * longest <= TOKENS), 1))
-    for size in sizes:
+        trainer = build(most)
+        trainer.tokens = TOKENS
+        return trainer
+    for size in list_sizes(most):
         trainer = build(size)
         if holds(trainer, size):
             say(f"train.micro_batch_size: {size} fits")

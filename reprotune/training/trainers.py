@@ -1,5 +1,6 @@
 """The two trainers: trl's for causal models, transformers' own for classification heads."""
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -29,6 +30,22 @@ class Weighted(Trainer):
     """
 
     model_accepts_loss_kwargs = True
+    tokens: int | None = None  # of a pass, padding included; None: as many as a batch has
+
+    def divide(self, batch: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        """The batch in as few parts as ``tokens`` allow, as many in every process."""
+        if self.tokens is None:
+            return [dict(batch)]
+        rows, width = batch["input_ids"].shape
+        asked = torch.tensor([math.ceil(rows / max(1, self.tokens // width))])
+        passes = int(self.accelerator.gather(asked).max())
+        split = {name: values.tensor_split(passes) for name, values in batch.items()}
+        return [dict(zip(split, part, strict=True)) for part in zip(*split.values(), strict=True)]
+
+    def training_step(self, model: Any, inputs: Any, *given: Any) -> torch.Tensor:
+        """A pass for each part, whose gradients add up."""
+        step = super().training_step
+        return torch.stack([step(model, part, *given) for part in self.divide(inputs)]).sum()
 
     def compute_loss(
         self,
@@ -61,9 +78,12 @@ class Weighted(Trainer):
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None
     ) -> Any:
         """The loss of a batch by its share of targets: the evaluation takes a mean over rows."""
-        found: Any = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        share = int((inputs["labels"] >= 0).sum()) / len(inputs["labels"]) / self.targets_a_row
-        return found[0] * share, *found[1:]
+        step, losses = super().prediction_step, []
+        for part in self.divide(inputs):
+            found: Any = step(model, part, prediction_loss_only, ignore_keys)
+            share = int((part["labels"] >= 0).sum()) / len(inputs["labels"]) / self.targets_a_row
+            losses.append(found[0] * share)
+        return torch.stack(losses).sum(), None, None
 
     @cached_property
     def targets_a_row(self) -> float:

@@ -121,18 +121,18 @@ def build_trainer(
     train: Train,
     settings: dict[str, Any],
     data: dict[str, Any],
-) -> Trainer:
+) -> Weighted:
     """The trainer of the encoder's task."""
     left = encoder.pads_left and train.method != "prompt_tuning"
     collator = Padding(encoder.tokenizer.pad_token_id, left)
     return TRAINERS[encoder.task](encoder, settings, model=model, data_collator=collator, **data)
 
 
-def build_head_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
+def build_head_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Weighted:
     return Weighted(args=on_one_device(TrainingArguments(**settings)), **given)
 
 
-def build_causal_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Trainer:
+def build_causal_trainer(encoder: Encoder, settings: dict[str, Any], **given: Any) -> Weighted:
     config = SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True})
     return CausalTrainer(args=on_one_device(config), processing_class=encoder.tokenizer, **given)
 
@@ -185,7 +185,6 @@ def tune(
     weights = weigh_classes(train_rows["label"], train.class_weights)
     fill = train.batch_size if train.processes > 1 else 1
     examples = encode_rows(encoder, train_rows, weights, train.loss, fill)
-    longest = max(map(len, examples["input_ids"]))
     data: dict[str, Dataset | None] = {
         "train_dataset": examples,
         "eval_dataset": encode_rows(encoder, validation_rows, weights, train.loss)
@@ -195,7 +194,7 @@ def tune(
     tuned = prepare(model, train, encoder)
     asked = deepcopy(vars(model).get("generation_config"))  # a model with a head generates nothing
 
-    def build(train: Train, place: Path, micro: int) -> Trainer:
+    def build(train: Train, place: Path, micro: int) -> Weighted:
         settings = set_arguments(train, precision, len(train_rows), validate, micro, str(place))
         with pretend_unquantized(tuned, train.method == "head"):
             trainer = build_trainer(tuned, encoder, train, settings, data)
@@ -205,7 +204,7 @@ def tune(
     def run(
         train: Train, place: Path, resumed: Path | None, callbacks: Sequence[TrainerCallback]
     ) -> Trainer:
-        trainer = find_fitting(partial(build, train, place), train, longest)
+        trainer = find_fitting(partial(build, train, place), train)
         trainer.remove_callback(ProgressCallback)
         best = [Best(tuned, train, resumed)] if train.keep == "best" or train.patience else []
         progress = Progress()

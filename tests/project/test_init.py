@@ -25,7 +25,7 @@ from reprotune.project.init import choose_settings, init
 from reprotune.project.sniff import Look
 from reprotune.project.start import fit_training, start, warn_of_few
 from reprotune.project.telling import describe_split, list_some, report
-from reprotune.project.trial import STEPS, Pace, count_waiting, draw_batches, fix_size
+from reprotune.project.trial import STEPS, Pace, count_waiting, draw_batches
 from reprotune.project.wanted import Wanted
 from reprotune.tables import metrics
 from reprotune.tables.classes import class_names
@@ -544,6 +544,7 @@ def test_a_file_that_init_writes_in_the_place_of_another_is_named(
         ("C:\\Users\\me\\a.csv", "no such file: it is a path of Windows"),
         ("~/a.csv", "in quotation marks, ~ is not your home folder"),
         ("data\\decisions.csv", "parted by /: data/decisions.csv"),
+        ("kept.csv", "you may mean data/source/kept.csv"),
         ("loop.csv", "is a link to loop.csv, and no such file is there"),
         ("", "project: this project lies in it"),
         ("..", "this project lies in it"),
@@ -551,6 +552,7 @@ def test_a_file_that_init_writes_in_the_place_of_another_is_named(
 )
 def test_what_is_no_file_here_is_told_what_to_do(project: Path, file: str, said: str) -> None:
     Path("loop.csv").symlink_to("loop.csv")
+    (paths.SOURCE_DATA / "kept.csv").touch()
     with pytest.raises(InputError, match=said):
         begun([Path(file)])
 
@@ -646,27 +648,6 @@ def test_batches_of_a_trial_are_as_long_as_those_of_training_in_the_mean() -> No
     assert len(tried) == STEPS and len(np.unique(tried)) == STEPS
     assert tried.mean() == pytest.approx(trained.mean(), rel=0.1)
     assert sorted(draw_batches(lengths[:4], 16)) == [0, 1, 2, 3]
-
-
-def test_a_trial_computes_as_many_rows_at_a_time_as_the_training(
-    params: Params, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Letters:
-        """An encoder with a token a letter."""
-
-        def example(self, text: str, label: str) -> dict[str, str]:
-            return {"input_ids": text + label[:1]}
-
-    monkeypatch.setattr("reprotune.models.loading.DEVICE", "cpu")
-    auto = params.train.model_copy(update={"batch_size": 16, "micro_batch_size": "auto"})
-    sizes = {}
-    for longest in (63, 64, 300, 2000):
-        rows = pd.DataFrame({"text": ["short"] * 99 + ["x" * longest], "label": "a"})
-        known = params.model_copy(update={"train": auto})
-        sizes[longest] = fix_size(known, Letters(), rows).micro_batch_size  # type: ignore[arg-type]
-    assert sizes == {63: 16, 64: 8, 300: 2, 2000: 1}
-    said = params.model_copy(update={"train": auto.model_copy(update={"micro_batch_size": 4})})
-    assert fix_size(said, Letters(), rows).micro_batch_size == 4  # type: ignore[arg-type]
 
 
 def test_of_many_classes_the_commonest_and_the_rarest_are_listed() -> None:

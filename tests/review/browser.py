@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from reprotune.tables import schemas
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 SECONDS = 60  # that a page may take: the machine may be busy
+# How DevTools says that the page which was asked is being left.
+LEFT = ("navigated or closed", "context was destroyed", "Cannot find default execution context")
 ANSWERED, PACE = 30, timedelta(seconds=8)  # rows of the pictures' example, and the time of each
 GUIDELINES = """# What the classes mean
 
@@ -40,6 +42,10 @@ GUIDELINES = """# What the classes mean
 
 If two things are said, the one about **money** decides.
 """
+
+
+class LeavingError(Exception):
+    """The page was left while it was asked, and the next one is not there yet."""
 
 
 class Tab:
@@ -60,6 +66,9 @@ class Tab:
         while True:
             said = json.loads(self.socket.recv(timeout=SECONDS))
             if said.get("id") == number:
+                told = said.get("error", {}).get("message", "")
+                if any(part in told for part in LEFT):
+                    raise LeavingError(told)
                 assert "error" not in said, said
                 return said["result"]
 
@@ -77,10 +86,12 @@ class Tab:
         )
 
     def wait(self, script: str) -> None:
-        """Wait until a script says true."""
-        end = time.monotonic() + SECONDS
-        while not self.evaluate(f"Boolean({script})"):
-            assert time.monotonic() < end, (script, self.text("body"))
+        """Wait until a script says true, of this page or of the one that follows it."""
+        end, found = time.monotonic() + SECONDS, False
+        while not found:
+            with suppress(LeavingError):
+                found = self.evaluate(f"Boolean({script})")
+            assert found or time.monotonic() < end, (script, self.text("body"))
             time.sleep(0.005)
 
     def click(self, selector: str, count: int = 1) -> None:

@@ -64,23 +64,41 @@ def test_training_with_and_without_evaluation_gives_the_same_bytes(
     assert with_it == without
 
 
-@pytest.mark.parametrize(
-    ("asked", "longest", "processes", "size"),
-    [("auto", 64, 1, 16), ("auto", 65, 1, 8), ("auto", 200, 2, 4), ("auto", 5000, 1, 1),
-     (16, 5000, 1, 16)],
-)  # fmt: skip
-def test_a_cpu_computes_at_most_so_many_tokens_at_once_unless_told(
+@pytest.mark.parametrize("loss", ["answer", "all"])
+def test_a_batch_of_many_tokens_is_computed_in_passes_and_learned_the_same(
+    base: Path,
+    encoder: PromptEncoder,
+    rows: pd.DataFrame,
     settings: Train,
-    asked: Any,
-    longest: int,
-    processes: int,
-    size: int,
     monkeypatch: pytest.MonkeyPatch,
+    loss: str,
 ) -> None:
     monkeypatch.setattr(fitting, "DEVICE", "cpu")
-    changes = {"micro_batch_size": asked, "batch_size": 16, "processes": processes}
-    built = fitting.find_fitting(lambda rows: rows, settings.model_copy(update=changes), longest)
-    assert built == size
+    lora = settings.lora.model_copy(update={"dropout": 0.0})
+    changes = {"batch_size": 4, "micro_batch_size": "auto", "loss": loss, "lora": lora}
+    parts = rows[:12].copy(), rows[40:48]
+    parts[0].loc[parts[0].index[0], "text"] = " ".join(["up"] * 250)  # one of them is long
+
+    def learn(tokens: int) -> tuple[set[tuple[int, int]], list[torch.Tensor], pd.DataFrame]:
+        monkeypatch.setattr(fitting, "TOKENS", tokens)
+        model = load_model(base, WHOLE, encoder)
+        seen = []
+        model.get_input_embeddings().register_forward_pre_hook(
+            lambda _, given: seen.append(tuple(given[0].shape))
+        )
+        train = settings.model_copy(update=changes)
+        tuned, _, curve, validation = tune(model, encoder, parts, train, WHOLE)
+        trained = [p.detach() for p in tuned.parameters() if p.requires_grad]
+        return set(seen), trained, curve.merge(validation, how="outer")
+
+    whole, at_once, curve = learn(10_000)
+    passes, divided, likewise = learn(200)
+    assert {rows for rows, _ in whole} == {4}
+    assert all(rows == 1 or rows * width <= 200 for rows, width in passes)
+    assert {1, 4} <= {rows for rows, _ in passes}, "each batch by its own length"
+    for one, other in zip(at_once, divided, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+    pd.testing.assert_frame_equal(curve, likewise, rtol=1e-3)
 
 
 def test_another_seed_gives_another_adapter(
@@ -187,9 +205,11 @@ def test_the_validation_loss_is_that_of_a_target_whatever_rows_are_computed_toge
 def test_training_stops_when_the_validation_loss_no_longer_falls(
     base: Path, encoder: PromptEncoder, nf4: Precision, rows: pd.DataFrame, settings: Train
 ) -> None:
-    wild = settings.model_copy(update={"epochs": 12, "learning_rate": 3e-2, "patience": 2})
+    long = settings.model_copy(update={"epochs": 12, "patience": 2, "batch_size": 8})
+    others = dict(zip(headlines.CLASSES, np.roll(headlines.CLASSES, 1), strict=True))
+    wrong = rows[:32].assign(label=rows[:32]["label"].map(others))  # the more is learned, the worse
     model = load_model(base, nf4, encoder)
-    *_, curve = tune(model, encoder, (rows[:48], rows[48:80]), wild, nf4)
+    *_, curve = tune(model, encoder, (rows[:32], wrong), long, nf4)
     best = int(curve["validation_loss"].idxmin())
     assert len(curve) == best + 3 < 12
 
