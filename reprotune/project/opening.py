@@ -51,10 +51,9 @@ def tell_missing(file: Path) -> str:
         return "no such file: it is a path of Windows; WSL has the drive C: at /mnt/c"
     if Path(f"{name}.dvc").is_file():
         return f"is kept by DVC, and not here: dvc pull {name}.dvc"
-    if (kept := paths.SOURCE_DATA / name).exists():
-        return f"no such file; you may mean {kept}"
-    if Path(name.replace("\\", "/")).exists():
-        return f"no such file; here, folders are parted by /: {name.replace(chr(92), '/')}"
+    for meant in (paths.SOURCE_DATA / name, Path(name.replace("\\", "/"))):
+        if meant.is_file():
+            return f"no such file; you may mean {meant}"
     return "no such file"
 
 

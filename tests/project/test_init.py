@@ -543,7 +543,7 @@ def test_a_file_that_init_writes_in_the_place_of_another_is_named(
         ("absent.csv", "no such file"),
         ("C:\\Users\\me\\a.csv", "no such file: it is a path of Windows"),
         ("~/a.csv", "in quotation marks, ~ is not your home folder"),
-        ("data\\decisions.csv", "parted by /: data/decisions.csv"),
+        ("data\\decisions.csv", "you may mean data/decisions.csv"),
         ("kept.csv", "you may mean data/source/kept.csv"),
         ("loop.csv", "is a link to loop.csv, and no such file is there"),
         ("", "project: this project lies in it"),
