@@ -95,6 +95,16 @@ def test_any_name_of_a_class_comes_back_from_a_form(server: Server, start: Start
     assert "Written: it is 50%25" in typed.text
 
 
+def test_second_opinions_are_offered_where_others_have_answered(
+    server: Server, start: Start
+) -> None:
+    for row in IDS:
+        done = post(server, "decide", id=row, answer="keep", seen="").text
+    assert "If you are done" in done and "second opinions" not in done
+    server.session = start("bob")
+    assert "second opinions" in requests.get(server.address, timeout=30).text
+
+
 def page_seen(server: Server) -> str:
     """What a page of the first row says that it has seen."""
     page = requests.get(f"{server.address}?row={IDS[0]}", timeout=30).text
