@@ -105,6 +105,7 @@ def read_results(found: Sequence[Trial], done: dict[str, str], sweep: Sweep) -> 
 def prepare(file: Path) -> tuple[Sweep, list[Trial], str]:
     """A sweep that can start: its settings, its trials and the commit that they start from."""
     require_inside(file)
+    killed_trials.put_back()
     asked = read_as(Sweep, file)
     found = list_trials(file.stem, asked, hash_files(list_untracked()))
     check(found, file)
@@ -179,7 +180,9 @@ def sweep(
         if trial.name in done:
             tell(f"{trial.name}: {', '.join(trial.changes)} (finished before)")
     killed_trials.clear()
-    failed = run_all([one for one in found if one.name not in done], asked.stage, commit)
+    left = [one for one in found if one.name not in done]
+    with killed_trials.noted([one.changes for one in left], commit):
+        failed = run_all(left, asked.stage, commit)
     if fetch:
         fetch(commit)
     table, best = conclude(file.stem, asked, found, commit)

@@ -15,9 +15,10 @@ from ruamel.yaml import YAML
 
 from reprotune import cli
 from reprotune.core import paths
+from reprotune.core.errors import InputError
 from reprotune.core.params_file import read_as
 from reprotune.core.yaml_file import read_yaml
-from reprotune.project import seeds, sweeps, trials
+from reprotune.project import killed_trials, seeds, sweeps, trials
 from reprotune.project.sweep_pictures import draw_sweep
 from tests.commands import dvc
 from tests.comparison.test_verdict import git
@@ -158,6 +159,28 @@ def test_uncommitted_changes_are_refused(project: Path) -> None:
     Path("evaluate.py").write_text(STAGE + "\n")
     with pytest.raises(SystemExit, match=r"commit first[^$]*evaluate\.py"):
         cli.main(["sweep", "sweep.yaml"])
+
+
+@pytest.mark.parametrize("written", [1.0, 0.5, 0.0])
+def test_what_a_killed_trial_left_here_is_put_back(project: Path, written: float) -> None:
+    file, own = write(project / "sweep.yaml"), paths.PARAMS.read_bytes()
+    branch = git("rev-parse", "--symbolic-full-name", "HEAD")
+    _, found, commit = sweeps.prepare(Path(file.name))
+    with pytest.raises(InputError, match="commit first"), killed_trials.noted([], commit):
+        paths.PARAMS.write_bytes(own + b"# mine")  # which DVC has not written
+        sweeps.prepare(Path(file.name))
+    assert paths.PARAMS.read_bytes() == own + b"# mine"
+    git("checkout", "-q", "--", str(paths.PARAMS))
+    with killed_trials.noted([trial.changes for trial in found], commit):
+        git("checkout", "-q", "--detach")
+        apply_overrides(paths.PARAMS, found[1].changes)
+        said = paths.PARAMS.read_bytes()
+        paths.PARAMS.write_bytes(said[: int(len(said) * written)])
+        git("add", str(paths.PARAMS))
+        sweeps.prepare(Path(file.name))
+        assert paths.PARAMS.read_bytes() == own
+        assert git("rev-parse", "--symbolic-full-name", "HEAD") == branch
+    assert not [*killed_trials.NOTES.iterdir()]
 
 
 @pytest.mark.parametrize(
