@@ -1,16 +1,13 @@
 """What people skipped or refused in a tool for labelling: its export has a label for these, too."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from reprotune.data.reading.formats import parse_lines, parse_list
+from reprotune.data.reading.formats import list_objects
 from reprotune.data.reading.kinds import OBJECTS
+from reprotune.project.wanted import Wanted, exchange
 from reprotune.project.written import decode, write_rows
-
-if TYPE_CHECKING:
-    from reprotune.project.wanted import Wanted
 
 HASH = "_task_hash"  # of Prodigy
 MARKS = HASH.encode(), b"was_cancelled"  # of Prodigy and of Label Studio
@@ -19,14 +16,10 @@ Fields = Mapping[str, Any]
 BLANK = ("label", "accept", ANSWER)  # what a row lacks then
 
 
-def drop_refused(wanted: "Wanted", folder: Path) -> "Wanted":
+def drop_refused(wanted: Wanted, folder: Path) -> Wanted:
     """The same with files in which what was skipped or refused has no label."""
     is_asked = wanted.label == ANSWER
-    files, test, validation = (
-        [take_file(file, folder, is_asked) for file in part]
-        for part in (wanted.files, wanted.test, wanted.validation)
-    )
-    return replace(wanted, files=files, test=test, validation=validation)
+    return exchange(wanted, lambda file: take_file(file, folder, is_asked))
 
 
 def take_file(file: Path, folder: Path, is_asked: bool) -> Path:
@@ -39,9 +32,7 @@ def take_file(file: Path, folder: Path, is_asked: bool) -> Path:
     raw = file.read_bytes()
     if not any(mark in raw for mark in MARKS):
         return file
-    text = decode(raw)
-    listed = parse_list(text) if file.suffix.lower() == ".json" else None
-    rows = listed if listed is not None else [row for _, row in parse_lines(text)]
+    rows = list_objects(decode(raw), file.suffix.lower())
     objects = [row for row in rows if isinstance(row, dict)]
     if len(objects) < len(rows):  # of which its reader says more
         return file

@@ -4,20 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reprotune.core.errors import InputError
 from reprotune.core.printing import count_of
 from reprotune.data.reading.kinds import LINES, tell_kind
+from reprotune.project.wanted import Wanted
 from reprotune.project.written import decode, write_rows
-
-if TYPE_CHECKING:
-    from reprotune.project.wanted import Wanted
 
 LABELS = re.compile(r"(?<![^\W_])labels?(?![^\W_])", re.IGNORECASE)  # a word of a file's name
 
 
-def freeze_lines(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_lines(wanted: Wanted, folder: Path) -> Wanted:
     """A file of texts, and one of labels that is said.
 
     Raises:

@@ -5,16 +5,13 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reprotune.core.errors import InputError
+from reprotune.project.wanted import Wanted
 from reprotune.project.written import write_rows
 
-if TYPE_CHECKING:
-    from reprotune.project.wanted import Wanted
 
-
-def freeze_query(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_query(wanted: Wanted, folder: Path) -> Wanted:
     """The rows of an SQLite file that a query asks for; nothing is written to it.
 
     Without a query, all rows of the only table.
@@ -64,7 +61,7 @@ def ask_for_all(base: sqlite3.Connection, source: Path) -> str:
     )
 
 
-def refuse_duckdb(wanted: "Wanted", folder: Path) -> "Wanted":
+def refuse_duckdb(wanted: Wanted, folder: Path) -> Wanted:
     raise InputError(
         f"{wanted.files[0]}: is a DuckDB file; write the rows into a file first: "
         f"duckdb {wanted.files[0]} -c \"COPY (SELECT ...) TO 'rows.parquet'\""

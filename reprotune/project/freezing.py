@@ -6,7 +6,7 @@ The copy is what a run depends on: a database or a folder of thousands of files 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -33,10 +33,8 @@ from reprotune.project.folders import (
     list_texts,
     unpack,
 )
-from reprotune.project.written import decode, list_rows, write_rows
-
-if TYPE_CHECKING:
-    from reprotune.project.wanted import Wanted
+from reprotune.project.wanted import Wanted
+from reprotune.project.written import decode, write_frame, write_rows
 
 SAVED = ("dataset_dict.json", "state.json")  # in a folder of Hugging Face's save_to_disk
 SQLITE, DUCKDB = b"SQLite format 3\0", b"DUCK"
@@ -45,7 +43,7 @@ GLOB = "*?["
 SHEETS = (None, sheets.SHEET)  # what is said of labels that may be the names of sheets
 
 
-def freeze(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze(wanted: Wanted, folder: Path) -> Wanted:
     """The same with files of rows alone; new ones are written to ``folder``.
 
     Raises:
@@ -93,7 +91,7 @@ def read_start(path: Path) -> bytes:
         return file.read(len(SQLITE))
 
 
-def freeze_folder(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_folder(wanted: Wanted, folder: Path) -> Wanted:
     """Of Hugging Face's datasets, with a folder a class, or with files; each a part, if it says so.
 
     Raises:
@@ -129,7 +127,7 @@ def take_folder(source: Path, path: Path) -> list[Path]:
     return list_files(source) if holds_table(source) else [write_texts(source, path)]
 
 
-def name_parts(wanted: "Wanted", parts: Mapping[str, Sequence[Path]]) -> "Wanted":
+def name_parts(wanted: Wanted, parts: Mapping[str, Sequence[Path]]) -> Wanted:
     """The files of the parts; a validation part alone is the test part."""
     if "train" not in parts:
         raise InputError(f"{wanted.files[0]}: has {sorted(parts)} and no train")
@@ -185,14 +183,14 @@ def write_texts(source: Path, path: Path) -> Path:
     ))  # fmt: skip
 
 
-def freeze_archive(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_archive(wanted: Wanted, folder: Path) -> Wanted:
     """The files of an archive, as those of a folder."""
     (source,) = wanted.files
     unpacked = unpack(source, find_place(source, folder))
     return freeze_folder(replace(wanted, files=[unpacked]), folder)
 
 
-def freeze_parts(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_parts(wanted: Wanted, folder: Path) -> Wanted:
     """A file of JSON that has a list of rows for each part."""
     (source,) = wanted.files
     parts = read_parts(source)
@@ -205,21 +203,20 @@ def freeze_parts(wanted: "Wanted", folder: Path) -> "Wanted":
     return name_parts(wanted, written)
 
 
-def freeze_sheets(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_sheets(wanted: Wanted, folder: Path) -> Wanted:
     """A workbook that has a sheet for each part."""
     (source,) = wanted.files
     written = {
-        part: [write_rows(folder / f"{source.stem}-{part}.jsonl", list_rows(frame))]
+        part: [write_frame(folder / f"{source.stem}-{part}.jsonl", frame)]
         for part, frame in sheets.read_parts(source).items()
     }
     return name_parts(wanted, written)
 
 
-def freeze_classes(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_classes(wanted: Wanted, folder: Path) -> Wanted:
     """A workbook that has a sheet for each class."""
     (source,) = wanted.files
-    path = folder / f"{source.stem}.jsonl"
-    written = write_rows(path, list_rows(sheets.read_classes(source)))
+    written = write_frame(folder / f"{source.stem}.jsonl", sheets.read_classes(source))
     return replace(wanted, files=[written], label=sheets.SHEET)
 
 

@@ -24,12 +24,12 @@ from reprotune.project.folders import find_place, list_beside
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.names import find_names
 from reprotune.project.naming import Names, naming
-from reprotune.project.nested import exchange, join_classes
+from reprotune.project.nested import LABEL, join_classes
 from reprotune.project.opening import check_there
 from reprotune.project.parts import divide, find_unlabelled, leave_out
 from reprotune.project.sheets import list_unread_sheets
 from reprotune.project.sniff import Look, find_way, look
-from reprotune.project.wanted import Wanted, check_said
+from reprotune.project.wanted import Wanted, check_said, exchange
 
 
 def init(wanted: Wanted) -> tuple[Look, Download, Params, dict[str, pd.DataFrame]]:
@@ -52,7 +52,7 @@ def init(wanted: Wanted) -> tuple[Look, Download, Params, dict[str, pd.DataFrame
             found = names.learn(name_parts(found, divided))
             paths_, way = find_reading(found)
         if joined := {} if wanted.label else join_classes(paths_, way, work):
-            found = names.learn(exchange(found, joined))
+            found = names.learn(replace(exchange(found, joined.__getitem__), label=LABEL))
             paths_, way = find_reading(found)
         if bare := find_unlabelled(paths_, way):
             found = leave_out(bare, found, wanted)

@@ -1,7 +1,6 @@
 """Objects in a table, such as the messages of a chat, and classes with a column each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from reprotune.core.params import Download
 from reprotune.core.printing import agree
 from reprotune.data.reading.columns import as_object
 from reprotune.data.reading.files import read_table
-from reprotune.project.wanted import Wanted
-from reprotune.project.written import list_rows, write_rows
+from reprotune.project.written import write_frame
 
 LISTED = 8  # objects of a list that become columns
 DEEP = 8  # levels
@@ -114,14 +112,6 @@ def tell_flags(frame: pd.DataFrame) -> str:
     )
 
 
-def exchange(found: Wanted, joined: Mapping[Path, Path]) -> Wanted:
-    """The same with files in which one column has the label."""
-    files, test, validation = (
-        [joined[file] for file in part] for part in (found.files, found.test, found.validation)
-    )
-    return replace(found, files=files, test=test, validation=validation, label=LABEL)
-
-
 def join_classes(files: Sequence[Path], way: Download, folder: Path) -> dict[Path, Path]:
     """A file in ``folder`` for each, with one label in place of a column for each class.
 
@@ -136,7 +126,6 @@ def join_classes(files: Sequence[Path], way: Download, folder: Path) -> dict[Pat
     for file, table, frame in zip(files, tables, frames, strict=True):
         named = tell_class(find_flags(frame.reindex(columns=list(flags), fill_value="0")))
         rows = frame.drop(columns=list(flags), errors="ignore").assign(**{LABEL: named})
-        broken = [{"row": bad.content} for bad in table.broken]  # counted there as bad
-        listed = list_rows(rows.astype(object).where(rows.notna(), None))
-        written[file] = write_rows(folder / f"{file.stem}-label.jsonl", [*listed, *broken])
+        path = folder / f"{file.stem}-label.jsonl"
+        written[file] = write_frame(path, rows, table.broken.values())
     return written

@@ -13,7 +13,7 @@ from reprotune.data.reading.labels import fold, spell
 from reprotune.project.folders import SPLITS
 from reprotune.project.freezing import name_parts
 from reprotune.project.wanted import Wanted
-from reprotune.project.written import list_rows, write_rows
+from reprotune.project.written import write_frame
 
 NAMES = ("split", "subset", "set", "partition", "part", "fold")  # of such a column
 
@@ -23,21 +23,15 @@ def divide(files: Sequence[Path], way: Download, folder: Path) -> Mapping[str, l
     if len(files) > 1 or way.files[0].label is not None:
         return {}
     (file,) = files
-    table = read_table(file.read_bytes(), str(file), way)
-    frame = table.frame
+    frame, broken, _ = read_table(file.read_bytes(), str(file), way)
     column = next((name for name in frame if names_parts(str(name), frame[name])), None)
     if column is None:
         return {}
-    rows = frame.drop(columns=column).rename(columns=str).astype(object)
-    rows = rows.where(rows.notna(), None)
-    parts = {
-        str(part): list_rows(some) for part, some in rows.groupby(frame[column].map(name_part))
-    }
-    parts["train"] += [{"row": bad.content} for bad in table.broken]  # counted there as bad
-    return {
-        part: [write_rows(folder / f"{file.stem}-{part}.jsonl", some)]
-        for part, some in parts.items()
-    }
+    written = {}
+    for part, rows in frame.drop(columns=column).groupby(frame[column].map(name_part)):
+        path = folder / f"{file.stem}-{part}.jsonl"
+        written[str(part)] = [write_frame(path, rows, broken.values() if part == "train" else ())]
+    return written
 
 
 def find_unlabelled(files: Sequence[Path], way: Download) -> list[Path]:

@@ -4,16 +4,13 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reprotune.core.errors import InputError
 from reprotune.data.reading.formats import fill_columns
 from reprotune.data.reading.kinds import DELIMITED, tell_kind
 from reprotune.data.reading.parsing import Dialect, parse_rows
-from reprotune.project.written import decode, list_rows, write_rows
-
-if TYPE_CHECKING:
-    from reprotune.project.wanted import Wanted
+from reprotune.project.wanted import Wanted
+from reprotune.project.written import decode, write_frame
 
 SPACED = Dialect(delimiter=" ", escape="\\")
 HEADER = re.compile(r'"[^"]*"( "[^"]*")+\s*')
@@ -31,11 +28,10 @@ def is_spaced(file: Path) -> bool:
         return HEADER.fullmatch(opened.readline(LONGEST).decode(errors="replace")) is not None
 
 
-def freeze_spaced(wanted: "Wanted", folder: Path) -> "Wanted":
+def freeze_spaced(wanted: Wanted, folder: Path) -> Wanted:
     """The same with a file of JSON; rows that are broken are counted there as bad."""
     (source,) = wanted.files
     lines = io.StringIO(decode(source.read_bytes()), newline="")
     frame, broken, _ = fill_columns(parse_rows(lines, SPACED), SPACED)
-    bad = [{"row": row.content} for row in broken.values()]
     path = folder / f"{source.stem}.jsonl"
-    return replace(wanted, files=[write_rows(path, [*list_rows(frame), *bad])])
+    return replace(wanted, files=[write_frame(path, frame, broken.values())])

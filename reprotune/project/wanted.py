@@ -1,6 +1,7 @@
 """What a person says of their files to `reprotune init`: its arguments and options."""
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -60,3 +61,11 @@ def check_said(wanted: Wanted) -> None:
         if "" in (said if isinstance(said, list) else [said]):
             option = one.name.replace("_", "-")
             raise InputError(f"--{option} '': it is empty; say something, or leave --{option} out")
+
+
+def exchange(wanted: Wanted, take: Callable[[Path], Path]) -> Wanted:
+    """The same with another file in the place of each."""
+    files, test, validation = (
+        [take(file) for file in part] for part in (wanted.files, wanted.test, wanted.validation)
+    )
+    return replace(wanted, files=files, test=test, validation=validation)

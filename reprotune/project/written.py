@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
-from reprotune.data.reading.charset import find_mark, guess_encoding
+from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.charset import guess_encoding
 
 
 def decode(raw: bytes, encoding: str | None = None) -> str:
-    text = raw.decode(encoding or find_mark(raw) or guess_encoding(raw), "surrogateescape")
+    text = raw.decode(encoding or guess_encoding(raw), "surrogateescape")
     return text.removeprefix("\ufeff")
 
 
@@ -21,9 +23,12 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
     return path
 
 
-def list_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    rows = frame.itertuples(index=False, name=None)
-    return [dict(zip(map(str, frame), row, strict=True)) for row in rows]
+def write_frame(path: Path, frame: pd.DataFrame, broken: Iterable[Broken] = ()) -> Path:
+    """The rows of a table, and those that are broken, which are counted there as bad."""
+    known = frame.astype(object).where(frame.notna(), None)
+    cells = known.itertuples(index=False, name=None)
+    rows = (dict(zip(map(str, frame), row, strict=True)) for row in cells)
+    return write_rows(path, chain(rows, ({"row": row.content} for row in broken)))
 
 
 def as_text(value: object) -> str:

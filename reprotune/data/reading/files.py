@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_f
 from reprotune.data.reading.charset import decode
 from reprotune.data.reading.cleaning import clean
 from reprotune.data.reading.columns import descend, lacks_part, take_text
-from reprotune.data.reading.formats import parse_binary, parse_text, unpack
+from reprotune.data.reading.formats import Table, parse_binary, parse_text, unpack
 from reprotune.data.reading.kinds import TEXTS, tell_kind
 from reprotune.data.reading.labels import check_labels, match_spellings, spell, take_only
 from reprotune.sources import http, hub
@@ -33,19 +33,6 @@ class Reading:
     bad: list[BadRow]
     respelt: dict[str, int]  # raw label that is another spelling of a known one: rows
     partial: int = 0  # rows of which some of several text columns are empty
-
-
-@dataclass(frozen=True)
-class Table:
-    """One file as a table of its own columns; the index is the place of a row in the file."""
-
-    frame: pd.DataFrame
-    broken: list[BadRow]
-    lines: Sequence[int] = ()  # in which each row begins, if an editor shows it
-
-    @property
-    def rows(self) -> int:
-        return len(self.frame) + len(self.broken)
 
 
 def read_files(download: Download, folder: Path, work: Path = paths.WORK) -> Reading:
@@ -83,7 +70,7 @@ def take_cells(
     ``raw`` is the label as a key of ``download.labels``. Rows that are broken go to ``bad``.
     """
     table = read_table(raw, path, download)
-    bad += table.broken
+    bad += table.list_bad(path)
     cells = find_texts(table.frame, download.text_column, path)
     if file.label is None:
         assert download.label_column is not None
@@ -161,17 +148,15 @@ def read_table(raw: bytes, path: str, download: Download) -> Table:
     try:
         if kind in TEXTS:
             text = decode(raw, path, download.encoding, download.bad_rows)
-            parsed = parse_text(text, kind, download)
+            table = parse_text(text, kind, download)
         else:
-            parsed = parse_binary(raw, kind, download)
+            table = parse_binary(raw, kind, download)
     except InputError:
         raise
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as {kind}: {error}") from None
-    broken = [BadRow(path, place + 1, *row) for place, row in parsed.broken.items()]
-    table = Table(parsed.frame, broken, parsed.lines)
-    if parsed.frame.empty:  # nothing but broken rows
-        check_share(table.broken, table.rows, 0)
+    if table.frame.empty:  # nothing but broken rows
+        check_share(table.list_bad(path), table.rows, 0)
     return table
 
 

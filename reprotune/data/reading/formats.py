@@ -1,7 +1,7 @@
 """From the bytes of one file to a table of its own columns, by what its name ends in."""
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -13,7 +13,7 @@ from reprotune.core.io import parse_json
 from reprotune.core.params import Download
 from reprotune.core.params.fields import list_fields
 from reprotune.data.reading.archives import LARGEST
-from reprotune.data.reading.bad_rows import Broken
+from reprotune.data.reading.bad_rows import BadRow, Broken
 from reprotune.data.reading.kinds import ARROW, DELIMITED, SHEETS, TABLES, check_kind
 from reprotune.data.reading.objects import parse_objects
 from reprotune.data.reading.parsing import (
@@ -31,12 +31,19 @@ from reprotune.data.reading.workbooks import drop_blank, find_table, parse_sheet
 EXACT = 2.0**53  # from here on not every integer is a float
 
 
-class Parsed(NamedTuple):
+class Table(NamedTuple):
     """What a file holds, by the place of a row, which is in one of both."""
 
     frame: pd.DataFrame
     broken: dict[int, Broken]
     lines: Sequence[int] = ()  # in which each row begins, as an editor counts them
+
+    @property
+    def rows(self) -> int:
+        return len(self.frame) + len(self.broken)
+
+    def list_bad(self, path: str) -> list[BadRow]:
+        return [BadRow(path, place + 1, *row) for place, row in self.broken.items()]
 
 
 def unpack(raw: bytes, packing: str | None, path: str) -> bytes:
@@ -59,7 +66,7 @@ def unpack(raw: bytes, packing: str | None, path: str) -> bytes:
     return unpacked
 
 
-def parse_text(text: str, kind: str, download: Download) -> Parsed:
+def parse_text(text: str, kind: str, download: Download) -> Table:
     """A file of lines, or of JSON.
 
     Raises:
@@ -69,16 +76,17 @@ def parse_text(text: str, kind: str, download: Download) -> Parsed:
         dialect = describe_dialect(download, kind in TABLES)
         rows = parse_rows(io.StringIO(text, newline=""), dialect)
         return fill_columns(rows if dialect.cut == "everywhere" else drop_blank(rows), dialect)
-    listed = parse_list(text) if kind == ".json" else None
-    objects = enumerate(listed) if listed is not None else parse_lines(text)
-    found = collect_objects(row for _, row in objects)
+    objects = list_objects(text, kind)
+    if not objects:
+        raise ValueError("it is empty")
+    found = tabulate(objects)
     if kind == ".json" and found.frame.empty:
         reason = find_flaw(text, found) or "they have no fields"
         raise ValueError(f'it holds no objects such as {{"text": ..., "label": ...}}: {reason}')
     return found
 
 
-def find_flaw(text: str, found: Parsed) -> str:
+def find_flaw(text: str, found: Table) -> str:
     """Why a file of JSON is none, or its first row that is no object; empty if all are objects."""
     try:
         parse_json(text)
@@ -88,7 +96,7 @@ def find_flaw(text: str, found: Parsed) -> str:
     return next(reasons, "")
 
 
-def parse_binary(raw: bytes, kind: str, download: Download) -> Parsed:
+def parse_binary(raw: bytes, kind: str, download: Download) -> Table:
     """A table with types, or a sheet of one.
 
     Raises:
@@ -99,7 +107,7 @@ def parse_binary(raw: bytes, kind: str, download: Download) -> Parsed:
         _, rows = find_table(parse_sheets(raw), list_columns(download))
         return fill_columns(rows, dialect)
     parse: Callable[[bytes], pd.DataFrame] = parse_arrow if kind in ARROW else parse_parquet
-    return Parsed(parse(raw), {})
+    return Table(parse(raw), {})
 
 
 def list_columns(download: Download) -> list[str]:
@@ -108,7 +116,7 @@ def list_columns(download: Download) -> list[str]:
     return [*columns, *([] if download.label_column is None else [str(download.label_column)])]
 
 
-def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Parsed:
+def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Table:
     """Rows of cells as a table; the nameless columns are left out.
 
     Raises:
@@ -125,11 +133,20 @@ def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Parsed:
             "columns (reprotune init --text 0 --label 1, or download.header: false)"
         )
     fitted = [fit(row, len(names), line, dialect.delimiter) for line, row in body]
-    good = {place: row for place, row in enumerate(fitted) if not isinstance(row, Broken)}
+    table = tabulate(fitted, names, [line for line, _ in body])
+    return table._replace(frame=table.frame.loc[:, [name != "" for name in names]])
+
+
+def tabulate(
+    rows: Sequence[Sequence[str] | Mapping[str, object] | Broken],
+    names: Cells | list[int] | None = None,
+    lines: Sequence[int] = (),
+) -> Table:
+    """Rows of cells, or objects with all of their fields, and the broken ones among them."""
+    good = {place: row for place, row in enumerate(rows) if not isinstance(row, Broken)}
+    broken = {place: row for place, row in enumerate(rows) if isinstance(row, Broken)}
     frame = pd.DataFrame(list(good.values()), index=list(good), columns=names, dtype="object")
-    broken = {place: row for place, row in enumerate(fitted) if isinstance(row, Broken)}
-    named = frame.loc[:, [name != "" for name in names]]
-    return Parsed(named, broken, [line for line, _ in body])
+    return Table(frame, broken, lines)
 
 
 def fit(row: Cells | Broken, width: int, line: int, delimiter: str) -> Cells | Broken:
@@ -140,22 +157,11 @@ def fit(row: Cells | Broken, width: int, line: int, delimiter: str) -> Cells | B
     return Broken(misfit, delimiter.join(row)) if misfit else row[:width]
 
 
-def collect_objects(objects: Iterable[dict[str, object] | Broken]) -> Parsed:
-    """Objects of JSON as a table with all of their fields."""
-    rows: dict[int, dict[str, object]] = {}
-    broken: dict[int, Broken] = {}
-    for place, row in enumerate(objects):
-        if isinstance(row, Broken):
-            broken[place] = row
-        else:
-            rows[place] = row
-    if not rows and not broken:
-        raise ValueError("it is empty")
-    return Parsed(pd.DataFrame(list(rows.values()), index=list(rows), dtype="object"), broken)
-
-
-def parse_lines(text: str) -> Iterable[tuple[int, dict[str, object] | Broken]]:
-    return parse_objects(io.StringIO(text, newline=""))
+def list_objects(text: str, kind: str) -> Sequence[dict[str, object] | Broken]:
+    """The rows of a file of JSON, which may be one of lines whatever its name says."""
+    listed = parse_list(text) if kind == ".json" else None
+    lines = parse_objects(io.StringIO(text, newline="")) if listed is None else ()
+    return [row for _, row in lines] if listed is None else listed
 
 
 def parse_list(text: str) -> list[dict[str, object] | Broken] | None:
