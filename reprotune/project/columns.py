@@ -10,7 +10,7 @@ import pandas as pd
 
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
-from reprotune.core.params.fields import list_fields
+from reprotune.core.params.fields import split_template
 from reprotune.core.printing import count_of, plain
 from reprotune.data.reading.files import read_table
 from reprotune.data.reading.kinds import DELIMITED, LINES, tell_kind
@@ -59,7 +59,7 @@ def guess_columns(file: Path, trial: Download, wanted: Wanted) -> Columns:
         InputError: there are none, or several that may be meant; what the columns are.
     """
     text, label = wanted.text, wanted.label
-    said = [*(list_fields(text or "") or [text or ""]), label or ""]
+    said = [*map(str, split_template(text or "")), label or ""]
     best, shown, most = Columns(text, label), pd.DataFrame(), (False, 0, False, 0)
     for frame in list_tables(file, trial, wanted):
         texts = text or find_texts(frame, exclude=label)

@@ -14,7 +14,7 @@ from reprotune.core import paths
 from reprotune.core.errors import InputError
 from reprotune.core.io import whole_file
 from reprotune.core.params import Download, Params, SourceFile
-from reprotune.core.params.fields import list_fields
+from reprotune.core.params.fields import split_template
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import agree, count_of
 from reprotune.project import profiles
@@ -97,7 +97,7 @@ def find_reading(wanted: Wanted) -> tuple[list[Path], Download]:
         text = text or guess_text(files[0], trial, wanted)
     elif text is None or label is None:
         text, label = guess_columns(files[0], trial, wanted)
-    if label and label in (list_fields(text or "") or [text or ""]):
+    if label and label in split_template(text or ""):
         raise InputError(
             f"{files[0]}: column {label!r} is the label and in the text, which would say its own "
             "class: name another --text or --label"
@@ -177,7 +177,7 @@ def name_columns(trial: Download, text: str, label: str | None) -> Download:
     """With the columns, which are positions if they are numbers."""
     named = [c if c is None else c.strip() for c in (text, label)]
     columns = [int(c) if c is not None and c.isdecimal() else c for c in named]
-    fields = list_fields(columns[0] or 0) or columns[:1]
+    fields = split_template(columns[0] or 0)
     return trial.model_copy(
         update={
             "text_column": columns[0],

@@ -14,7 +14,7 @@ import pandas as pd
 import reprotune
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.params.fields import list_fields
+from reprotune.core.params.fields import list_fields, split_template
 from reprotune.core.params_file import load_params
 from reprotune.core.printing import say
 from reprotune.core.progress import show_progress
@@ -89,7 +89,7 @@ def list_columns(path: Path) -> list[str]:
         known = str(load_params().download.text_column)
     except InputError:
         return [USUAL]
-    if path.suffix.lower() == ".txt" or any(map(str.isdecimal, list_fields(known) or [known])):
+    if path.suffix.lower() == ".txt" or any(str(one).isdecimal() for one in split_template(known)):
         return [USUAL, known]
     return [known, USUAL]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.params.data import RESERVED
-from reprotune.core.params.fields import UNSET, list_fields
+from reprotune.core.params.fields import UNSET, split_template
 from reprotune.core.printing import count_of
 from reprotune.data.ids import normalize
 from reprotune.data.reading.bad_rows import (
@@ -27,7 +27,7 @@ from reprotune.data.reading.files import set_aside, take_cells
 from reprotune.data.reading.formats import unpack
 from reprotune.data.reading.kinds import DELIMITED, TABLES, TEXTS, tell_kind
 from reprotune.data.reading.labels import WHOLE, fold, tidy
-from reprotune.data.reading.parsing import DERIVED, LONGEST_DELIMITER, Column
+from reprotune.data.reading.parsing import DERIVED, LONGEST_DELIMITER
 from reprotune.project.dialects import Sought, choose, take_sample
 from reprotune.project.names import Names, rename
 
@@ -116,8 +116,9 @@ def find_way(
     if not any(lines):
         return way
     is_table = kinds[texts[0]] in TABLES
-    columns: list[Column] = [*list_fields(way.text_column)] or [way.text_column]
-    sought = Sought(lines, columns, way.label_column, is_table, way.bad_rows)
+    sought = Sought(
+        lines, split_template(way.text_column), way.label_column, is_table, way.bad_rows
+    )
     found = choose(sought, [read_delimiter(delimiter)] if delimiter else None)
     known: dict[str, object] = {
         n: value for n, value in found._asdict().items() if n not in DERIVED

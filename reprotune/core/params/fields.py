@@ -56,6 +56,11 @@ def list_fields(column: str | int) -> list[str]:
     return FIELD.findall(str(column))
 
 
+def split_template(column: str | int) -> list[str | int]:
+    """The columns that a text is made of: those of a template, or the one."""
+    return [*list_fields(column)] or [column]
+
+
 def join_columns(columns: Sequence[str]) -> str | None:
     """The template of several columns, a line each; one stays as it is, and none is None."""
     several = "\n".join(name if list_fields(name) else f"{{{name}}}" for name in columns)

@@ -24,9 +24,12 @@ def take_text(column: str, cells: Mapping[str, object]) -> object:
 
 
 def lacks_part(column: str, cells: Mapping[str, object]) -> bool:
-    """Whether some of the columns of a template have nothing in a row, and others something."""
+    """Whether a template says the text of a row, and only some of its columns have anything."""
     fields = [] if column in cells else list_fields(column)
-    parts = [find_cell(name, cells) for name in fields]
+    return is_partial([find_cell(name, cells) for name in fields])
+
+
+def is_partial(parts: Sequence[object]) -> bool:
     empty = [find_fault(part, "text") == EMPTY for part in parts]
     return any(empty) and not all(empty)
 

@@ -17,7 +17,7 @@ from reprotune.data.reading.archives import divide, read_member
 from reprotune.data.reading.bad_rows import BadRow, check_share, collect, find_faults
 from reprotune.data.reading.charset import decode
 from reprotune.data.reading.cleaning import clean
-from reprotune.data.reading.columns import descend, lacks_part, take_text
+from reprotune.data.reading.columns import descend, fill, is_partial
 from reprotune.data.reading.formats import Table, parse_binary, parse_text, unpack
 from reprotune.data.reading.kinds import TEXTS, tell_kind
 from reprotune.data.reading.labels import check_labels, match_spellings, spell, take_only
@@ -171,10 +171,12 @@ def find_texts(frame: pd.DataFrame, column: str | int, path: str) -> pd.DataFram
         return cells.to_frame("text").assign(partial=False)
     names = [name if name in frame or not name.isdecimal() else int(name) for name in fields]
     found = [find_column(frame, name, path, "text_column") for name in names]
-    rows = [dict(zip(fields, row, strict=True)) for row in zip(*found, strict=True)]
-    texts = [take_text(str(column), row) for row in rows]
-    partial = [lacks_part(str(column), row) for row in rows]
-    return pd.DataFrame({"text": texts, "partial": partial}, index=frame.index, dtype="object")
+    rows = list(zip(*found, strict=True))
+    made = {
+        "text": [fill(str(column), row) for row in rows],
+        "partial": list(map(is_partial, rows)),
+    }
+    return pd.DataFrame(made, index=frame.index, dtype="object")
 
 
 def find_column(frame: pd.DataFrame, name: str | int, path: str, key: str) -> pd.Series:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from reprotune.core.errors import InputError
 from reprotune.core.io import parse_json
 from reprotune.core.params import Download
-from reprotune.core.params.fields import list_fields
+from reprotune.core.params.fields import split_template
 from reprotune.data.reading.archives import LARGEST
 from reprotune.data.reading.bad_rows import BadRow, Broken
 from reprotune.data.reading.kinds import ARROW, DELIMITED, SHEETS, TABLES, check_kind
@@ -112,8 +112,8 @@ def parse_binary(raw: bytes, kind: str, download: Download) -> Table:
 
 def list_columns(download: Download) -> list[str]:
     """The columns of text and label, by their names or positions."""
-    columns = list_fields(download.text_column) or [str(download.text_column)]
-    return [*columns, *([] if download.label_column is None else [str(download.label_column)])]
+    columns = (*split_template(download.text_column), download.label_column)
+    return [str(column) for column in columns if column is not None]
 
 
 def fill_columns(rows: Iterable[Numbered], dialect: Dialect) -> Table:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 
 from reprotune.core.params import Download
-from reprotune.core.params.fields import list_fields
+from reprotune.core.params.fields import split_template
 from reprotune.core.printing import count_of
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.widths import has_row_names, join_surplus, trim_first
@@ -50,7 +50,7 @@ DERIVED = ("cut", "sink", "is_pair", "spaced")  # from the columns and the file
 def describe_dialect(download: Download, is_table: bool) -> Dialect:
     """``is_table``: by its name, the file is CSV or TSV."""
     known = {name: getattr(download, name) for name in Dialect._fields if name not in DERIVED}
-    texts: list[Column] = [*list_fields(download.text_column)] or [download.text_column]
+    texts = split_template(download.text_column)
     return Dialect(**known, **derive(download.delimiter, texts, download.label_column, is_table))
 
 
@@ -60,7 +60,7 @@ def derive(
     """What of a dialect the columns decide; ``texts`` are those that hold parts of the text."""
     return {
         "cut": find_cut(delimiter, texts, label, is_table),
-        "sink": find_sink(texts),
+        "sink": texts[0] if len(texts) == 1 else None,  # of several nobody can tell
         "is_pair": is_pair(texts, label),
     }
 
@@ -81,21 +81,15 @@ def find_cut(delimiter: str, texts: Sequence[Column], label: Column | None, is_t
     return "first" if str(label) == "0" else "last"
 
 
-def find_sink(texts: Sequence[Column]) -> Column | None:
-    """The column of texts, if it is one: of several nobody can tell which a delimiter is in."""
-    return texts[0] if len(texts) == 1 else None
-
-
 def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
     """The rows of a text file, the header among them."""
     source = islice(lines, dialect.skip, None)
     if dialect.cut == "everywhere":
         parse = parse_long if len(dialect.delimiter) > 1 else parse_csv
         rows = parse(source, dialect)
-        fit = fit_header if dialect.header else fit_pairs
         if top := list(islice(rows, 1 + TOP)):
             first = top[0][0], trim_first([row for _, row in top])
-            yield from fit([first, *top[1:]], rows, dialect)
+            yield from fit_rows([first, *top[1:]], rows, dialect)
         return
     cut = str.split if dialect.cut == "first" else str.rsplit
     for number, line in enumerate(source, start=dialect.skip + 1):
@@ -103,46 +97,36 @@ def parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Numbered]:
         yield number, [bare] if dialect.cut == "nowhere" else cut(bare, dialect.delimiter, 1)
 
 
-def fit_header(
+def fit_rows(
     top: Sequence[Numbered], rows: Iterator[Numbered], dialect: Dialect
 ) -> Iterator[Numbered]:
-    """The header, with a name for each column, and rows with a cell for each, as far as they have.
+    """Rows with a cell for each column, as far as they have, and before them the header.
 
-    R writes no name for the column of its row names. Where no quotation mark guards the delimiters
-    in a text, its parts come together again.
+    Where no quotation mark guards the delimiters in a text, its parts come together again. Without
+    a header, of text and label alone: rows that all have as many cells, and more than two, have
+    other columns. R writes no name for the column of its row names.
     """
-    (line, first), *body = top
-    if isinstance(first, list) and has_row_names([row for _, row in body], len(first)):
-        first = ["", *first]
-    yield line, first
-    names = [] if isinstance(first, Broken) else [name.strip() for name in first]
-    sink = str(dialect.sink).strip()
-    place = names.index(sink) if sink in names else -1
-    is_bare = dialect.quote is None or (len(names) == 2 and is_mixed(body, place, dialect))
-    if place < 0 or not is_bare:
-        yield from chain(body, rows)
-        return
-    shape = len(names), place, dialect.delimiter
-    for line, row in chain(body, rows):
-        yield line, row if isinstance(row, Broken) else join_surplus(row, *shape)
-
-
-def fit_pairs(
-    top: Sequence[Numbered], rows: Iterator[Numbered], dialect: Dialect
-) -> Iterator[Numbered]:
-    """Rows without a header: a text and a label whose texts no quotation mark guards are two cells.
-
-    Where the first rows all have as many cells, and more than two, these are columns.
-    """
-    widths = {len(row) for _, row in top if not isinstance(row, Broken)}
-    place = int(dialect.sink or 0) if dialect.is_pair else -1
-    is_bare = len(widths) > 1 or 2 in widths
+    if dialect.header:
+        (line, first), *top = top
+        if isinstance(first, list) and has_row_names([row for _, row in top], len(first)):
+            first = ["", *first]
+        yield line, first
+        names = [] if isinstance(first, Broken) else [name.strip() for name in first]
+        sink, width = str(dialect.sink).strip(), len(names)
+        place = names.index(sink) if sink in names else -1
+        is_bare = True
+    else:
+        width, place = 2, int(dialect.sink or 0) if dialect.is_pair else -1
+        widths = {len(row) for _, row in top if not isinstance(row, Broken)}
+        is_bare = len(widths) > 1 or width in widths
     if dialect.quote is not None:
-        is_bare = is_mixed(top, place, dialect)
-    is_cut = dialect.is_pair and is_bare
-    shape = 2, place, dialect.delimiter
+        is_bare = width == 2 and is_mixed(top, place, dialect)
+    if place < 0 or not is_bare:
+        yield from chain(top, rows)
+        return
+    shape = width, place, dialect.delimiter
     for line, row in chain(top, rows):
-        yield line, join_surplus(row, *shape) if is_cut and not isinstance(row, Broken) else row
+        yield line, row if isinstance(row, Broken) else join_surplus(row, *shape)
 
 
 def is_mixed(rows: Sequence[Numbered], place: int, dialect: Dialect) -> bool:
