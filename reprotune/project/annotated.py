@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from reprotune.data.reading.formats import list_objects
-from reprotune.data.reading.kinds import OBJECTS
+from reprotune.data.reading.kinds import OBJECTS, tell_kind
 from reprotune.project.wanted import Wanted, exchange
-from reprotune.project.written import decode, write_rows
+from reprotune.project.written import decode, read_kind, write_rows
 
 HASH = "_task_hash"  # of Prodigy
 MARKS = HASH.encode(), b"was_cancelled"  # of Prodigy and of Label Studio
@@ -27,12 +27,10 @@ def take_file(file: Path, folder: Path, is_asked: bool) -> Path:
 
     ``is_asked``: whether the answers themselves are the labels.
     """
-    if file.suffix.lower() not in (".json", *OBJECTS) or not file.is_file():
-        return file
-    raw = file.read_bytes()
+    raw = read_kind(file, (".json", *OBJECTS))
     if not any(mark in raw for mark in MARKS):
         return file
-    rows = list_objects(decode(raw), file.suffix.lower())
+    rows = list_objects(decode(raw), tell_kind(file.name)[0])
     objects = [row for row in rows if isinstance(row, dict)]
     if len(objects) < len(rows):  # of which its reader says more
         return file

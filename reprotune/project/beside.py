@@ -9,7 +9,7 @@ from reprotune.core.errors import InputError
 from reprotune.core.printing import count_of
 from reprotune.data.reading.kinds import LINES, tell_kind
 from reprotune.project.wanted import Wanted
-from reprotune.project.written import decode, write_rows
+from reprotune.project.written import decode, read_kind, write_rows
 
 LABELS = re.compile(r"(?<![^\W_])labels?(?![^\W_])", re.IGNORECASE)  # a word of a file's name
 
@@ -47,9 +47,8 @@ def join_lines(source: Path, beside: Path, folder: Path) -> Path:
     Raises:
         InputError: they do not have as many lines.
     """
-    texts, labels = (
-        re.split(r"\r\n|\n|\r", decode(file.read_bytes()).rstrip()) for file in (source, beside)
-    )
+    raws = (read_kind(file, LINES) or file.read_bytes() for file in (source, beside))
+    texts, labels = (re.split(r"\r\n|\n|\r", decode(raw).rstrip()) for raw in raws)
     if len(texts) != len(labels):
         raise InputError(
             f"{source} has {count_of(len(texts), 'line')}, and {beside} has {len(labels)}"

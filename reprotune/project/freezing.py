@@ -34,7 +34,7 @@ from reprotune.project.folders import (
     unpack,
 )
 from reprotune.project.wanted import Wanted
-from reprotune.project.written import decode, write_frame, write_rows
+from reprotune.project.written import decode, read_kind, write_frame, write_rows
 
 SAVED = ("dataset_dict.json", "state.json")  # in a folder of Hugging Face's save_to_disk
 SQLITE, DUCKDB = b"SQLite format 3\0", b"DUCK"
@@ -227,10 +227,8 @@ def name_cells(row: object) -> Mapping[str, object]:
 
 def read_parts(source: Path) -> dict[str, list[object]]:
     """The lists in an object of JSON of which one is called train; nothing if it is none such."""
-    if source.suffix.lower() != ".json" or not source.is_file():
-        return {}
     try:
-        value = parse_json(decode(source.read_bytes()))
+        value = parse_json(decode(read_kind(source, (".json",))))
     except ValueError:
         return {}
     is_such = isinstance(value, dict) and all(isinstance(part, list) for part in value.values())

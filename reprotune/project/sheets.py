@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from reprotune.core.errors import InputError
 from reprotune.core.params import Download
 from reprotune.core.printing import count_of
-from reprotune.data.reading.formats import fill_columns, list_columns, unpack
-from reprotune.data.reading.kinds import SHEETS, tell_kind
+from reprotune.data.reading.formats import fill_columns, list_columns
+from reprotune.data.reading.kinds import SHEETS
 from reprotune.data.reading.parsing import Dialect, Numbered
 from reprotune.data.reading.workbooks import find_table, parse_sheets
 from reprotune.project.columns import find_labels, find_texts
 from reprotune.project.folders import find_part
+from reprotune.project.written import read_kind
 
 ABOUT = {
     *("readme", "read me", "notes", "note", "about", "info", "information", "instructions"),
@@ -26,11 +26,8 @@ SHEET = "sheet"  # column of the names of sheets that are classes
 def read_sheets(file: Path) -> Mapping[str, Sequence[Numbered]]:
     """The sheets that have rows; none of a file that is no workbook."""
     try:
-        kind, packing = tell_kind(file.name)
-        sheets = (
-            parse_sheets(unpack(file.read_bytes(), packing, str(file))) if kind in SHEETS else {}
-        )
-    except (ValueError, InputError, OSError):  # of which its reader says more
+        sheets = parse_sheets(raw) if (raw := read_kind(file, SHEETS)) else {}
+    except (ValueError, OSError):  # of which its reader says more
         return {}
     return {name: rows for name, rows in sheets.items() if rows}
 
@@ -67,9 +64,8 @@ def read_classes(file: Path) -> pd.DataFrame:
     is_bare = len({*heads}) == len(heads) and {len(head) for head in heads} == {1}
     if len(heads) < 2 or not (is_bare or len({*heads}) == 1):
         return pd.DataFrame()
-    try:
-        tables = [fill_columns(rows, Dialect(header=not is_bare))[0] for rows in sheets.values()]
-    except ValueError:  # a sheet without rows
+    tables = [tabulate(rows, header=not is_bare) for rows in sheets.values()]
+    if any(table.empty for table in tables):
         return pd.DataFrame()
     rows = pd.concat(tables, ignore_index=True).rename(columns={0: "text"})
     others = (tabulate(rows) for name, rows in found.items() if name not in sheets)
@@ -80,10 +76,10 @@ def read_classes(file: Path) -> pd.DataFrame:
     return rows.assign(**{SHEET: names})
 
 
-def tabulate(rows: Sequence[Numbered]) -> pd.DataFrame:
-    """A sheet below its header; nothing of one that has no such table."""
+def tabulate(rows: Sequence[Numbered], header: bool = True) -> pd.DataFrame:
+    """The rows of a sheet; nothing of one that has no such table."""
     try:
-        return fill_columns(rows, Dialect()).frame
+        return fill_columns(rows, Dialect(header=header)).frame
     except ValueError:
         return pd.DataFrame()
 

@@ -1,14 +1,30 @@
-"""Files of rows that are made of a person's own: an object of JSON a line."""
+"""Files of rows that are made of a person's own: how these are read, and an object a line."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
+from reprotune.core.errors import InputError
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import guess_encoding
+from reprotune.data.reading.formats import unpack
+from reprotune.data.reading.kinds import tell_kind
+
+
+def read_kind(file: Path, kinds: Collection[str]) -> bytes:
+    """The bytes of a file of these kinds, unpacked; none of another, and of one that is damaged.
+
+    Of those, their reader says more.
+    """
+    try:
+        kind, packing = tell_kind(file.name)
+        is_such = kind in kinds and file.is_file()
+        return unpack(file.read_bytes(), packing, str(file)) if is_such else b""
+    except (InputError, OSError):
+        return b""
 
 
 def decode(raw: bytes, encoding: str | None = None) -> str:
