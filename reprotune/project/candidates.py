@@ -55,13 +55,13 @@ WORD = r"[^\W\d_]{2}.* .*[^\W\d_]{2}"  # and another
 def list_tables(file: Path, trial: Download, wanted: Wanted) -> Iterator[pd.DataFrame]:
     """The file as the tables that it may be, the likeliest first."""
     raw, (kind, packing) = file.read_bytes(), tell_kind(file.name)
-    if kind in SHEETS:
-        yield from list_sheets(unpack(raw, packing, str(file)), f"{file}: not readable as {kind}")
-        return
-    if kind not in DELIMITED:
+    if kind not in (*DELIMITED, *SHEETS):
         yield spread(take_rows(read_table(raw, str(file), trial).frame))
         return
     raw = unpack(raw, packing, str(file))
+    if kind in SHEETS:
+        yield from list_sheets(raw, f"{file}: not readable as {kind}")
+        return
     text = decode(raw, str(file), wanted.encoding or guess_encoding(raw), trial.bad_rows)
     lines = take_sample(text)
     if not any(map(str.strip, lines)):

@@ -151,16 +151,26 @@ def write_saved(source: Path, folder: Path) -> dict[str, list[Path]]:
     except (ValueError, OSError, KeyError) as error:
         raise InputError(f"{source}: not readable as a folder of datasets: {error}") from None
     splits: Mapping[Any, Any] = {"train": saved} if isinstance(saved, Dataset) else saved
-    if odd := [name for name in splits if name not in SPLITS]:
-        raise InputError(f"{source}: split {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
-    written: dict[str, list[Path]] = {}
+    written = {name: folder / f"{source.resolve().name}-{name}.parquet" for name in splits}
+    parts = name_splits(source, written)
     for name, rows in splits.items():
-        table = rows.with_format("arrow")[:]
-        path = folder / f"{source.resolve().name}-{name}.parquet"
-        written.setdefault(SPLITS[name], []).append(path)
         kept = rows.features.arrow_schema.metadata
-        pq.write_table(table.replace_schema_metadata(kept), path)
-    return written
+        pq.write_table(rows.with_format("arrow")[:].replace_schema_metadata(kept), written[name])
+    return parts
+
+
+def name_splits(source: Path, written: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """The files of each part, by the names that a source has for them.
+
+    Raises:
+        InputError: one is no name of a part.
+    """
+    if odd := [name for name in written if name.lower() not in SPLITS]:
+        raise InputError(f"{source}: part {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
+    parts: dict[str, list[Path]] = {}
+    for name, path in written.items():
+        parts.setdefault(SPLITS[name.lower()], []).append(path)
+    return parts
 
 
 def write_texts(source: Path, path: Path) -> Path:
@@ -193,14 +203,12 @@ def freeze_archive(wanted: Wanted, folder: Path) -> Wanted:
 def freeze_parts(wanted: Wanted, folder: Path) -> Wanted:
     """A file of JSON that has a list of rows for each part."""
     (source,) = wanted.files
-    parts = read_parts(source)
-    if odd := [name for name in parts if name.lower() not in SPLITS]:
-        raise InputError(f"{source}: part {odd[0]!r} is none of {sorted(SPLITS)}; rename it")
-    written: dict[str, list[Path]] = {}
-    for name, rows in parts.items():
-        path = folder / f"{source.stem}-{name}.jsonl"
-        written.setdefault(SPLITS[name.lower()], []).append(write_rows(path, map(name_cells, rows)))
-    return name_parts(wanted, written)
+    lists = read_parts(source)
+    written = {name: folder / f"{source.stem}-{name}.jsonl" for name in lists}
+    parts = name_splits(source, written)
+    for name, rows in lists.items():
+        write_rows(written[name], map(name_cells, rows))
+    return name_parts(wanted, parts)
 
 
 def freeze_sheets(wanted: Wanted, folder: Path) -> Wanted:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reprotune.core.errors import InputError
+from reprotune.core.seals import hash_file
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.formats import parse_list
 from reprotune.data.reading.kinds import ARROW, DELIMITED, SHEETS, TABLES, check_kind, tell_kind
@@ -106,7 +107,7 @@ def count_rows(source: Source, columns: list[str], read: Callable[[], Iterator[R
     if not count:
         raise InputError(f"{source.path}: it has no rows")
     schema = pa.schema([(name, pa.string()) for name in columns])
-    return Incoming(columns, schema, count, source.digest(), read)
+    return Incoming(columns, schema, count, hash_file(source.path), read)
 
 
 def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
@@ -133,7 +134,7 @@ def look_at_parquet(source: Source, needed: Needed) -> Incoming:
             for batch in file.iter_batches(BATCH):
                 yield from map(Row, batch.to_pylist())
 
-    return Incoming(list(schema.names), schema, count, source.digest(), read)
+    return Incoming(list(schema.names), schema, count, hash_file(source.path), read)
 
 
 def look_at_arrow(source: Source, needed: Needed) -> Incoming:
@@ -146,7 +147,7 @@ def look_at_arrow(source: Source, needed: Needed) -> Incoming:
                 yield from map(Row, batch.slice(start, BATCH).to_pylist())
 
     count = sum(batch.num_rows for batch in read_batches(source))
-    return Incoming(list(schema.names), schema, count, source.digest(), read)
+    return Incoming(list(schema.names), schema, count, hash_file(source.path), read)
 
 
 def read_batches(source: Source) -> Iterator[Any]:
@@ -219,7 +220,7 @@ def look_at_table(source: Source, needed: Needed) -> Incoming:
 
 
 def look_at_sheet(source: Source, needed: Needed) -> Incoming:
-    sheets = {name: rows for name, rows in parse_sheets(source.read()).items() if rows}
+    sheets = parse_sheets(source.read())
     read, rows = find_table(sheets, needed.names)
     by_position = all(name.isdecimal() for name in needed.names)
     found = look_at_cells(source, needed, Dialect(header=not by_position), lambda: iter(rows))

@@ -23,7 +23,7 @@ from reprotune.project.first_run import choose_split, choose_training, set_limit
 from reprotune.project.folders import find_place, list_beside
 from reprotune.project.freezing import freeze, name_parts
 from reprotune.project.names import find_names
-from reprotune.project.naming import Names, naming
+from reprotune.project.naming import Names
 from reprotune.project.nested import LABEL, join_classes
 from reprotune.project.opening import check_there
 from reprotune.project.parts import divide, find_unlabelled, leave_out
@@ -44,7 +44,7 @@ def init(wanted: Wanted) -> tuple[Look, Download, Params, dict[str, pd.DataFrame
     with ExitStack() as copies:  # the files are there once the parameters are, or neither is
         work = Path(copies.enter_context(TemporaryDirectory()))
         names = Names(wanted.files[0], work)
-        copies.enter_context(naming(names))
+        copies.enter_context(names.naming())
         found = names.learn(freeze(wanted, work))
         begun = {file: stamp(file) for file in (*found.files, *found.test, *found.validation)}
         paths_, way = find_reading(found)

@@ -34,11 +34,10 @@ class Names:
             text = text.replace(file, called)
         return text
 
-
-@contextmanager
-def naming(names: Names) -> Iterator[None]:
-    """Name what files were made of in messages about them."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(names.tell(str(error))) from None
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Have messages of errors name what files were made of."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(self.tell(str(error))) from None

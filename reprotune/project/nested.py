@@ -15,7 +15,7 @@ from reprotune.project.written import write_frame
 
 LISTED = 8  # objects of a list that become columns
 DEEP = 8  # levels
-ONES, ZEROS = {"1", "1.0", "true"}, {"0", "0.0", "false"}
+FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 FEWEST = 2  # columns that are a class each
 MOST_SHOWN = 20  # columns in a message
 LABEL = "label"  # column of the class that the others say
@@ -64,18 +64,15 @@ def find_flags(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns that hold nothing but 0 and 1, as such; none if there is but one."""
     held = {}
     for name in frame:
-        cells = [read_flag(cell) for cell in takewhile(is_flag, frame[name])]
+        cells = list(takewhile(lambda flag: flag is not None, map(read_flag, frame[name])))
         if len(cells) == len(frame):
             held[name] = cells
     return pd.DataFrame(held if len(held) >= FEWEST else {}, index=frame.index)
 
 
-def is_flag(cell: object) -> bool:
-    return str(cell).strip().casefold() in ONES | ZEROS
-
-
-def read_flag(cell: object) -> bool:
-    return str(cell).strip().casefold() in ONES
+def read_flag(cell: object) -> bool | None:
+    """Whether a cell is 1; None if it is neither 1 nor 0."""
+    return FLAGS.get(str(cell).strip().casefold())
 
 
 def tell_class(flags: pd.DataFrame) -> pd.Series:

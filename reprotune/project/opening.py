@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from reprotune.core import paths
 from reprotune.core.errors import InputError
-from reprotune.core.seals import hash_file
 from reprotune.data.reading.charset import find_mark, find_wide, guess_encoding
 from reprotune.data.reading.formats import unpack
 from reprotune.data.reading.kinds import START
@@ -75,9 +74,6 @@ class Source:
     def read_start(self) -> bytes:
         with self.open() as file:
             return bytes(file.read(START))
-
-    def digest(self) -> str:
-        return hash_file(self.path)
 
     def find_encoding(self) -> str:
         """UTF-8 if most of the text is."""

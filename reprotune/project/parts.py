@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from reprotune.core.errors import InputError
-from reprotune.core.params import Download, SourceFile
+from reprotune.core.params import Download
 from reprotune.data.reading.files import find_column, read_table
 from reprotune.data.reading.labels import fold, spell
 from reprotune.project.folders import SPLITS
@@ -16,6 +16,7 @@ from reprotune.project.wanted import Wanted
 from reprotune.project.written import write_frame
 
 NAMES = ("split", "subset", "set", "partition", "part", "fold")  # of such a column
+HELD = ("validation", "test")
 
 
 def divide(files: Sequence[Path], way: Download, folder: Path) -> Mapping[str, list[Path]]:
@@ -36,15 +37,11 @@ def divide(files: Sequence[Path], way: Download, folder: Path) -> Mapping[str, l
 
 def find_unlabelled(files: Sequence[Path], way: Download) -> list[Path]:
     """Files that are held out, and have no label that a row of train has: -1, ?, or none at all."""
-    held = [file for file, entry in zip(files, way.files, strict=True) if is_held(entry)]
+    held = [file for file, entry in zip(files, way.files, strict=True) if entry.split in HELD]
     if not held:
         return []
     taught = set[str]().union(*(list_labels(file, way) for file in files if file not in held))
     return [file for file in held if taught.isdisjoint(list_labels(file, way))]
-
-
-def is_held(entry: SourceFile) -> bool:
-    return entry.split in ("validation", "test")
 
 
 def list_labels(file: Path, way: Download) -> set[str]:

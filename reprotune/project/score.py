@@ -29,7 +29,7 @@ from reprotune.project import labelling, predict
 from reprotune.project.annotated import take_row
 from reprotune.project.asking import Scored
 from reprotune.project.incoming import Incoming, Row
-from reprotune.project.nested import ONES
+from reprotune.project.nested import read_flag
 from reprotune.project.sheets import describe_unread
 from reprotune.project.terminal import put
 from reprotune.tables import metrics as records
@@ -110,7 +110,7 @@ def open_labelled(
 def name_flag(row: Row, known: AbstractSet[str]) -> str:
     """The class whose column is the only one with a 1; empty if there are several or none."""
     cells = open_cells(row.values).items()
-    held = [name for name, cell in cells if name in known and str(cell).strip().casefold() in ONES]
+    held = [name for name, cell in cells if name in known and read_flag(cell)]
     return held[0] if len(held) == 1 else ""
 
 

@@ -26,10 +26,9 @@ SHEET = "sheet"  # column of the names of sheets that are classes
 def read_sheets(file: Path) -> Mapping[str, Sequence[Numbered]]:
     """The sheets that have rows; none of a file that is no workbook."""
     try:
-        sheets = parse_sheets(raw) if (raw := read_kind(file, SHEETS)) else {}
+        return parse_sheets(raw) if (raw := read_kind(file, SHEETS)) else {}
     except (ValueError, OSError):  # of which its reader says more
         return {}
-    return {name: rows for name, rows in sheets.items() if rows}
 
 
 def drop_notes(sheets: Mapping[str, Sequence[Numbered]]) -> dict[str, Sequence[Numbered]]:

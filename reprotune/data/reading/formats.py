@@ -1,7 +1,7 @@
 """From the bytes of one file to a table of its own columns, by what its name ends in."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -106,8 +106,7 @@ def parse_binary(raw: bytes, kind: str, download: Download) -> Table:
         dialect = describe_dialect(download, is_table=True)
         _, rows = find_table(parse_sheets(raw), list_columns(download))
         return fill_columns(rows, dialect)
-    parse: Callable[[bytes], pd.DataFrame] = parse_arrow if kind in ARROW else parse_parquet
-    return Table(parse(raw), {})
+    return Table(parse_arrow(raw) if kind in ARROW else parse_parquet(raw), {})
 
 
 def list_columns(download: Download) -> list[str]:

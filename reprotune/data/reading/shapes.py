@@ -26,7 +26,7 @@ def find_rows(value: dict[str, Any]) -> list[Any] | None:
 def name_cells(value: dict[str, Any]) -> list[Any]:
     """Rows that are lists of cells, where an object a column has its name, as Socrata writes them.
 
-    None if these are not there.
+    Nothing if these are not there.
     """
     rows: list[Any] = next((p for p in value.values() if p and is_list_of(list, p)), [])
     widths = set(map(len, rows))

@@ -25,7 +25,7 @@ LOCKED = "EncryptedPackage".encode("utf-16-le")  # the part of a workbook that h
 
 @lru_cache(maxsize=1)  # `init` looks at a workbook several times
 def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
-    """The rows of each sheet of a workbook, as they are shown but for the form of numbers.
+    """The rows of each sheet that has any, as they are shown but for the form of numbers.
 
     Raises:
         ValueError: it is none, or its cells lie too far apart.
@@ -42,7 +42,8 @@ def parse_sheets(raw: bytes) -> dict[str, list[Numbered]]:
             raise ValueError("it has a password: save it without one") from None
         raise ValueError(str(error)) from None
     shown = {n: [[show_cell(cell) for cell in row] for row in sheet] for n, sheet in sheets.items()}
-    return {name: list(drop_blank(enumerate(rows, start=1))) for name, rows in shown.items()}
+    filled = {name: list(drop_blank(enumerate(rows, start=1))) for name, rows in shown.items()}
+    return {name: rows for name, rows in filled.items() if rows}
 
 
 def check_extent(raw: bytes) -> None:
@@ -88,7 +89,7 @@ def find_table(
 ) -> tuple[str, Sequence[Numbered]]:
     """A sheet, and its rows from the header on that has the columns, whatever stands before it.
 
-    Without one, as where columns are positions, the first sheet that has any rows.
+    Without one, as where columns are positions, the first sheet.
     """
     wanted = {column.strip() for column in columns}
     for sheet, rows in sheets.items():
@@ -96,7 +97,7 @@ def find_table(
             names = set(map(str.strip, row))
             if all(name in names or name.partition(".")[0] in names for name in wanted):
                 return sheet, rows[place:]
-    return next(((sheet, rows) for sheet, rows in sheets.items() if rows), ("", []))
+    return next(iter(sheets.items()), ("", []))
 
 
 def show_cell(cell: object) -> str:
