@@ -71,9 +71,9 @@ class Source:
     def read(self) -> bytes:
         return unpack(self.path.read_bytes(), self.packing, str(self.path))
 
-    def read_start(self) -> bytes:
+    def read_start(self, most: int = START) -> bytes:
         with self.open() as file:
-            return bytes(file.read(START))
+            return bytes(file.read(most))
 
     def find_encoding(self) -> str:
         """UTF-8 if most of the text is."""

@@ -18,7 +18,7 @@ LONGEST = 10_000  # bytes of a header
 
 def is_spaced(file: Path) -> bool:
     """Whether the first line is names in quotation marks with a space between."""
-    first, _, _ = read_kind(file, DELIMITED)[:LONGEST].partition(b"\n")
+    first, _, _ = read_kind(file, DELIMITED, LONGEST).partition(b"\n")
     return HEADER.fullmatch(first.decode(errors="replace")) is not None
 
 

@@ -10,19 +10,20 @@ import pandas as pd
 from reprotune.core.errors import InputError
 from reprotune.data.reading.bad_rows import Broken
 from reprotune.data.reading.charset import guess_encoding
-from reprotune.data.reading.formats import unpack
 from reprotune.data.reading.kinds import tell_kind
+from reprotune.project.opening import Source
 
 
-def read_kind(file: Path, kinds: Collection[str]) -> bytes:
+def read_kind(file: Path, kinds: Collection[str], most: int | None = None) -> bytes:
     """The bytes of a file of these kinds, unpacked; none of another, and of one that is damaged.
 
-    Of those, their reader says more.
+    Of those, their reader says more. With ``most`` no more of it is read.
     """
     try:
-        kind, packing = tell_kind(file.name)
-        is_such = kind in kinds and file.is_file()
-        return unpack(file.read_bytes(), packing, str(file)) if is_such else b""
+        source = Source(file, *tell_kind(file.name))
+        if source.kind not in kinds or not file.is_file():
+            return b""
+        return source.read() if most is None else source.read_start(most)
     except (InputError, OSError):
         return b""
 
