@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -22,7 +23,7 @@ from reprotune.core.printing import say
 
 EXPERIMENTS = Path(".dvc/tmp/exps")
 WORKSPACES, RUNS = EXPERIMENTS / "standalone", EXPERIMENTS / "run"  # the second: who is at work
-NOTES = paths.WORK / "sweeps"  # what was checked out: PID.json of each sweep at work
+NOTES = paths.WORK / "sweeps"  # what was checked out: HOST.PID.json of each sweep at work
 DETACHED = "HEAD"  # what git calls the branch where none is checked out
 
 
@@ -34,8 +35,7 @@ def noted(settings: Sequence[Sequence[str]], commit: str) -> Iterator[None]:
     """
     branch = git("rev-parse", "--symbolic-full-name", "HEAD").strip()
     note = {"branch": branch, "commit": commit, "settings": [*map(list, settings)]}
-    NOTES.mkdir(parents=True, exist_ok=True)
-    with whole_file(NOTES / f"{os.getpid()}.json") as partial:
+    with whole_file(NOTES / f"{gethostname()}.{os.getpid()}.json") as partial:
         partial.write_text(json.dumps(note), encoding="utf-8")
     try:
         yield
@@ -66,8 +66,13 @@ def put_back() -> None:
 
 
 def is_over(note: Path) -> bool:
-    """Whether the sweep of a note has ended; this process asks at the end of its own."""
-    return note.stem == str(os.getpid()) or not psutil.pid_exists(int(note.stem))
+    """Whether the sweep of a note has ended; this process asks at the end of its own.
+
+    Of another machine that shares the disk nobody can tell.
+    """
+    host, _, sweeper = note.stem.rpartition(".")
+    is_here = host == gethostname()
+    return is_here and (sweeper == str(os.getpid()) or not psutil.pid_exists(int(sweeper)))
 
 
 def has_settings(settings: Sequence[Sequence[str]]) -> bool:

@@ -1,6 +1,7 @@
 """Sweeps run as DVC experiments, go on where they stopped, and choose on validation alone."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -172,6 +173,8 @@ def test_what_a_killed_trial_left_here_is_put_back(project: Path, written: float
     assert paths.PARAMS.read_bytes() == own + b"# mine"
     git("checkout", "-q", "--", str(paths.PARAMS))
     with killed_trials.noted([trial.changes for trial in found], commit):
+        (note,) = killed_trials.NOTES.iterdir()
+        shutil.copy(note, note.with_name(f"elsewhere.{os.getpid()}.json"))
         git("checkout", "-q", "--detach")
         apply_overrides(paths.PARAMS, found[1].changes)
         said = paths.PARAMS.read_bytes()
@@ -180,7 +183,7 @@ def test_what_a_killed_trial_left_here_is_put_back(project: Path, written: float
         sweeps.prepare(Path(file.name))
         assert paths.PARAMS.read_bytes() == own
         assert git("rev-parse", "--symbolic-full-name", "HEAD") == branch
-    assert not [*killed_trials.NOTES.iterdir()]
+    assert [one.name for one in killed_trials.NOTES.iterdir()] == [f"elsewhere.{os.getpid()}.json"]
 
 
 @pytest.mark.parametrize(
